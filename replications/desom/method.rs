@@ -1,0 +1,198 @@
+//! DESOM as a [`Method`]: train a cohort, evaluate each model as the paper does.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use super::{DesomCohort, PostClusters, Settings};
+use crate::cluster::KMeans;
+use crate::metrics::{Contingency, evaluate};
+use crate::random::{self, Seed};
+use crate::runs::Outcome;
+use crate::som::nearest;
+use crate::train::checkpoint::Progress;
+use crate::train::{
+    Context, Driven, Error, Event, Finished, Member, Method, Trainable, TrainingData, Work, drive,
+};
+
+/// Joint training of autoencoder and SOM.
+#[derive(Debug)]
+pub struct Desom;
+
+/// Rows that are encoded at once during evaluation: bounds its memory.
+const CHUNK: i64 = 4096;
+
+impl Method for Desom {
+    fn id(&self) -> &'static str {
+        "desom"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn shape(&self, settings: &Value) -> Result<String, Error> {
+        let settings = Settings {
+            gamma: 0.0,
+            ..Settings::read(settings)?
+        };
+        Ok(settings.to_value().to_string())
+    }
+
+    fn calibrate(
+        &self,
+        settings: &Value,
+        rows: i64,
+        dims: i64,
+        device: Device,
+    ) -> Result<Work, Error> {
+        let settings = Settings::read(settings)?;
+        let sample = settings.batch.max(settings.map.units() as i64).min(rows);
+        let data = Tensor::rand([sample, dims], (Kind::Float, device));
+        let mut model = DesomCohort::new(&settings, &[(settings.gamma, Seed(0))], &data, device)?;
+        let wait = |model: &DesomCohort| drop(model.losses());
+        model.step(0)?;
+        wait(&model);
+        // Long enough for a steady figure, short enough not to be noticed.
+        let (mut steps, clock) = (0, Instant::now());
+        while steps < 3 || (steps < 20 && clock.elapsed() < Duration::from_millis(250)) {
+            model.step(0)?;
+            steps += 1;
+        }
+        wait(&model);
+        let step = clock.elapsed() / steps;
+        // Encoding is half of a forward pass, which is a third of a step.
+        let per_row = step.as_secs_f64() / settings.batch as f64 / 6.0;
+        Ok(Work {
+            iterations: settings.iterations,
+            per_iteration: step,
+            fixed: Duration::from_secs_f64(per_row * rows as f64 + 0.05),
+        })
+    }
+
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+        let settings: Vec<Settings> = cohort
+            .iter()
+            .map(|member| Settings::read(&member.settings))
+            .collect::<Result<_, _>>()?;
+        let Some(first) = settings.first() else {
+            return Ok(Some(Vec::new()));
+        };
+        let data = context.data;
+        let members: Vec<(f64, Seed)> = settings
+            .iter()
+            .zip(cohort)
+            .map(|(settings, member)| (settings.effective_gamma(data.dims()), member.seed))
+            .collect();
+        let mut models = DesomCohort::new(first, &members, &data.features, context.device)?;
+        let Driven::Finished(progress) = drive(&mut models, cohort, context)? else {
+            return Ok(None);
+        };
+        let mut finished = Vec::with_capacity(cohort.len());
+        for (index, progress) in progress.into_iter().enumerate() {
+            context.observer.notify(&Event::Advanced {
+                worker: context.worker,
+                fraction: 1.0,
+                detail: "evaluating",
+            });
+            let seed = cohort[index].seed;
+            finished.push(finish(&models, index as i64, first, seed, data, progress)?);
+        }
+        Ok(Some(finished))
+    }
+}
+
+fn finish(
+    models: &DesomCohort,
+    model: i64,
+    settings: &Settings,
+    seed: Seed,
+    data: &TrainingData,
+    progress: Progress,
+) -> Result<Finished, Error> {
+    let clock = Instant::now();
+    let (outcome, metrics) = match progress.diverged {
+        Some(iteration) => (Outcome::Diverged { iteration }, BTreeMap::new()),
+        None => (
+            Outcome::Completed,
+            assess(models, model, settings, seed, data)?,
+        ),
+    };
+    let layout = &models.parameters().layout;
+    let weights = layout.slots().map(|(name, slot)| {
+        let value = models.parameters().value(slot).select(0, model);
+        (name.to_owned(), value)
+    });
+    Ok(Finished {
+        outcome,
+        metrics,
+        curves: progress.curves,
+        weights: weights.collect(),
+        training: progress.elapsed,
+        evaluation: clock.elapsed(),
+        resumed: progress.resumed,
+    })
+}
+
+/// All metrics of a trained model on all rows of the data:
+///
+/// - `bmu.*`: labels are the best matching units;
+/// - `clustered.*`: k-means groups the prototypes, and each row takes the group whose centre is
+///   nearest to its code;
+/// - `reconstruction_loss`: mean squared error over rows and features;
+/// - `prototype_spread`: mean over the features of the standard deviation over the decoded
+///   prototypes, 0 for a map collapsed to a point;
+/// - `units_used`: prototypes that win at least one row.
+fn assess(
+    models: &DesomCohort,
+    model: i64,
+    settings: &Settings,
+    seed: Seed,
+    data: &TrainingData,
+) -> Result<BTreeMap<String, f64>, Error> {
+    let (network, parameters) = (models.network(), models.parameters());
+    let mut codes = Vec::new();
+    let mut squared_error = 0.0;
+    for start in (0..data.rows()).step_by(CHUNK as usize) {
+        let rows = CHUNK.min(data.rows() - start);
+        let x = data.features.narrow(0, start, rows);
+        let code = network.encode(parameters, model, &x);
+        let error = (network.decode(parameters, model, &code) - x).square();
+        squared_error += error.sum(Kind::Double).double_value(&[]);
+        codes.push(code);
+    }
+    let codes = Tensor::cat(&codes, 0);
+    let prototypes = models.prototypes(model);
+    let units = nearest(&codes, &prototypes);
+    let mut metrics = BTreeMap::new();
+    let mut score = |kind: &str, labels: &[u32]| -> Result<u32, Error> {
+        let contingency = Contingency::new(labels, &data.labels)
+            .map_err(|error| Error::Metrics(error.to_string()))?;
+        for (metric, value) in evaluate(&contingency).iter() {
+            metrics.insert(format!("{kind}.{}", metric.id()), value);
+        }
+        Ok(contingency.clusters().len() as u32)
+    };
+    let used = score("bmu", &units)?;
+
+    let clusters = match settings.post_clusters {
+        PostClusters::Classes => data.classes,
+        PostClusters::LargestLabel => data.classes - 1,
+    };
+    let mut stream = random::stream(seed, "post-clustering");
+    let groups = KMeans::new(clusters.min(settings.map.units()).max(1))
+        .fit(&prototypes.contiguous(), &mut stream)
+        .map_err(|error| Error::Clustering(error.to_string()))?;
+    let labels = nearest(&codes, &groups.centres);
+    score("clustered", &labels)?;
+
+    let decoded = network.decode(parameters, model, &prototypes);
+    let spread = decoded.std_dim(Some([0].as_slice()), false, false).mean(Kind::Double);
+    metrics.insert("prototype_spread".to_owned(), spread.double_value(&[]));
+    metrics.insert("units_used".to_owned(), f64::from(used));
+    let values = (data.rows() * data.dims()) as f64;
+    metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
+    Ok(metrics)
+}

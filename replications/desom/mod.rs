@@ -1,0 +1,25 @@
+//! DESOM: Deep Embedded SOM, joint representation learning and self-organisation
+//! (Forest, Lebbah, Azzag & Lacaille, ESANN 2019), and its experiments.
+
+mod gamma;
+mod method;
+mod model;
+mod settings;
+
+pub use gamma::Gamma;
+pub use method::Desom;
+pub use model::DesomCohort;
+pub use settings::{GammaScale, PostClusters, Settings};
+
+use crate::claims::{Error, Published};
+
+/// The paper's numbers.
+///
+/// # Errors
+/// If `paper.toml` is wrong.
+pub fn published() -> Result<Published, Error> {
+    Published::parse(
+        "replications/desom/paper.toml",
+        include_str!("paper.toml"),
+    )
+}

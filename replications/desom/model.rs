@@ -1,0 +1,190 @@
+//! A cohort of DESOM models and its training step.
+//!
+//! Autoencoder `D-500-500-2000-10` with a SOM on the codes, trained together on
+//! `MSE(x, decode(encode(x))) + gamma * mean_i sum_k w_ik |z_i - m_k|^2` by Adam, one optimiser
+//! state for network and prototypes. The models of a cohort see the same batches; they differ in
+//! gamma and seed.
+
+use std::collections::HashMap;
+
+use tch::{Device, Kind, Tensor};
+
+use super::Settings;
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Slot};
+use crate::random::{self, Seed};
+use crate::som::SomLoss;
+use crate::train::checkpoint::Named;
+use crate::train::{Error, Trainable};
+
+/// DESOM models that differ in gamma and seed only.
+#[derive(Debug)]
+pub struct DesomCohort {
+    settings: Settings,
+    network: Autoencoder,
+    prototypes: Slot,
+    parameters: Parameters,
+    adam: Adam,
+    som: SomLoss,
+    /// `[units, units]`
+    squared_distances: Tensor,
+    /// `[rows, D]`
+    data: Tensor,
+    /// By batch size: the usual one, and that of the last batch of a pass.
+    passes: HashMap<i64, Pass>,
+    /// Losses of the last step: rows of the batch, and the SOM's term.
+    last: Option<(i64, i64, Tensor)>,
+}
+
+impl DesomCohort {
+    /// Untrained models on `data` `[rows, D]`: weights from each seed's stream `"weights"`,
+    /// prototypes the codes of distinct random rows from its stream `"prototypes"`.
+    ///
+    /// `settings` are those of the first model; the others' differ in gamma at most.
+    ///
+    /// # Errors
+    /// If the data has fewer rows than the map has units.
+    pub fn new(
+        settings: &Settings,
+        members: &[(f64, Seed)],
+        data: &Tensor,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let (rows, dims) = (data.size()[0], data.size()[1]);
+        let units = settings.map.units();
+        if (rows as usize) < units {
+            return Err(Error::Settings(format!(
+                "a map of {units} units needs at least as many rows of data, not {rows}"
+            )));
+        }
+        let mut layout = Layout::default();
+        let network = Autoencoder::new(&settings.widths(dims), &mut layout);
+        let prototypes = layout.add("som.prototypes", &[units as i64, settings.latent]);
+        let parameters = Parameters::zeros(layout, members.len() as i64, device);
+        let gammas: Vec<f64> = members.iter().map(|(gamma, _)| *gamma).collect();
+        for (model, (_, seed)) in (0..).zip(members) {
+            network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
+            let mut stream = random::stream(*seed, "prototypes");
+            let chosen = random::distinct_indices(&mut stream, rows as usize, units);
+            let chosen: Vec<i64> = chosen.into_iter().map(|row| row as i64).collect();
+            let chosen = Tensor::from_slice(&chosen).to_device(device);
+            let codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
+            parameters.value(prototypes).select(0, model).copy_(&codes);
+        }
+        let squared = settings.map.squared_distances(settings.map_distance);
+        let side = units as i64;
+        Ok(Self {
+            adam: Adam::new(settings.adam, &parameters.values),
+            som: SomLoss::new(&gammas, device),
+            squared_distances: Tensor::from_slice(&squared).view([side, side]).to_device(device),
+            data: data.shallow_clone(),
+            passes: HashMap::new(),
+            last: None,
+            settings: settings.clone(),
+            network,
+            prototypes,
+            parameters,
+        })
+    }
+
+    /// The network, e.g. to encode with.
+    #[must_use]
+    pub fn network(&self) -> &Autoencoder {
+        &self.network
+    }
+
+    /// The parameters of all models.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The prototypes of one model, `[units, latent]`.
+    #[must_use]
+    pub fn prototypes(&self, model: i64) -> Tensor {
+        self.parameters.value(self.prototypes).select(0, model)
+    }
+
+    /// First row and number of rows of the batch at an iteration: contiguous slices in file order,
+    /// the last one of a pass shorter, never empty.
+    fn batch(&self, iteration: u64) -> (i64, i64) {
+        let rows = self.data.size()[0];
+        let batch = self.settings.batch.min(rows);
+        let per_pass = (rows as u64).div_ceil(batch as u64);
+        let start = (iteration % per_pass) as i64 * batch;
+        (start, batch.min(rows - start))
+    }
+}
+
+impl Trainable for DesomCohort {
+    fn iterations(&self) -> u64 {
+        self.settings.iterations
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        let (start, rows) = self.batch(iteration);
+        let x = self.data.narrow(0, start, rows);
+        let temperature = self.settings.temperature.at(iteration, self.settings.iterations);
+        let weights = self.settings.neighbourhood.weights(&self.squared_distances, temperature);
+        let (network, parameters) = (&self.network, &self.parameters);
+        let pass = self.passes.entry(rows).or_insert_with(|| network.pass(parameters, rows));
+        pass.forward(&x);
+        pass.backward_decoder(&x);
+        let som_loss = self.som.step(
+            &pass.code_of_each(),
+            &parameters.value(self.prototypes),
+            &weights,
+            &pass.code_delta_of_each(),
+            &parameters.gradient(self.prototypes),
+        );
+        pass.backward_encoder(&x);
+        self.adam.step(&mut self.parameters.values, &self.parameters.gradients)?;
+        self.last = Some((start, rows, som_loss));
+        Ok(())
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let Some((start, rows, som)) = &self.last else {
+            return Vec::new();
+        };
+        let x = self.data.narrow(0, *start, *rows);
+        let reconstruction = self.passes[rows].reconstruction_loss(&x);
+        vec![
+            ("reconstruction", to_vec(&reconstruction)),
+            ("som", to_vec(som)),
+        ]
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        let row = |tensor: &Tensor| tensor.select(0, model as i64);
+        vec![
+            ("parameters".to_owned(), row(&self.parameters.values)),
+            ("adam.first".to_owned(), row(&self.adam.first)),
+            ("adam.second".to_owned(), row(&self.adam.second)),
+        ]
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
+        let length = self.parameters.layout.len();
+        for (name, target) in [
+            ("parameters", &self.parameters.values),
+            ("adam.first", &self.adam.first),
+            ("adam.second", &self.adam.second),
+        ] {
+            let stored = state.get(name).ok_or_else(|| format!("{name} is missing"))?;
+            if stored.size() != [length] {
+                return Err(format!(
+                    "{name} has the shape {:?}, this model needs [{length}]",
+                    stored.size()
+                ));
+            }
+            target.select(0, model as i64).copy_(stored);
+        }
+        self.adam.steps = iteration;
+        Ok(())
+    }
+}
+
+fn to_vec(tensor: &Tensor) -> Vec<f64> {
+    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Double);
+    tensor.iter::<f64>().map(Iterator::collect).unwrap_or_default()
+}

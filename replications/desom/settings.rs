@@ -1,0 +1,186 @@
+//! What can be set in a DESOM, with the values of the paper.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::nn::adam::AdamOptions;
+use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
+use crate::train::Error;
+
+/// What gamma multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GammaScale {
+    /// The SOM loss beside a reconstruction loss averaged over the features, as in the authors'
+    /// code. All published results are on this scale.
+    Mean,
+    /// The SOM loss beside a reconstruction loss summed over the features, as the paper's equation
+    /// has it: gamma counts for `gamma / D` on the other scale.
+    Sum,
+}
+
+/// How many clusters the prototypes are grouped into for the accuracy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PostClusters {
+    /// As many as classes, as the paper says.
+    Classes,
+    /// The largest label, one fewer than classes, as the authors' code has it.
+    LargestLabel,
+}
+
+/// All settings of a DESOM run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<i64>,
+    /// Latent features.
+    pub latent: i64,
+    /// Rows and columns of the map.
+    pub map: Grid,
+    /// Weight of the SOM loss.
+    pub gamma: f64,
+    /// What it multiplies.
+    pub gamma_scale: GammaScale,
+    /// Rows of a batch; the last one of a pass may be shorter.
+    pub batch: i64,
+    /// Optimisation steps.
+    pub iterations: u64,
+    /// The neighbourhood's radius over training.
+    pub temperature: Temperature,
+    /// The neighbourhood function.
+    pub neighbourhood: Neighbourhood,
+    /// How distances on the map are counted.
+    pub map_distance: MapDistance,
+    /// The optimiser.
+    pub adam: AdamOptions,
+    /// Clusters of the prototypes.
+    pub post_clusters: PostClusters,
+}
+
+impl Settings {
+    /// The paper's settings for MNIST (section 3 of the ESANN paper and the authors' code).
+    #[must_use]
+    pub fn paper() -> Self {
+        Self {
+            hidden: vec![500, 500, 2000],
+            latent: 10,
+            map: Grid {
+                rows: 8,
+                columns: 8,
+            },
+            gamma: 0.001,
+            gamma_scale: GammaScale::Mean,
+            batch: 256,
+            iterations: 10_000,
+            temperature: Temperature {
+                start: 10.0,
+                end: 0.1,
+                decay: Decay::Exponential,
+                horizon: Horizon::LastIteration,
+            },
+            neighbourhood: Neighbourhood::Gaussian,
+            map_distance: MapDistance::Manhattan,
+            adam: AdamOptions::keras(),
+            post_clusters: PostClusters::Classes,
+        }
+    }
+
+    /// Reads and checks settings.
+    ///
+    /// # Errors
+    /// If a field is missing, unknown or makes no sense; the message names it.
+    pub fn read(value: &Value) -> Result<Self, Error> {
+        let settings: Self = serde_json::from_value(value.clone())
+            .map_err(|error| Error::Settings(format!("DESOM settings: {error}")))?;
+        settings.check().map_err(Error::Settings)?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let positive = |name: &str, value: f64| {
+            if value.is_finite() && value > 0.0 {
+                Ok(())
+            } else {
+                Err(format!("{name} must be a positive number, not {value}"))
+            }
+        };
+        let widths = self.hidden.iter().chain([&self.latent, &self.batch]);
+        if widths.copied().any(|width| width < 1) {
+            return Err("layer widths and the batch size must be at least 1".to_owned());
+        }
+        if self.map.units() == 0 {
+            return Err("the map has no units: both sides must be at least 1".to_owned());
+        }
+        if !self.gamma.is_finite() || self.gamma < 0.0 {
+            return Err(format!("gamma must be 0 or a positive number, not {}", self.gamma));
+        }
+        if self.iterations == 0 {
+            return Err("at least one iteration is needed".to_owned());
+        }
+        positive("the start temperature", self.temperature.start)?;
+        positive("the end temperature", self.temperature.end)?;
+        positive("the learning rate", self.adam.learning_rate)
+    }
+
+    /// The settings as a run's identity holds them.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        // A plain struct of numbers and names always has a JSON form.
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    /// The encoder's widths for data of `dims` features.
+    #[must_use]
+    pub fn widths(&self, dims: i64) -> Vec<i64> {
+        let hidden = self.hidden.iter().copied();
+        std::iter::once(dims).chain(hidden).chain([self.latent]).collect()
+    }
+
+    /// Gamma on the scale of a reconstruction loss averaged over `dims` features.
+    #[must_use]
+    pub fn effective_gamma(&self, dims: i64) -> f64 {
+        match self.gamma_scale {
+            GammaScale::Mean => self.gamma,
+            GammaScale::Sum => self.gamma / dims as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn settings_survive_their_json_form() {
+        let settings = Settings::paper();
+        assert_eq!(Settings::read(&settings.to_value()).unwrap(), settings);
+    }
+
+    #[test]
+    fn senseless_settings_are_named() {
+        let wrong = |change: fn(&mut Settings)| {
+            let mut settings = Settings::paper();
+            change(&mut settings);
+            Settings::read(&settings.to_value()).unwrap_err().to_string()
+        };
+        assert!(wrong(|s| s.gamma = -1.0).contains("gamma"));
+        assert!(wrong(|s| s.map.rows = 0).contains("map"));
+        assert!(wrong(|s| s.batch = 0).contains("batch"));
+        assert!(wrong(|s| s.iterations = 0).contains("iteration"));
+        assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
+        let mut value = Settings::paper().to_value();
+        value["gama"] = 1.into();
+        assert!(Settings::read(&value).unwrap_err().to_string().contains("gama"));
+    }
+
+    #[test]
+    fn the_sum_scale_divides_gamma_by_the_features() {
+        let mut settings = Settings::paper();
+        settings.gamma = 0.784;
+        settings.gamma_scale = GammaScale::Sum;
+        assert!((settings.effective_gamma(784) - 0.001).abs() < 1e-12);
+    }
+}

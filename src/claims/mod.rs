@@ -1,0 +1,20 @@
+//! What papers say, as data, and the statistics that compare it with our runs.
+
+pub mod published;
+pub mod summary;
+
+pub use published::{Paper, Published, Value};
+pub use summary::Summary;
+
+/// What can be wrong with a paper's file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It does not parse, or a key is missing or unknown.
+    #[error("{file}: {reason}")]
+    Parse {
+        /// The file.
+        file: &'static str,
+        /// Line, column and key, from the parser.
+        reason: String,
+    },
+}

@@ -1,0 +1,142 @@
+//! The command line: what `replicate` understands, and what it answers with.
+
+mod data;
+mod doctor;
+mod figures;
+mod list;
+pub mod options;
+mod plan;
+mod progress;
+mod run;
+mod session;
+mod training;
+mod words;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::{Error, catalogue};
+
+/// Re-runs the experiments of published deep-clustering and self-organising-map papers and says
+/// whether their claims hold.
+#[derive(Parser, Debug)]
+#[command(name = "replicate", version, arg_required_else_help = true)]
+#[command(subcommand_help_heading = "Commands", after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Fixed,
+}
+
+const AFTER_HELP: &str = "\
+Every replication is a command of its own: replicate desom-gamma --profile quick
+
+Exit codes: 0 done, 2 usage, 20 data missing or damaged, 30 runs failed, 130 interrupted (start the
+same command again to go on), 1 anything else.";
+
+/// Where runs and data are kept.
+#[derive(Args, Debug, Clone)]
+struct Places {
+    /// Folder for runs, tables and figures
+    #[arg(long, global = true, value_name = "DIR", env = "REPLICATE_STORE")]
+    #[arg(default_value = "results")]
+    store: PathBuf,
+    #[command(flatten)]
+    access: data::AccessArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Fixed {
+    /// List the replications
+    List(list::ListArgs),
+    /// Explain a replication: what it does, what the paper says, what can be set
+    Show(list::ShowArgs),
+    /// List, fetch, verify and import data sets
+    Data(data::DataArgs),
+    /// Check what this machine offers: libtorch, devices, folders
+    Doctor(doctor::DoctorArgs),
+}
+
+fn command() -> Command {
+    let plan = Command::new("plan")
+        .about("Say what would be run, why, and how long it takes; run nothing")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    let figures = Command::new("figures")
+        .about("Redraw the tables and figures of a replication from its stored runs")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    let command = Cli::command()
+        .subcommand(options::with_replications(plan, |command| command))
+        .subcommand(options::with_replications(figures, figures::FigureArgs::augment_args));
+    options::with_replications(command, |command| command)
+}
+
+/// Parses the process's arguments, does what they say, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are "errors" of clap's with exit code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(&matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            // The reader has seen enough.
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
+    let usage = |error: clap::Error| Error::Usage(error.to_string());
+    let places = Places::from_arg_matches(matches).map_err(usage)?;
+    let access = || places.access.resolve();
+    if let Some((name, inner)) = matches.subcommand() {
+        if let Some(replication) = catalogue::find(name) {
+            let (args, changes) = options::read(replication, inner).map_err(usage)?;
+            return run::run(replication, args, &changes, &places.store, &access()?);
+        }
+        if let (Some((id, inner)), "plan" | "figures") = (inner.subcommand(), name)
+            && let Some(replication) = catalogue::find(id)
+        {
+            let (args, changes) = options::read(replication, inner).map_err(usage)?;
+            return match name {
+                "plan" => plan::run(replication, args, &changes, &places.store),
+                _ => {
+                    let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
+                    figures::run(replication, args, &changes, &places.store, &own)
+                }
+            };
+        }
+    }
+    match Cli::from_arg_matches(matches).map_err(usage)?.command {
+        Fixed::List(args) => list::list(&args),
+        Fixed::Show(args) => list::show(&args),
+        Fixed::Data(args) => {
+            let progress = progress::on_stderr();
+            Ok(data::run(&args, &access()?, progress.as_ref())?)
+        }
+        Fixed::Doctor(args) => doctor::run(&args, &places.store, &access()?),
+    }
+}
+
+/// Writes a value as indented JSON to standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The options that replications share, and how replications become subcommands.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::catalogue::REPLICATIONS;
+use crate::device::{self, Choice};
+use crate::random::Seed;
+use crate::replication::{Changes, Profile, Replication};
+
+/// Options of every command that is about the runs of a replication.
+#[derive(Args, Debug, Clone)]
+pub struct RunArgs {
+    /// How much of the protocol: smoke (embedded data, seconds), quick (real data, minutes) or
+    /// paper (everything; hours on a CPU)
+    #[arg(long, short, value_name = "PROFILE", default_value = "quick", value_parser = profile)]
+    pub profile: Profile,
+    /// How many seeds (5), or which (0,3,7 or 10..20) [default: the profile's number]
+    #[arg(long, value_name = "N|LIST", value_parser = seeds)]
+    pub seeds: Option<Seeds>,
+    /// Where to train: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Choice,
+    /// CPU threads to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Write the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl RunArgs {
+    /// The number of threads to use.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(device::available_threads, usize::from)
+    }
+}
+
+/// The seeds of each variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seeds(pub Vec<Seed>);
+
+fn profile(text: &str) -> Result<Profile, String> {
+    let found = Profile::ALL.into_iter().find(|profile| profile.name() == text);
+    found.ok_or_else(|| "expected smoke, quick or paper".to_owned())
+}
+
+/// Seeds at most: a typing slip should not plan a million runs.
+const MOST_SEEDS: u64 = 100_000;
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let wrong = || "expected a number (5), a list (0,3,7) or a range (10..20)".to_owned();
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+    let range = |start: u64, end: u64| {
+        if start >= end || end - start > MOST_SEEDS {
+            return Err(format!("expected between 1 and {MOST_SEEDS} seeds"));
+        }
+        Ok((start..end).collect())
+    };
+    let mut seeds: Vec<u64> = if let Some((start, end)) = text.split_once("..") {
+        range(number(start)?, number(end)?)?
+    } else if text.contains(',') {
+        text.split(',').map(number).collect::<Result<_, _>>()?
+    } else {
+        range(0, number(text)?)?
+    };
+    seeds.sort_unstable();
+    seeds.dedup();
+    Ok(Seeds(seeds.into_iter().map(Seed).collect()))
+}
+
+/// Gives `command` one subcommand for each replication, with the shared options and its own.
+#[must_use]
+pub fn with_replications(command: Command, own: fn(Command) -> Command) -> Command {
+    REPLICATIONS.iter().fold(command, |command, replication| {
+        command.subcommand(own(subcommand(*replication)))
+    })
+}
+
+fn subcommand(replication: &dyn Replication) -> Command {
+    let command = Command::new(replication.id())
+        .about(replication.summary())
+        .long_about(format!(
+            "{}\n\n{}",
+            replication.summary(),
+            replication.description().trim_end()
+        ));
+    let command = RunArgs::augment_args(command);
+    let settings = replication.settings().iter();
+    settings.fold(command, |command, setting| {
+        let mut arg = Arg::new(setting.name)
+            .long(setting.name)
+            .value_name(setting.value)
+            .help(setting.help)
+            .help_heading("Settings of the experiment");
+        if !setting.choices.is_empty() {
+            arg = arg.value_parser(PossibleValuesParser::new(setting.choices));
+        }
+        command.arg(arg)
+    })
+}
+
+/// The shared options and the changed settings of a replication's subcommand.
+///
+/// # Errors
+/// Never for matches of [`with_replications`]'s commands.
+pub fn read(
+    replication: &dyn Replication,
+    matches: &ArgMatches,
+) -> Result<(RunArgs, Changes), clap::Error> {
+    let args = RunArgs::from_arg_matches(matches)?;
+    let given = replication.settings().iter().filter_map(|setting| {
+        let value = matches.get_one::<String>(setting.name)?;
+        Some((setting.name.to_owned(), value.clone()))
+    });
+    Ok((args, given.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_number_a_list_or_a_range() {
+        let parsed = |text| seeds(text).unwrap().0.iter().map(|seed| seed.0).collect::<Vec<_>>();
+        assert_eq!(parsed("3"), [0, 1, 2]);
+        assert_eq!(parsed("7,1,7"), [1, 7]);
+        assert_eq!(parsed("10..12"), [10, 11]);
+        for wrong in ["", "0", "-1", "x", "5..5", "1,,2", "0..99999999999"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

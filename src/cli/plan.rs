@@ -1,0 +1,95 @@
+//! `replicate plan`: what would be run, why, and how long it takes.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::options::RunArgs;
+use super::session::Session;
+use super::{print_json, words};
+use crate::launch::Team;
+use crate::replication::{Changes, Replication};
+use crate::report::Table;
+use crate::{Error, device};
+
+/// Prints the plan of a replication.
+///
+/// # Errors
+/// If the options cannot be used or the store cannot be read.
+pub fn run(
+    replication: &'static dyn Replication,
+    args: RunArgs,
+    changes: &Changes,
+    store: &Path,
+) -> Result<(), Error> {
+    let mut session = Session::new(replication, args, changes, store)?;
+    session.calibrate()?;
+    let plan = session.plan();
+    let pending = plan.pending().count();
+    let team = Team::new(&session.options, pending);
+    let total = plan.estimate(team.workers);
+    if session.args.json {
+        return print_json(&json!({
+            "replication": plan.replication,
+            "profile": session.args.profile,
+            "store": session.store.root(),
+            "device": device::name(session.options.device),
+            "workers": team.workers,
+            "threads_each": team.threads_each,
+            "pending": pending,
+            "seconds": total.map(|time| time.as_secs_f64()),
+            "runs": plan.runs,
+        }));
+    }
+    let mut table = Table {
+        head: ["variant", "seed", "run", "time", "why"].map(str::to_owned).to_vec(),
+        ..Table::default()
+    };
+    for run in &plan.runs {
+        table.rows.push(vec![
+            run.variant.clone(),
+            run.identity.seed.to_string(),
+            run.key.to_string(),
+            run.estimate.map_or("-".to_owned(), words::duration),
+            run.reason.to_string(),
+        ]);
+    }
+    table.caption = summary(&session);
+    write!(std::io::stdout().lock(), "{table}")?;
+    Ok(())
+}
+
+/// `14 runs: 12 new, 2 cached; about 4 min with 2 workers of 1 thread on cpu`
+#[must_use]
+pub fn summary(session: &Session) -> String {
+    let plan = session.plan();
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for run in &plan.runs {
+        let kind = match &run.reason {
+            crate::runs::Reason::Resume { .. } => "to resume".to_owned(),
+            crate::runs::Reason::FailedBefore { .. } => "failed before".to_owned(),
+            reason => reason.to_string(),
+        };
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let mut text = format!("{}: {}", words::count(plan.runs.len(), "run"), kinds.join(", "));
+    let pending = plan.pending().count();
+    if pending == 0 {
+        return text + "; nothing to do";
+    }
+    let team = Team::new(&session.options, pending);
+    if let Some(time) = plan.estimate(team.workers) {
+        text += &format!("; about {}", words::duration(time));
+    }
+    text + &format!(
+        " with {} of {} on {}",
+        words::count(team.workers, "worker"),
+        words::count(team.threads_each, "thread"),
+        device::name(session.options.device)
+    )
+}

@@ -1,0 +1,188 @@
+//! From options to a plan: what every command about a replication's runs does first.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::data::{self, Access};
+use crate::launch::{Options, Task, calibrate};
+use crate::random::Seed;
+use crate::replication::{Changes, Protocol, Replication, Results, VariantRecords};
+use crate::runs::identity::SCHEMA;
+use crate::runs::{Identity, Plan, PlannedRun, Precision, Reason, Store};
+
+use super::options::RunArgs;
+
+/// Between two checkpoints of a run: a lost interval costs little, and so does saving.
+const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A replication with the user's options, its store and its tasks.
+pub struct Session {
+    /// The replication.
+    pub replication: &'static dyn Replication,
+    /// The shared options.
+    pub args: RunArgs,
+    /// Variants and data.
+    pub protocol: Protocol,
+    /// How to compute.
+    pub options: Options,
+    /// Where the runs are.
+    pub store: Store,
+    /// All runs, variant by variant.
+    pub tasks: Vec<Task>,
+}
+
+impl Session {
+    /// Settles options, device and store, and finds out what is there already. Starts nothing and
+    /// needs no network.
+    ///
+    /// # Errors
+    /// If an option or the device cannot be used, or the store cannot be read.
+    pub fn new(
+        replication: &'static dyn Replication,
+        args: RunArgs,
+        changes: &Changes,
+        store: &Path,
+    ) -> Result<Self, Error> {
+        let protocol = replication.protocol(args.profile, changes)?;
+        let options = Options {
+            device: args.device.resolve()?,
+            threads: args.threads(),
+            checkpoint_interval: CHECKPOINT_INTERVAL,
+        };
+        let store = Store::new(store);
+        let seeds = match &args.seeds {
+            Some(seeds) => seeds.0.clone(),
+            None => (0..protocol.seeds).map(Seed).collect(),
+        };
+        let tasks = plan(&protocol, &seeds, &store)?;
+        Ok(Self {
+            replication,
+            args,
+            protocol,
+            options,
+            store,
+            tasks,
+        })
+    }
+
+    /// Measures how long the pending runs take here.
+    ///
+    /// # Errors
+    /// If the data set is unknown or a thread cannot be started.
+    pub fn calibrate(&mut self) -> Result<(), Error> {
+        let entry = data::catalogue()?.entry(self.protocol.data)?;
+        let (rows, dims) = (entry.rows() as i64, entry.dims() as i64);
+        calibrate(&mut self.tasks, rows, dims, self.options)?;
+        Ok(())
+    }
+
+    /// The runs as a plan.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan {
+            replication: self.replication.id().to_owned(),
+            runs: self.tasks.iter().map(|task| task.run.clone()).collect(),
+        }
+    }
+
+    /// The tasks that are not in the store.
+    #[must_use]
+    pub fn pending(&self) -> Vec<Task> {
+        let pending = self.tasks.iter().filter(|task| task.run.reason != Reason::Cached);
+        pending.cloned().collect()
+    }
+
+    /// What is in the store now for the planned runs.
+    ///
+    /// # Errors
+    /// If a record cannot be read.
+    pub fn results(&self) -> Result<Results, Error> {
+        let mut variants: Vec<VariantRecords> = Vec::new();
+        for variant in &self.protocol.variants {
+            let runs = self.tasks.iter().filter(|task| task.run.variant == variant.id);
+            let mut records = Vec::new();
+            for task in runs {
+                records.extend(self.store.record(&task.run.key)?);
+            }
+            variants.push(VariantRecords {
+                id: variant.id.clone(),
+                records,
+            });
+        }
+        Ok(Results {
+            profile: self.args.profile,
+            data_title: data::catalogue()?.entry(self.protocol.data)?.title.clone(),
+            variants,
+        })
+    }
+
+    /// Where this replication's tables and figures go.
+    #[must_use]
+    pub fn output_folder(&self) -> PathBuf {
+        let folder = self.store.root().join(self.replication.id());
+        folder.join(self.args.profile.name())
+    }
+
+    /// The data set, on the device that trains.
+    ///
+    /// # Errors
+    /// If it cannot be had or is not what it should be.
+    pub fn load_data(&self, access: &Access) -> Result<crate::train::TrainingData, Error> {
+        let progress = super::progress::on_stderr();
+        let set = data::load(self.protocol.data, access, progress.as_ref())?;
+        let shape = [set.rows as i64, set.dims as i64];
+        let features = tch::Tensor::f_from_slice(&set.features)
+            .and_then(|features| features.f_view(shape.as_slice()))
+            .and_then(|features| features.f_to_device(self.options.device))
+            .map_err(crate::train::Error::Torch)?;
+        Ok(crate::train::TrainingData {
+            features,
+            labels: set.labels,
+            classes: set.classes,
+            image: set.image,
+        })
+    }
+}
+
+fn plan(protocol: &Protocol, seeds: &[Seed], store: &Store) -> Result<Vec<Task>, Error> {
+    let data_sha256 = data::dataset_sha256(protocol.data)?;
+    let mut lineages: Option<HashMap<String, Identity>> = None;
+    let mut tasks = Vec::new();
+    for variant in &protocol.variants {
+        for &seed in seeds {
+            let identity = Identity {
+                schema: SCHEMA,
+                method: variant.method.id().to_owned(),
+                algorithm: variant.method.version(),
+                settings: variant.settings.clone(),
+                data: protocol.data.to_owned(),
+                data_sha256: data_sha256.clone(),
+                seed,
+                precision: Precision::Exact,
+            };
+            let key = identity.key();
+            let reason = if store.record(&key)?.is_some() {
+                Reason::Cached
+            } else {
+                // Only now is it worth reading all the others.
+                let lineages = match &mut lineages {
+                    Some(lineages) => lineages,
+                    none => none.insert(store.by_lineage()?),
+                };
+                store.reason(&identity, lineages)?
+            };
+            tasks.push(Task {
+                run: PlannedRun {
+                    key,
+                    variant: variant.id.clone(),
+                    identity,
+                    reason,
+                    estimate: None,
+                },
+                method: variant.method,
+            });
+        }
+    }
+    Ok(tasks)
+}

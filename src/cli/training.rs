@@ -1,0 +1,238 @@
+//! Progress of runs on standard error: bars on a terminal, plain lines elsewhere.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::words;
+use crate::launch::Task;
+use crate::train::{Event, Observer};
+
+/// Between two plain status lines.
+const STATUS_INTERVAL: Duration = Duration::from_secs(30);
+/// The overall bar counts thousandths of the expected time.
+const STEPS: u64 = 1000;
+
+/// What suits standard error, for these runs.
+#[must_use]
+pub fn observer(pending: &[Task]) -> Box<dyn Observer> {
+    let forecast = Forecast::new(pending);
+    if std::io::stderr().is_terminal() {
+        Box::new(Bars::new(forecast))
+    } else {
+        Box::new(Lines {
+            state: Mutex::new(LineState {
+                forecast,
+                last: Instant::now(),
+            }),
+        })
+    }
+}
+
+/// How much is done and when the rest will be, from the runs' estimates and what has happened.
+#[derive(Debug)]
+struct Forecast {
+    runs: usize,
+    finished: usize,
+    started: Instant,
+    /// Expected seconds of all runs, one worker's time.
+    total: f64,
+    done: f64,
+    /// For each worker: expected seconds of its runs, and the part of them that is done.
+    current: Vec<(f64, f64)>,
+}
+
+impl Forecast {
+    fn new(pending: &[Task]) -> Self {
+        let expected = |task: &Task| task.run.estimate.map_or(1.0, |time| time.as_secs_f64());
+        Self {
+            runs: pending.len(),
+            finished: 0,
+            started: Instant::now(),
+            total: pending.iter().map(expected).sum::<f64>().max(1e-9),
+            done: 0.0,
+            current: Vec::new(),
+        }
+    }
+
+    fn worker(&mut self, worker: usize) -> &mut (f64, f64) {
+        if self.current.len() <= worker {
+            self.current.resize(worker + 1, (0.0, 0.0));
+        }
+        &mut self.current[worker]
+    }
+
+    fn notify(&mut self, event: &Event) {
+        match event {
+            Event::Started {
+                worker, estimate, names, ..
+            } => {
+                let expected = estimate.map_or(names.len() as f64, |time| time.as_secs_f64());
+                *self.worker(*worker) = (expected, 0.0);
+            }
+            Event::Advanced {
+                worker, fraction, ..
+            } => self.worker(*worker).1 = *fraction,
+            Event::Finished { .. } | Event::Failed { .. } => self.finished += 1,
+            Event::Stopped { worker } => {
+                let (expected, _) = std::mem::take(self.worker(*worker));
+                self.done += expected;
+            }
+        }
+    }
+
+    /// The part of the work that is done, 0 to 1.
+    fn fraction(&self) -> f64 {
+        let current: f64 = self.current.iter().map(|(expected, done)| expected * done).sum();
+        ((self.done + current) / self.total).min(1.0)
+    }
+
+    /// The time that is left; `None` before there is anything to judge by.
+    fn left(&self) -> Option<Duration> {
+        let (fraction, elapsed) = (self.fraction(), self.started.elapsed().as_secs_f64());
+        (fraction > 0.01).then(|| {
+            Duration::from_secs_f64(elapsed * (1.0 - fraction) / fraction)
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn line(event: &Event) -> Option<String> {
+    match event {
+        Event::Finished {
+            name,
+            summary,
+            elapsed,
+            ..
+        } => Some(format!("{name}: {summary} ({})", words::duration(*elapsed))),
+        Event::Failed { name, message, .. } => Some(format!("{name}: FAILED: {message}")),
+        _ => None,
+    }
+}
+
+/// A bar for everything and one for each worker.
+struct Bars {
+    all: MultiProgress,
+    overall: ProgressBar,
+    workers: Mutex<Vec<ProgressBar>>,
+    forecast: Mutex<Forecast>,
+}
+
+impl Bars {
+    fn new(forecast: Forecast) -> Self {
+        let all = MultiProgress::new();
+        let overall = all.add(ProgressBar::new(STEPS));
+        // A template that does not parse costs the look only.
+        if let Ok(style) = ProgressStyle::with_template("[{bar:40}] {msg}") {
+            overall.set_style(style.progress_chars("=> "));
+        }
+        overall.enable_steady_tick(Duration::from_millis(250));
+        Self {
+            all,
+            overall,
+            workers: Mutex::default(),
+            forecast: Mutex::new(forecast),
+        }
+    }
+
+    fn worker(&self, worker: usize) -> ProgressBar {
+        let mut workers = lock(&self.workers);
+        while workers.len() <= worker {
+            let bar = self.all.add(ProgressBar::new(STEPS));
+            if let Ok(style) = ProgressStyle::with_template("  {prefix} [{bar:20}] {msg}") {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            workers.push(bar);
+        }
+        workers[worker].clone()
+    }
+}
+
+impl Observer for Bars {
+    fn notify(&self, event: &Event) {
+        let mut forecast = lock(&self.forecast);
+        forecast.notify(event);
+        match event {
+            Event::Started { worker, names, .. } => {
+                let bar = self.worker(*worker);
+                bar.set_prefix(match names {
+                    [name] => name.clone(),
+                    names => words::count(names.len(), "run"),
+                });
+                bar.set_position(0);
+            }
+            Event::Advanced {
+                worker,
+                fraction,
+                detail,
+            } => {
+                let bar = self.worker(*worker);
+                bar.set_position((fraction * STEPS as f64) as u64);
+                bar.set_message((*detail).to_owned());
+            }
+            Event::Finished { .. } | Event::Failed { .. } => {
+                if let Some(line) = line(event) {
+                    self.all.suspend(|| eprintln!("{line}"));
+                }
+            }
+            Event::Stopped { worker } => self.worker(*worker).set_message(""),
+        }
+        self.overall.set_position((forecast.fraction() * STEPS as f64) as u64);
+        let left = forecast.left().map_or("..".to_owned(), words::duration);
+        self.overall
+            .set_message(format!("{}/{} runs, {left} left", forecast.finished, forecast.runs));
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        for bar in lock(&self.workers).drain(..) {
+            bar.finish_and_clear();
+        }
+        self.overall.finish_and_clear();
+    }
+}
+
+/// One line for each finished run, and a status line now and then.
+struct Lines {
+    state: Mutex<LineState>,
+}
+
+struct LineState {
+    forecast: Forecast,
+    last: Instant,
+}
+
+impl Observer for Lines {
+    fn notify(&self, event: &Event) {
+        let mut state = lock(&self.state);
+        state.forecast.notify(event);
+        let text = match line(event) {
+            Some(line) => line,
+            None if state.last.elapsed() >= STATUS_INTERVAL => {
+                format!("{:.0} % done", 100.0 * state.forecast.fraction())
+            }
+            None => return,
+        };
+        state.last = Instant::now();
+        let forecast = &state.forecast;
+        let left = match forecast.left() {
+            Some(left) if forecast.finished < forecast.runs => {
+                format!(", {} left", words::duration(left))
+            }
+            _ => String::new(),
+        };
+        // There is nowhere left to say that standard error fails.
+        let _ = writeln!(
+            std::io::stderr(),
+            "[{}/{}{left}] {text}",
+            forecast.finished,
+            forecast.runs
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! k-means on the features themselves, the baseline of most papers here, as a [`Method`].
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use super::{KMeans, Progress};
+use crate::metrics::{Contingency, evaluate};
+use crate::random;
+use crate::runs::Outcome;
+use crate::runs::record::Curves;
+use crate::train::{Context, Error, Event, Finished, Member, Method, Work};
+
+/// The baseline's settings; scikit-learn's defaults of 2019 where they have names there.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineSettings {
+    /// Number of clusters.
+    pub clusters: usize,
+    /// Fits from different initial centres, the best of which counts (`n_init`).
+    pub restarts: usize,
+    /// Lloyd iterations of each at most (`max_iter`).
+    pub max_iterations: usize,
+    /// Relative to the mean variance of the features (`tol`).
+    pub tolerance: f64,
+}
+
+impl BaselineSettings {
+    /// scikit-learn's defaults: 10 restarts, 300 iterations, tolerance 1e-4.
+    #[must_use]
+    pub fn new(clusters: usize) -> Self {
+        let defaults = KMeans::new(clusters);
+        Self {
+            clusters,
+            restarts: defaults.restarts,
+            max_iterations: defaults.max_iterations,
+            tolerance: defaults.tolerance,
+        }
+    }
+
+    /// The settings as a run's identity holds them.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        // A plain struct of numbers always has a JSON form.
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    fn read(value: &Value) -> Result<KMeans, Error> {
+        let settings: Self = serde_json::from_value(value.clone())
+            .map_err(|error| Error::Settings(format!("k-means settings: {error}")))?;
+        Ok(KMeans {
+            clusters: settings.clusters,
+            restarts: settings.restarts,
+            max_iterations: settings.max_iterations,
+            tolerance: settings.tolerance,
+        })
+    }
+}
+
+/// k-means on the features.
+#[derive(Debug)]
+pub struct KMeansBaseline;
+
+/// Lloyd iterations that a restart typically needs on images; only for estimates of time.
+const TYPICAL_ITERATIONS: f64 = 80.0;
+
+impl Method for KMeansBaseline {
+    fn id(&self) -> &'static str {
+        "k-means"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn shape(&self, settings: &Value) -> Result<String, Error> {
+        BaselineSettings::read(settings).map(|_| settings.to_string())
+    }
+
+    fn calibrate(
+        &self,
+        settings: &Value,
+        rows: i64,
+        dims: i64,
+        device: Device,
+    ) -> Result<Work, Error> {
+        let kmeans = BaselineSettings::read(settings)?;
+        let sample = rows.min(4096);
+        let data = Tensor::rand([sample, dims], (Kind::Float, device));
+        let centres = Tensor::rand([kmeans.clusters as i64, dims], (Kind::Float, device));
+        let time = || -> Result<Duration, Error> {
+            let clock = Instant::now();
+            super::assign(&data, &centres).map_err(|error| Error::Clustering(error.to_string()))?;
+            Ok(clock.elapsed())
+        };
+        time()?;
+        // An iteration assigns rows and averages them: about twice the work of the assignment.
+        let iteration = 2.0 * time()?.as_secs_f64() * rows as f64 / sample as f64;
+        Ok(Work {
+            iterations: kmeans.restarts as u64,
+            per_iteration: Duration::from_secs_f64(iteration * TYPICAL_ITERATIONS),
+            fixed: Duration::ZERO,
+        })
+    }
+
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+        let mut finished = Vec::with_capacity(cohort.len());
+        for member in cohort {
+            match fit(member, context)? {
+                Some(run) => finished.push(run),
+                // A fit takes seconds to minutes and keeps no checkpoint: it starts again.
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(finished))
+    }
+}
+
+fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
+    let kmeans = BaselineSettings::read(&member.settings)?;
+    let clock = Instant::now();
+    let mut rng = random::stream(member.seed, "k-means");
+    let mut follow = |progress: Progress| {
+        context.observer.notify(&Event::Advanced {
+            worker: context.worker,
+            // How many iterations there will be is not known: the bar only shows that it moves.
+            fraction: (progress.iteration as f64 / TYPICAL_ITERATIONS).min(0.95),
+            detail: &format!("Lloyd iteration {}", progress.iteration),
+        });
+        if context.is_interrupted() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let fitted = match kmeans.fit_with(&context.data.features, &mut rng, &mut follow) {
+        Ok(fitted) => fitted,
+        Err(super::Error::Interrupted) => return Ok(None),
+        Err(error) => return Err(Error::Clustering(error.to_string())),
+    };
+    let training = clock.elapsed();
+    let contingency = Contingency::new(&fitted.labels, &context.data.labels)
+        .map_err(|error| Error::Metrics(error.to_string()))?;
+    let mut metrics: BTreeMap<String, f64> = evaluate(&contingency)
+        .iter()
+        .map(|(metric, value)| (metric.id().to_owned(), value))
+        .collect();
+    metrics.insert("inertia".to_owned(), fitted.inertia);
+    Ok(Some(Finished {
+        outcome: Outcome::Completed,
+        metrics,
+        curves: Curves::default(),
+        weights: vec![("centres".to_owned(), fitted.centres)],
+        training,
+        evaluation: clock.elapsed() - training,
+        resumed: 0,
+    }))
+}

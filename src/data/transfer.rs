@@ -1,0 +1,298 @@
+//! One file over HTTP: into a `.part` file, resumed where an earlier try broke off, hashed as it
+//! comes, and handed on only when its length and hash are the promised ones.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::thread;
+
+use reqwest::Url;
+
+use super::digest::Hasher;
+use super::error::Refusal;
+use super::http::{Answer, Http, Interruption};
+use super::manifest::Download;
+use super::progress::Progress;
+
+/// What the bytes at a URL have to be.
+#[derive(Clone, Copy)]
+pub(super) enum Promise<'a> {
+    /// Exactly the file the publisher serves. Parts of it can be put together from several tries
+    /// and several mirrors.
+    Published(&'a Download),
+    /// Somebody's copy, compressed in their own way: no longer than this. Only its decoded bytes
+    /// can be checked, so each try starts from its first byte.
+    Copy {
+        /// The most bytes to take.
+        limit: u64,
+    },
+}
+
+impl Promise<'_> {
+    fn most(self) -> u64 {
+        match self {
+            Self::Published(download) => download.bytes,
+            Self::Copy { limit } => limit,
+        }
+    }
+}
+
+/// Brings `url` into the file `part`, trying again where that may help.
+///
+/// On success `part` holds what was promised. On failure it holds what a later try can go on
+/// from, or is gone.
+pub(super) fn download(
+    http: &Http,
+    url: &Url,
+    promise: Promise<'_>,
+    part: &Path,
+    progress: &dyn Progress,
+) -> Result<(), Refusal> {
+    http.check_host(url)?;
+    let mut back_off = http.limits.back_off;
+    let mut retries = 0;
+    let mut started_over = false;
+    loop {
+        let outcome = Try {
+            http,
+            url,
+            promise,
+            part,
+            progress,
+        }
+        .run();
+        progress.finish();
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(Failed { refusal, resumed }) => {
+                let stale = matches!(
+                    refusal,
+                    Refusal::Digest { .. } | Refusal::Status(416) | Refusal::Range { .. }
+                );
+                if resumed && stale && !started_over {
+                    // What was there from an earlier try was of no use: once more, from nothing.
+                    started_over = true;
+                } else if is_transient(&refusal) && retries < http.limits.retries {
+                    retries += 1;
+                    progress.note(&format!("{url}: {refusal}; trying again"));
+                    thread::sleep(back_off);
+                    back_off *= 2;
+                } else {
+                    return Err(refusal);
+                }
+            }
+        }
+    }
+}
+
+/// Worth another try at the same place. A stall is not: it has cost its time already, and the
+/// next mirror goes on from the same part.
+fn is_transient(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Status(500 | 502 | 503 | 504) | Refusal::Broken { .. }
+    )
+}
+
+struct Failed {
+    refusal: Refusal,
+    /// Whether bytes from an earlier try were involved.
+    resumed: bool,
+}
+
+struct Try<'a> {
+    http: &'a Http,
+    url: &'a Url,
+    promise: Promise<'a>,
+    part: &'a Path,
+    progress: &'a dyn Progress,
+}
+
+impl Try<'_> {
+    fn run(&self) -> Result<(), Failed> {
+        let anew = |refusal| Failed {
+            refusal,
+            resumed: false,
+        };
+        let (held, mut hasher) = self.held().map_err(anew)?;
+        let mut resumed = held > 0;
+        let fail = |refusal, resumed| Failed { refusal, resumed };
+        let total = match self.promise {
+            Promise::Published(download) => Some(download.bytes),
+            Promise::Copy { .. } => None,
+        };
+        self.progress.start(self.url.as_str(), total);
+        let mut got = held;
+        if total != Some(held) {
+            let mut answer = self
+                .http
+                .get(self.url, held)
+                .map_err(|refusal| fail(self.complete(refusal, held), resumed))?;
+            let from = self.check_head(&answer, held).map_err(|refusal| {
+                if matches!(refusal, Refusal::Status(416)) {
+                    self.discard();
+                }
+                fail(refusal, resumed)
+            })?;
+            if from == 0 {
+                resumed = false;
+                hasher = Hasher::default();
+            }
+            self.progress.advance(from);
+            got = self
+                .receive(&mut answer, from, &mut hasher)
+                .map_err(|refusal| fail(refusal, resumed))?;
+        }
+        if let Promise::Published(download) = self.promise {
+            let digest = hasher.finish();
+            if got != download.bytes || digest != download.sha256 {
+                self.discard();
+                let refusal = Refusal::Digest {
+                    what: "download",
+                    expected: download.sha256,
+                    got: digest,
+                };
+                return Err(fail(refusal, resumed));
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes held from an earlier try: their number, and the hash so far.
+    fn held(&self) -> Result<(u64, Hasher), Refusal> {
+        let mut hasher = Hasher::default();
+        let Promise::Published(download) = self.promise else {
+            return Ok((0, hasher));
+        };
+        let fail = |error| Refusal::io("read", self.part, error);
+        let mut file = match File::open(self.part) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, hasher)),
+            Err(error) => return Err(fail(error)),
+        };
+        let length = file.metadata().map_err(fail)?.len();
+        if length > download.bytes {
+            return Ok((0, hasher));
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        let mut count = 0;
+        loop {
+            let read = file.read(&mut buffer).map_err(fail)?;
+            if read == 0 {
+                return Ok((count, hasher));
+            }
+            hasher.update(&buffer[..read]);
+            count += read as u64;
+        }
+    }
+
+    /// Judges an answer by its head: the byte its body starts at, or why it is of no use.
+    fn check_head(&self, answer: &Answer, held: u64) -> Result<u64, Refusal> {
+        let from = match answer.status {
+            200 => 0,
+            206 if held > 0 => held,
+            status => return Err(Refusal::Status(status)),
+        };
+        let kind = answer.content_type.trim_start().to_ascii_lowercase();
+        if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
+            return Err(Refusal::Html);
+        }
+        let most = self.promise.most();
+        if from > 0 {
+            let promised = format!("bytes {held}-{}/{most}", most - 1);
+            let got = answer.content_range.as_deref().unwrap_or_default().trim();
+            if got != promised {
+                self.discard();
+                return Err(Refusal::Range {
+                    expected: promised,
+                    got: got.to_owned(),
+                });
+            }
+        }
+        match (answer.length, self.promise) {
+            (Some(length), Promise::Published(_)) if length != most - from => {
+                Err(Refusal::Length {
+                    expected: most - from,
+                    got: length,
+                })
+            }
+            (Some(length), Promise::Copy { .. }) if length > most => {
+                Err(Refusal::TooLong { expected: most })
+            }
+            _ => Ok(from),
+        }
+    }
+
+    /// Appends the body to the part from byte `from` on; the number of bytes held in the end.
+    fn receive(&self, answer: &mut Answer, from: u64, hasher: &mut Hasher) -> Result<u64, Refusal> {
+        let fail = |error| Refusal::io("write", self.part, error);
+        let mut file = File::options()
+            .create(true)
+            .truncate(from == 0)
+            .append(from > 0)
+            .write(true)
+            .open(self.part)
+            .map_err(fail)?;
+        let most = self.promise.most();
+        let expected = most;
+        let mut got = from;
+        loop {
+            let chunk = match answer.next() {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(Interruption::Stalled) => return Err(Refusal::Stalled { expected, got }),
+                Err(Interruption::Broken(reason)) => {
+                    return Err(Refusal::Broken {
+                        expected,
+                        got,
+                        reason,
+                    });
+                }
+            };
+            if got == 0 && looks_like_html(&chunk) {
+                self.discard();
+                return Err(Refusal::Html);
+            }
+            got += chunk.len() as u64;
+            if got > most {
+                self.discard();
+                return Err(Refusal::Length { expected, got });
+            }
+            hasher.update(&chunk);
+            file.write_all(&chunk).map_err(fail)?;
+            self.progress.advance(chunk.len() as u64);
+        }
+        if got < most && matches!(self.promise, Promise::Published(_)) {
+            let reason = "the connection was closed".into();
+            return Err(Refusal::Broken {
+                expected,
+                got,
+                reason,
+            });
+        }
+        Ok(got)
+    }
+
+    /// Fills in the lengths that the HTTP layer does not know.
+    fn complete(&self, refusal: Refusal, held: u64) -> Refusal {
+        match refusal {
+            Refusal::Broken { reason, .. } => Refusal::Broken {
+                expected: self.promise.most(),
+                got: held,
+                reason,
+            },
+            other => other,
+        }
+    }
+
+    fn discard(&self) {
+        // What cannot be removed is found out by its hash next time.
+        let _ = fs::remove_file(self.part);
+    }
+}
+
+fn looks_like_html(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    let start = &start[..start.len().min(9)];
+    start.eq_ignore_ascii_case(b"<!doctype") || start.to_ascii_lowercase().starts_with(b"<html")
+}

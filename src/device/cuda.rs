@@ -1,0 +1,56 @@
+//! Finding a GPU at run time: the binary itself links only libtorch's CPU libraries.
+
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+use tch::{Cuda, Device, Kind, Tensor};
+
+use super::Error;
+
+/// Opens libtorch's CUDA library where the loader finds it (RUNPATH, then `LD_LIBRARY_PATH`), which
+/// registers its operators. libtorch remembers its first answer to "is there a GPU", so this comes
+/// before any such question. Gives the loader's complaint if there is none.
+fn load() -> &'static Result<(), String> {
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        // SAFETY: the names are valid C strings; running the initialisers of a libtorch library is
+        // what linking to it would do as well. dlerror's text is copied before any other dl call.
+        unsafe {
+            let flags = libc::RTLD_NOW | libc::RTLD_GLOBAL;
+            if !libc::dlopen(c"libtorch_cuda.so".as_ptr(), flags).is_null() {
+                return Ok(());
+            }
+            let message = libc::dlerror();
+            if message.is_null() {
+                return Err("libtorch_cuda.so cannot be loaded".to_owned());
+            }
+            Err(CStr::from_ptr(message).to_string_lossy().into_owned())
+        }
+    })
+}
+
+/// The GPU of that number, after a computation on it has succeeded.
+pub(super) fn usable(index: usize) -> Result<Device, Error> {
+    load().as_ref().map_err(|reason| Error::NoCuda(reason.clone()))?;
+    if !Cuda::is_available() {
+        return Err(Error::NoCuda("the driver reports no device".to_owned()));
+    }
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    if index >= count {
+        return Err(Error::NoSuchDevice {
+            wanted: index,
+            count,
+        });
+    }
+    let device = Device::Cuda(index);
+    let tried = Tensor::f_ones([8, 8], (Kind::Float, device))
+        .and_then(|ones| ones.f_matmul(&ones))
+        .and_then(|product| product.f_double_value(&[0, 0]));
+    match tried {
+        Ok(_) => Ok(device),
+        Err(error) => Err(Error::Broken {
+            index,
+            reason: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,68 @@
+//! Every error that reaches the user, with its exit code.
+
+use crate::replication::BadSetting;
+use crate::{claims, data, device, launch, plot, runs, train};
+
+/// An error of the program. [`Error::exit_code`] is part of its interface.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// An option's value cannot be used.
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] device::Error),
+    /// Data that cannot be had, or is not what it should be.
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] train::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] runs::Error),
+    /// Published values that cannot be read.
+    #[error(transparent)]
+    Claims(#[from] claims::Error),
+    /// A figure that cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] plot::Error),
+    /// Runs could not be started.
+    #[error(transparent)]
+    Launch(#[from] launch::Error),
+    /// Some runs failed; the others are stored.
+    #[error(
+        "{failed} of {total} runs failed, the others are stored. The first says:\n{first}\nStart the same command again to retry only what failed."
+    )]
+    RunsFailed {
+        /// How many.
+        failed: usize,
+        /// Of how many that were to be done.
+        total: usize,
+        /// The first error.
+        first: String,
+    },
+    /// The user or the system stopped the program.
+    #[error("interrupted: everything is saved. Start the same command again to go on.")]
+    Interrupted,
+    /// Output that cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The process's exit code: 2 usage, 20 data, 30 runs failed, 130 interrupted, 1 anything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Setting(_) | Self::Device(_) => 2,
+            Self::Data(_) => 20,
+            Self::RunsFailed { .. } | Self::Train(_) => 30,
+            Self::Interrupted => 130,
+            Self::Store(_) | Self::Claims(_) | Self::Plot(_) | Self::Launch(_) | Self::Output(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Runs on this machine: workers that take cohorts from one queue.
+//!
+//! On a CPU a cohort is one run and there are as many workers as threads, each computing with one
+//! thread: two workers of one thread finish more iterations than one of two. With fewer runs than
+//! threads the threads are divided among them. On a GPU there is one worker, and all runs of equal
+//! shape train as one cohort; one that does not fit into the device's memory is halved.
+//!
+//! Each run is its own fault domain: an error or a panic in one cohort fails the runs of that
+//! cohort and no others.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tch::Device;
+
+use super::Error;
+use crate::device;
+use crate::runs::identity::{SCHEMA, hex};
+use crate::runs::record::{Provenance, Record};
+use crate::runs::store::{Failure, RunLock, write_whole};
+use crate::runs::{PlannedRun, Reason, Store};
+use crate::train::{Context, Event, Finished, Member, Method, Observer, TrainingData, checkpoint};
+
+/// A run to be carried out, and by what.
+#[derive(Clone)]
+pub struct Task {
+    /// The run.
+    pub run: PlannedRun,
+    /// Its method.
+    pub method: &'static dyn Method,
+}
+
+impl Task {
+    /// `gamma=0.001 seed 3`
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} seed {}", self.run.variant, self.run.identity.seed)
+    }
+}
+
+/// How the work is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where to compute.
+    pub device: Device,
+    /// CPU threads in all.
+    pub threads: usize,
+    /// How often unfinished runs are saved.
+    pub checkpoint_interval: Duration,
+}
+
+/// How many workers there are, and how many threads each of them uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Team {
+    /// Workers.
+    pub workers: usize,
+    /// Threads of each.
+    pub threads_each: usize,
+}
+
+impl Team {
+    /// The team for a number of pending runs.
+    #[must_use]
+    pub fn new(options: &Options, runs: usize) -> Self {
+        let threads = options.threads.max(1);
+        let workers = match options.device {
+            Device::Cpu => threads.min(runs.max(1)),
+            _ => 1,
+        };
+        Self {
+            workers,
+            threads_each: threads / workers,
+        }
+    }
+}
+
+/// What came of the work.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Runs completed now.
+    pub finished: usize,
+    /// Runs that another process is working on.
+    pub elsewhere: usize,
+    /// Names and errors of the runs that failed.
+    pub failures: Vec<(String, String)>,
+    /// Whether the work was cut short.
+    pub interrupted: bool,
+}
+
+type Cohort = Vec<Task>;
+
+struct Shared<'a> {
+    store: &'a Store,
+    options: Options,
+    team: Team,
+    interrupted: &'a AtomicBool,
+    observer: &'a dyn Observer,
+    headline: &'a (dyn Fn(&Record) -> String + Sync),
+    queue: Mutex<VecDeque<Cohort>>,
+    report: Mutex<Report>,
+}
+
+/// A worker that panics holds no lock of ours while it does, so the data behind one is sound.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Carries out `tasks` and stores what they give; `headline` puts a record into a few words for the
+/// observer.
+///
+/// # Errors
+/// If a worker cannot be started. Runs that fail are in the report.
+pub fn execute(
+    store: &Store,
+    tasks: Vec<Task>,
+    data: &TrainingData,
+    options: Options,
+    interrupted: &AtomicBool,
+    observer: &dyn Observer,
+    headline: &(dyn Fn(&Record) -> String + Sync),
+) -> Result<Report, Error> {
+    let team = Team::new(&options, tasks.len());
+    let shared = Shared {
+        store,
+        options,
+        team,
+        interrupted,
+        observer,
+        headline,
+        queue: Mutex::new(cohorts(tasks, options.device)),
+        report: Mutex::default(),
+    };
+    std::thread::scope(|scope| {
+        let mut started = Vec::new();
+        for worker in 0..team.workers {
+            let data = data.share();
+            let shared = &shared;
+            let builder = std::thread::Builder::new().name(format!("worker {worker}"));
+            let thread = builder.spawn_scoped(scope, move || work(shared, worker, &data));
+            started.push(thread.map_err(Error::Thread));
+        }
+        // Some workers are enough to do the work: only none at all is an error.
+        match started.iter().any(Result::is_ok) {
+            true => Ok(()),
+            false => started.into_iter().find_map(Result::err).map_or(Ok(()), Err),
+        }
+    })?;
+    Ok(shared.report.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The queue: single runs on a CPU, runs of equal shape and progress together on a GPU; the longest
+/// first, so that no worker is left with a long one at the end.
+fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.run.estimate));
+    if device == Device::Cpu {
+        return tasks.into_iter().map(|task| vec![task]).collect();
+    }
+    let mut groups: BTreeMap<(String, String, u64), Cohort> = BTreeMap::new();
+    for task in tasks {
+        let at = match task.run.reason {
+            Reason::Resume { at, .. } => at,
+            _ => 0,
+        };
+        // Settings that cannot be read fail on their own, with their own message.
+        let shape = task.method.shape(&task.run.identity.settings);
+        let shape = shape.unwrap_or_else(|_| task.run.key.as_str().to_owned());
+        let group = (task.method.id().to_owned(), shape, at);
+        groups.entry(group).or_default().push(task);
+    }
+    groups.into_values().collect()
+}
+
+fn work(shared: &Shared, worker: usize, data: &TrainingData) {
+    tch::set_num_threads(shared.team.threads_each.try_into().unwrap_or(1));
+    let _no_graph = tch::no_grad_guard();
+    let context = Context {
+        data,
+        device: shared.options.device,
+        interrupted: shared.interrupted,
+        checkpoint_interval: shared.options.checkpoint_interval,
+        observer: shared.observer,
+        worker,
+    };
+    loop {
+        if context.is_interrupted() {
+            locked(&shared.report).interrupted = true;
+            return;
+        }
+        let Some(cohort) = locked(&shared.queue).pop_front() else {
+            return;
+        };
+        run_cohort(shared, &context, cohort);
+        shared.observer.notify(&Event::Stopped { worker });
+    }
+}
+
+/// Trains one cohort and stores its runs.
+fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
+    let (cohort, _locks) = claim(shared, context, cohort);
+    let Some(first) = cohort.first() else {
+        return;
+    };
+    let names: Vec<String> = cohort.iter().map(Task::name).collect();
+    let estimates = cohort.iter().map(|task| task.run.estimate);
+    context.observer.notify(&Event::Started {
+        worker: context.worker,
+        names: &names,
+        estimate: estimates.sum::<Option<Duration>>(),
+    });
+    let members: Vec<Member> = cohort
+        .iter()
+        .map(|task| Member {
+            settings: task.run.identity.settings.clone(),
+            seed: task.run.identity.seed,
+            checkpoint: shared.store.checkpoint(&task.run.key),
+        })
+        .collect();
+    let started = jiff::Timestamp::now();
+    let clock = Instant::now();
+    let method = first.method;
+    let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, context)));
+    let ran = ran.unwrap_or_else(|panic| Err(crate::train::Error::Panicked(words(&*panic))));
+    match ran {
+        Ok(Some(finished)) => {
+            let size = cohort.len();
+            for (task, finished) in cohort.iter().zip(finished) {
+                let record = record(shared, task, started, size, &finished);
+                match keep(shared, record, &finished) {
+                    Ok(record) => {
+                        locked(&shared.report).finished += 1;
+                        context.observer.notify(&Event::Finished {
+                            worker: context.worker,
+                            name: &task.name(),
+                            summary: &(shared.headline)(&record),
+                            elapsed: clock.elapsed() / size as u32,
+                        });
+                    }
+                    Err(error) => fail(shared, context, task, &error.to_string()),
+                }
+            }
+        }
+        Ok(None) => locked(&shared.report).interrupted = true,
+        Err(error) if cohort.len() > 1 && error.to_string().contains("out of memory") => {
+            let mut left = cohort;
+            let right = left.split_off(left.len() / 2);
+            locked(&shared.queue).extend([left, right]);
+        }
+        Err(error) => {
+            for task in &cohort {
+                fail(shared, context, task, &error.to_string());
+            }
+        }
+    }
+}
+
+/// Locks the runs of a cohort; leaves out those that another process holds or has finished.
+fn claim(shared: &Shared, context: &Context, cohort: Cohort) -> (Cohort, Vec<RunLock>) {
+    let (mut ours, mut locks) = (Vec::new(), Vec::new());
+    for task in cohort {
+        let key = &task.run.key;
+        match shared.store.lock(key) {
+            Ok(Some(lock)) => match shared.store.record(key) {
+                Ok(None) => {
+                    ours.push(task);
+                    locks.push(lock);
+                }
+                Ok(Some(_)) => locked(&shared.report).finished += 1,
+                Err(error) => fail(shared, context, &task, &error.to_string()),
+            },
+            Ok(None) => locked(&shared.report).elsewhere += 1,
+            Err(error) => fail(shared, context, &task, &error.to_string()),
+        }
+    }
+    (ours, locks)
+}
+
+fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
+    let failure = Failure {
+        message: message.to_owned(),
+        when: jiff::Timestamp::now().to_string(),
+    };
+    // The store itself may be what failed; the report below has the message in any case.
+    let _ = shared.store.write_failure(&task.run.key, &failure);
+    let name = task.name();
+    context.observer.notify(&Event::Failed {
+        worker: context.worker,
+        name: &name,
+        message,
+    });
+    locked(&shared.report).failures.push((name, message.to_owned()));
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason was given")
+        .to_owned()
+}
+
+fn record(
+    shared: &Shared,
+    task: &Task,
+    started: jiff::Timestamp,
+    cohort: usize,
+    finished: &Finished,
+) -> Record {
+    let metrics = finished.metrics.iter();
+    Record {
+        schema: SCHEMA,
+        key: task.run.key.clone(),
+        identity: task.run.identity.clone(),
+        variant: task.run.variant.clone(),
+        outcome: finished.outcome,
+        metrics: metrics
+            .map(|(name, value)| (name.clone(), value.is_finite().then_some(*value)))
+            .collect(),
+        curves: finished.curves.clone(),
+        weights_sha256: None,
+        provenance: Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
+            device: device::name(shared.options.device),
+            device_name: device::processor(),
+            threads: shared.team.threads_each,
+            cohort,
+            host: device::host(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            started: started.to_string(),
+            finished: jiff::Timestamp::now().to_string(),
+            training_seconds: finished.training.as_secs_f64(),
+            evaluation_seconds: finished.evaluation.as_secs_f64(),
+            resumed: finished.resumed,
+        },
+    }
+}
+
+/// Writes the weights, then the record, which makes the run complete.
+fn keep(
+    shared: &Shared,
+    mut record: Record,
+    finished: &Finished,
+) -> Result<Record, crate::runs::Error> {
+    if !finished.weights.is_empty() {
+        use sha2::Digest;
+        let path = shared.store.weights(&record.key);
+        let bytes = checkpoint::encode(&path, &finished.weights, None)?;
+        write_whole(&path, &bytes)?;
+        record.weights_sha256 = Some(hex(&sha2::Sha256::digest(&bytes)));
+    }
+    shared.store.write_record(&record)?;
+    Ok(record)
+}

@@ -1,0 +1,30 @@
+//! Re-runs the experiments of published deep-clustering and self-organising-map papers and says
+//! whether their claims hold.
+//!
+//! Data flows one way: [`catalogue`] -> plan ([`runs`]) -> [`train`] -> evaluate ([`metrics`],
+//! [`cluster`]) -> store ([`runs`]) -> judge ([`claims`]) -> draw ([`plot`], [`report`]). Nothing
+//! upstream knows anything downstream; the papers' own code is in [`replications`] and knows the
+//! harness, never the other way round but for [`catalogue`]. `ARCHITECTURE.md` shows the whole.
+
+pub mod catalogue;
+pub mod claims;
+pub mod cli;
+pub mod cluster;
+pub mod data;
+pub mod device;
+mod error;
+pub mod launch;
+pub mod metrics;
+pub mod nn;
+pub mod plot;
+pub mod random;
+pub mod replication;
+pub mod report;
+pub mod runs;
+pub mod som;
+pub mod train;
+
+#[path = "../replications/mod.rs"]
+pub mod replications;
+
+pub use error::Error;

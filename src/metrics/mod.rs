@@ -1,0 +1,171 @@
+//! How well a clustering agrees with known classes: one metric a file, each with its definition,
+//! reference and direction.
+//!
+//! Every metric is computed from a [`Contingency`] alone, so labels are counted once however many
+//! metrics are asked for. The quality of a map (topographic error and the like) is not here: it
+//! needs the prototypes and lives with the map.
+
+mod accuracy;
+mod ari;
+mod contingency;
+mod nmi;
+mod purity;
+
+use serde::{Deserialize, Serialize};
+
+pub use accuracy::{accuracy, matching};
+pub use ari::ari;
+pub use contingency::Contingency;
+pub use nmi::{Normalisation, nmi};
+pub use purity::purity;
+
+/// Why labels could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// One label is missing its counterpart.
+    #[error(
+        "cannot compare {predictions} predicted labels with {classes} classes: \
+         pass one label of each kind per sample, in the same order"
+    )]
+    LengthMismatch {
+        /// Number of predicted labels given.
+        predictions: usize,
+        /// Number of classes given.
+        classes: usize,
+    },
+    /// There is nothing to count.
+    #[error("cannot compare labels of no samples: pass at least one labelled sample")]
+    Empty,
+}
+
+/// Whether larger or smaller values of a metric are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Larger values are better.
+    HigherIsBetter,
+    /// Smaller values are better.
+    LowerIsBetter,
+}
+
+/// A measure of agreement between a clustering and known classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Unsupervised accuracy, see [`accuracy()`].
+    Accuracy,
+    /// Purity, see [`purity()`].
+    Purity,
+    /// Mutual information over the geometric mean of the entropies, see [`nmi()`].
+    NmiGeometric,
+    /// Mutual information over the arithmetic mean of the entropies, see [`nmi()`].
+    NmiArithmetic,
+    /// Adjusted Rand index, see [`ari()`].
+    Ari,
+}
+
+impl Metric {
+    /// Every metric, in the order in which tables show them.
+    pub const ALL: [Self; 5] = [
+        Self::Accuracy,
+        Self::Purity,
+        Self::NmiGeometric,
+        Self::NmiArithmetic,
+        Self::Ari,
+    ];
+
+    /// The name used in records and on the command line.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Purity => "purity",
+            Self::NmiGeometric => "nmi_geometric",
+            Self::NmiArithmetic => "nmi_arithmetic",
+            Self::Ari => "ari",
+        }
+    }
+
+    /// The name used in tables and figures.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Purity => "purity",
+            Self::NmiGeometric => "NMI (geometric)",
+            Self::NmiArithmetic => "NMI (arithmetic)",
+            Self::Ari => "ARI",
+        }
+    }
+
+    /// Which way is better. All five grow with the agreement.
+    #[must_use]
+    pub const fn direction(self) -> Direction {
+        match self {
+            Self::Accuracy
+            | Self::Purity
+            | Self::NmiGeometric
+            | Self::NmiArithmetic
+            | Self::Ari => Direction::HigherIsBetter,
+        }
+    }
+
+    /// The metric with this [`id`](Self::id), if there is one.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.id() == id)
+    }
+}
+
+/// The five metrics of one clustering. The fields are named after [`Metric::id`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterScores {
+    /// See [`accuracy()`]; 0 to 1.
+    pub accuracy: f64,
+    /// See [`purity()`]; 0 to 1.
+    pub purity: f64,
+    /// See [`nmi()`]; 0 to 1.
+    pub nmi_geometric: f64,
+    /// See [`nmi()`]; 0 to 1.
+    pub nmi_arithmetic: f64,
+    /// See [`ari()`]; -0.5 to 1, 0 for chance.
+    pub ari: f64,
+}
+
+impl ClusterScores {
+    /// The value of one metric.
+    #[must_use]
+    pub const fn get(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Accuracy => self.accuracy,
+            Metric::Purity => self.purity,
+            Metric::NmiGeometric => self.nmi_geometric,
+            Metric::NmiArithmetic => self.nmi_arithmetic,
+            Metric::Ari => self.ari,
+        }
+    }
+
+    /// Every metric with its value, in the order of [`Metric::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, f64)> + use<> {
+        let scores = *self;
+        Metric::ALL
+            .into_iter()
+            .map(move |metric| (metric, scores.get(metric)))
+    }
+}
+
+/// All metrics of one clustering.
+#[must_use]
+pub fn evaluate(contingency: &Contingency) -> ClusterScores {
+    ClusterScores {
+        accuracy: accuracy(contingency),
+        purity: purity(contingency),
+        nmi_geometric: nmi(contingency, Normalisation::Geometric),
+        nmi_arithmetic: nmi(contingency, Normalisation::Arithmetic),
+        ari: ari(contingency),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Adam (Kingma & Ba 2015, algorithm 1) over the flat buffer of a cohort.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::operators;
+
+/// Where the small constant of Adam's denominator is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EpsilonForm {
+    /// To the root of the uncorrected second moment, as Keras does ("epsilon hat" in the paper).
+    Keras,
+    /// To the root of the bias-corrected second moment, as PyTorch does.
+    Pytorch,
+}
+
+/// The settings of Adam.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamOptions {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the denominator.
+    pub epsilon: f64,
+    /// To which denominator.
+    pub epsilon_form: EpsilonForm,
+}
+
+impl AdamOptions {
+    /// Keras' defaults: 0.001, 0.9, 0.999 and 1e-7 in Keras' form.
+    #[must_use]
+    pub fn keras() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-7,
+            epsilon_form: EpsilonForm::Keras,
+        }
+    }
+}
+
+/// What the fused kernel gets for one step.
+pub(super) struct AdamStep {
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl AdamOptions {
+    /// The kernel's constants for step `t` (1, 2, ..).
+    ///
+    /// The kernel works in PyTorch's form, `p -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + e)`.
+    /// Keras' form, `p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + e)`, is the same with
+    /// `e / sqrt(1 - b2^t)` for `e`.
+    fn at(&self, t: u64) -> AdamStep {
+        let correction = 1.0 - self.beta2.powf(t as f64);
+        let epsilon = match self.epsilon_form {
+            EpsilonForm::Keras => self.epsilon / correction.sqrt(),
+            EpsilonForm::Pytorch => self.epsilon,
+        };
+        AdamStep {
+            learning_rate: self.learning_rate,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon,
+        }
+    }
+}
+
+/// The optimiser's state for a cohort; both moments are `[models, len]`.
+#[derive(Debug)]
+pub struct Adam {
+    options: AdamOptions,
+    /// Running mean of the gradients.
+    pub first: Tensor,
+    /// Running mean of their squares.
+    pub second: Tensor,
+    /// Steps taken.
+    pub steps: u64,
+    counter: Tensor,
+}
+
+impl Adam {
+    /// A fresh state for parameters like `values`.
+    #[must_use]
+    pub fn new(options: AdamOptions, values: &Tensor) -> Self {
+        Self {
+            options,
+            first: values.zeros_like(),
+            second: values.zeros_like(),
+            steps: 0,
+            counter: Tensor::zeros([], (Kind::Float, values.device())),
+        }
+    }
+
+    /// Updates `values` in place by one step along `gradients`, both `[models, len]`.
+    ///
+    /// # Errors
+    /// Whatever libtorch says, e.g. of shapes that do not match.
+    pub fn step(&mut self, values: &mut Tensor, gradients: &Tensor) -> Result<(), tch::TchError> {
+        self.steps += 1;
+        let _ = self.counter.f_fill_(self.steps as f64)?;
+        operators::fused_adam(
+            values,
+            gradients,
+            (&mut self.first, &mut self.second),
+            &self.counter,
+            &self.options.at(self.steps),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The published algorithm in plain f64, in Keras' form.
+    fn reference(options: &AdamOptions, gradients: &[f64]) -> f64 {
+        let (mut p, mut m, mut v) = (0.5, 0.0, 0.0);
+        for (index, g) in gradients.iter().enumerate() {
+            let t = (index + 1) as i32;
+            m = options.beta1 * m + (1.0 - options.beta1) * g;
+            v = options.beta2 * v + (1.0 - options.beta2) * g * g;
+            let (c1, c2) = (1.0 - options.beta1.powi(t), 1.0 - options.beta2.powi(t));
+            p -= match options.epsilon_form {
+                EpsilonForm::Keras => {
+                    options.learning_rate * c2.sqrt() / c1 * m / (v.sqrt() + options.epsilon)
+                }
+                EpsilonForm::Pytorch => {
+                    options.learning_rate / c1 * m / ((v / c2).sqrt() + options.epsilon)
+                }
+            };
+        }
+        p
+    }
+
+    #[test]
+    fn both_forms_follow_the_published_update() {
+        // Gradients as small as epsilon, so that its place matters.
+        let gradients = [3e-7, -1e-7, 2e-6, 5e-8, 1e-7];
+        let mut ends = Vec::new();
+        for epsilon_form in [EpsilonForm::Keras, EpsilonForm::Pytorch] {
+            let options = AdamOptions {
+                epsilon_form,
+                ..AdamOptions::keras()
+            };
+            let mut values = Tensor::full([1, 32], 0.5, (Kind::Float, tch::Device::Cpu));
+            let mut adam = Adam::new(options, &values);
+            for gradient in gradients {
+                let gradient = Tensor::full([1, 32], gradient, (Kind::Float, tch::Device::Cpu));
+                adam.step(&mut values, &gradient).unwrap();
+            }
+            let end = values.double_value(&[0, 17]);
+            let expected = reference(&options, &gradients);
+            assert!((end - expected).abs() < 2e-7, "{end} {expected}");
+            ends.push(end);
+        }
+        assert!((ends[0] - ends[1]).abs() > 1e-4, "the forms differ: {ends:?}");
+    }
+
+    #[test]
+    fn shapes_that_do_not_match_are_an_error() {
+        let mut values = Tensor::zeros([1, 32], (Kind::Float, tch::Device::Cpu));
+        let mut adam = Adam::new(AdamOptions::keras(), &values);
+        let gradients = Tensor::zeros([1, 31], (Kind::Float, tch::Device::Cpu));
+        assert!(adam.step(&mut values, &gradients).is_err());
+    }
+}

@@ -1,0 +1,33 @@
+//! Initial weights.
+
+use tch::Tensor;
+
+use crate::random;
+use rand_chacha::ChaCha8Rng;
+
+/// Weights `[inputs, outputs]` drawn uniformly from `+-sqrt(6 / (inputs + outputs))`
+/// (Glorot & Bengio 2010, eq. 16), the default of Keras' dense layers. On the CPU.
+#[must_use]
+pub fn glorot_uniform(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor {
+    let limit = (6.0 / (inputs + outputs) as f32).sqrt();
+    let draw = |_| (2.0 * random::unit(rng) - 1.0) * limit;
+    let values: Vec<f32> = (0..inputs * outputs).map(draw).collect();
+    Tensor::from_slice(&values).view([inputs, outputs])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Seed, stream};
+    use tch::Kind;
+
+    #[test]
+    fn glorot_weights_have_the_published_range_and_spread() {
+        let weights = glorot_uniform(&mut stream(Seed(0), "weights"), 300, 500);
+        let limit = (6.0_f64 / 800.0).sqrt();
+        assert!(weights.abs().max().double_value(&[]) <= limit);
+        // The standard deviation of a uniform distribution on +-a is a / sqrt(3).
+        let sd = weights.to_kind(Kind::Double).std(true).double_value(&[]);
+        assert!((sd / (limit / 3_f64.sqrt()) - 1.0).abs() < 0.01, "{sd}");
+    }
+}

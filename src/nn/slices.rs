@@ -1,0 +1,52 @@
+//! Float slices over the memory of CPU tensors, for loops that beat a chain of tensor operations.
+
+use tch::{Device, Kind, Tensor};
+
+/// The values of a contiguous CPU tensor of floats.
+///
+/// # Panics
+/// If the tensor lies elsewhere, has another kind, or has gaps: a bug of the caller.
+pub(crate) fn slice(tensor: &Tensor) -> &[f32] {
+    // SAFETY: `checked` has made sure that the memory holds `numel` floats; it lives as long as the
+    // tensor, which the result borrows.
+    unsafe { std::slice::from_raw_parts(checked(tensor), tensor.numel()) }
+}
+
+/// The values of a contiguous CPU tensor of floats, to write to. Other views of the same memory
+/// must not be read meanwhile.
+///
+/// # Panics
+/// As [`slice`].
+pub(crate) fn slice_mut(tensor: &mut Tensor) -> &mut [f32] {
+    // SAFETY: as in `slice`; tensors may share memory, so exclusiveness is the caller's promise,
+    // kept by using the slice within one function on views that do not overlap.
+    unsafe { std::slice::from_raw_parts_mut(checked(tensor), tensor.numel()) }
+}
+
+fn checked(tensor: &Tensor) -> *mut f32 {
+    assert!(
+        tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous(),
+        "a contiguous float tensor on the CPU was expected, got {tensor:?}"
+    );
+    tensor.data_ptr().cast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_see_and_change_the_tensor() {
+        let mut tensor = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]);
+        slice_mut(&mut tensor)[1] = 7.0;
+        assert_eq!(slice(&tensor), [1.0, 7.0, 3.0]);
+        assert_eq!(tensor.double_value(&[1]), 7.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "contiguous float tensor")]
+    fn gaps_are_refused() {
+        let tensor = Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([2, 2]);
+        let _ = slice(&tensor.transpose(0, 1));
+    }
+}

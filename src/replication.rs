@@ -1,0 +1,252 @@
+//! What a replication is: one experiment of a paper, as the harness sees it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::claims::Published;
+use crate::plot::Figure;
+use crate::report::Table;
+use crate::runs::Record;
+use crate::train::Method;
+
+/// How much of a protocol is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Embedded data, under 20 seconds on two cores: does everything work?
+    Smoke,
+    /// The real data set, under 6 minutes on two cores: a first honest look.
+    Quick,
+    /// The full protocol of the paper.
+    Paper,
+}
+
+impl Profile {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Smoke, Self::Quick, Self::Paper];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Quick => "quick",
+            Self::Paper => "paper",
+        }
+    }
+
+    /// What tables and figures made from its runs have to say; `None` for the full protocol.
+    #[must_use]
+    pub fn note(self) -> Option<String> {
+        match self {
+            Self::Paper => None,
+            Self::Quick => Some("quick profile, shortened training: no verdict".to_owned()),
+            Self::Smoke => {
+                Some("smoke profile, small network, other data: no verdict".to_owned())
+            }
+        }
+    }
+}
+
+/// A setting of a replication that its users may change.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The option's name without dashes, e.g. `gammas`.
+    pub name: &'static str,
+    /// What stands for its value in the help, e.g. `LIST`.
+    pub value: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// The values it can have; empty if they are checked elsewhere.
+    pub choices: &'static [&'static str],
+}
+
+/// The settings that the user has changed, as text by name.
+#[derive(Debug, Clone, Default)]
+pub struct Changes(BTreeMap<String, String>);
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{name} {value}: {reason}")]
+pub struct BadSetting {
+    /// The option's name.
+    pub name: String,
+    /// What was given.
+    pub value: String,
+    /// What is wrong with it and what would be right.
+    pub reason: String,
+}
+
+impl FromIterator<(String, String)> for Changes {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+impl Changes {
+    /// The text given for a setting.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A setting's value, parsed; `None` if the user left it alone.
+    ///
+    /// # Errors
+    /// If the text is not a value of this kind; `expected` says what would be.
+    pub fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, BadSetting> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let value = text.trim().parse().map_err(|_| BadSetting::new(name, text, expected));
+        value.map(Some)
+    }
+
+    /// A setting's values, separated by commas.
+    ///
+    /// # Errors
+    /// As [`Changes::parsed`], for each of them.
+    pub fn list<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<Vec<T>>, BadSetting> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let values = text.split(',').map(|item| {
+            item.trim().parse().map_err(|_| BadSetting::new(name, item, expected))
+        });
+        values.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A setting whose value is one of the names that `T` serialises to.
+    ///
+    /// # Errors
+    /// If it is another one; the message lists them as serde does.
+    pub fn choice<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, BadSetting> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        serde_json::from_value(Value::from(text))
+            .map(Some)
+            .map_err(|error| BadSetting::new(name, text, &error.to_string()))
+    }
+}
+
+impl BadSetting {
+    /// A complaint about the value of the option `name`.
+    #[must_use]
+    pub fn new(name: &str, value: &str, reason: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// One setting of an experiment, to be run with several seeds.
+#[derive(Clone)]
+pub struct Variant {
+    /// Its id within the replication, e.g. `gamma=0.001`.
+    pub id: String,
+    /// What does the work.
+    pub method: &'static dyn Method,
+    /// The method's settings, all of them.
+    pub settings: Value,
+}
+
+/// What a profile of a replication comes to: one data set, variants, and the number of seeds.
+#[derive(Clone)]
+pub struct Protocol {
+    /// The data set's id.
+    pub data: &'static str,
+    /// The variants, baselines included.
+    pub variants: Vec<Variant>,
+    /// Seeds for each variant unless the user says otherwise: 0, 1, ..
+    pub seeds: u64,
+}
+
+/// The records of one variant.
+#[derive(Debug, Clone)]
+pub struct VariantRecords {
+    /// The variant's id.
+    pub id: String,
+    /// One for each seed that is done, in the order of seeds.
+    pub records: Vec<Record>,
+}
+
+/// What there is to present.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// The profile that was run.
+    pub profile: Profile,
+    /// The data set's title.
+    pub data_title: String,
+    /// The variants, in the protocol's order.
+    pub variants: Vec<VariantRecords>,
+}
+
+impl Results {
+    /// The records of a variant; empty if there are none.
+    #[must_use]
+    pub fn records(&self, variant: &str) -> &[Record] {
+        let found = self.variants.iter().find(|entry| entry.id == variant);
+        found.map_or(&[], |entry| &entry.records)
+    }
+}
+
+/// What a replication shows of its results.
+#[derive(Debug)]
+pub struct Presentation {
+    /// The table with the paper's values beside ours.
+    pub table: Table,
+    /// Figures by name, e.g. `fig1`.
+    pub figures: Vec<(String, Figure)>,
+}
+
+/// One experiment of a paper.
+pub trait Replication: Sync {
+    /// Its name on the command line, e.g. `desom-gamma`.
+    fn id(&self) -> &'static str;
+
+    /// What it answers, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// How it is done and what to know before believing it, in a few paragraphs.
+    fn description(&self) -> &'static str;
+
+    /// The published values and where they are from.
+    ///
+    /// # Errors
+    /// If `paper.toml` is wrong; the message names file, line and key.
+    fn published(&self) -> Result<Published, crate::claims::Error>;
+
+    /// What users may change.
+    fn settings(&self) -> &'static [Setting];
+
+    /// The variants of a profile with the user's changes.
+    ///
+    /// # Errors
+    /// If a change cannot be used.
+    fn protocol(&self, profile: Profile, changes: &Changes) -> Result<Protocol, BadSetting>;
+
+    /// The main result of one run in a few words, for progress lines.
+    fn headline(&self, record: &Record) -> String;
+
+    /// Tables and figures.
+    ///
+    /// # Errors
+    /// If a figure cannot be drawn or the published values are wrong.
+    fn present(&self, results: &Results) -> Result<Presentation, crate::Error>;
+}

@@ -1,0 +1,105 @@
+//! What would be run, and why.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::identity::{Identity, Key};
+
+/// Why a run is, or is not, to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Reason {
+    /// Its record is in the store.
+    Cached,
+    /// A checkpoint was left behind.
+    Resume {
+        /// Iterations done.
+        at: u64,
+        /// Iterations in all.
+        of: u64,
+    },
+    /// Nothing like it is in the store.
+    New,
+    /// A record exists for other bytes of the same data set.
+    DataChanged,
+    /// A record exists for another version of the method.
+    AlgorithmChanged {
+        /// The recorded version.
+        from: u32,
+        /// The program's version.
+        to: u32,
+    },
+    /// The last attempt ended with an error.
+    FailedBefore {
+        /// Its text.
+        message: String,
+    },
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cached => f.write_str("cached"),
+            Self::Resume { at, of } => write!(f, "resume at {at}/{of}"),
+            Self::New => f.write_str("new"),
+            Self::DataChanged => f.write_str("data changed"),
+            Self::AlgorithmChanged { from, to } => write!(f, "algorithm v{from} -> v{to}"),
+            Self::FailedBefore { message } => {
+                let first = message.lines().next().unwrap_or_default();
+                write!(f, "failed before: {first}")
+            }
+        }
+    }
+}
+
+/// One run of a plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedRun {
+    /// Its key.
+    pub key: Key,
+    /// The variant's id, e.g. `gamma=0.001`.
+    pub variant: String,
+    /// What the result depends on.
+    pub identity: Identity,
+    /// Why it is to be done.
+    pub reason: Reason,
+    /// How long one worker will need for what is left of it.
+    #[serde(serialize_with = "seconds")]
+    pub estimate: Option<Duration>,
+}
+
+fn seconds<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(to)
+}
+
+/// The runs of a replication and what is to be done for each.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The replication's id.
+    pub replication: String,
+    /// All its runs, variant by variant.
+    pub runs: Vec<PlannedRun>,
+}
+
+impl Plan {
+    /// The runs that are not in the store.
+    pub fn pending(&self) -> impl Iterator<Item = &PlannedRun> {
+        self.runs.iter().filter(|run| run.reason != Reason::Cached)
+    }
+
+    /// How long the pending runs take when `workers` share them; `None` unless all are estimated.
+    #[must_use]
+    pub fn estimate(&self, workers: usize) -> Option<Duration> {
+        let mut times: Vec<Duration> = self.pending().map(|run| run.estimate).collect::<Option<_>>()?;
+        // The longest first, each to the worker that is free first: as the launcher does it.
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        let mut busy = vec![Duration::ZERO; workers.max(1)];
+        for time in times {
+            if let Some(first) = busy.iter_mut().min() {
+                *first += time;
+            }
+        }
+        busy.into_iter().max()
+    }
+}

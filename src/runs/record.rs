@@ -1,0 +1,92 @@
+//! What one run leaves behind.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::{Identity, Key};
+
+/// How a run ended. A diverged run is a result, not a failure: it is counted and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Trained to the end and evaluated.
+    Completed,
+    /// A loss was not a finite number.
+    Diverged {
+        /// The iteration at which that was seen.
+        iteration: u64,
+    },
+}
+
+/// A quantity followed through training.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Curves {
+    /// The iterations at which the others were taken.
+    pub iteration: Vec<u64>,
+    /// Values by name, one for each iteration; `None` where not finite.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, Vec<Option<f64>>>,
+}
+
+/// Where, when and with what a run was done. Nothing here is part of its key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this program.
+    pub program: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// `cpu` or `cuda:0`.
+    pub device: String,
+    /// The processor's or GPU's name.
+    pub device_name: String,
+    /// Threads that this run's operations could use.
+    pub threads: usize,
+    /// Runs trained together with it, itself included.
+    pub cohort: usize,
+    /// The machine's name.
+    pub host: String,
+    /// Operating system and architecture.
+    pub system: String,
+    /// Start, RFC 3339.
+    pub started: String,
+    /// End, RFC 3339.
+    pub finished: String,
+    /// Seconds spent training, of all attempts; a cohort's time is shared equally.
+    pub training_seconds: f64,
+    /// Seconds spent on evaluation.
+    pub evaluation_seconds: f64,
+    /// How often the run was resumed from a checkpoint.
+    pub resumed: u32,
+}
+
+/// The record of one finished run, `record.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this format.
+    pub schema: u32,
+    /// The run's key.
+    pub key: Key,
+    /// What the result depends on.
+    pub identity: Identity,
+    /// The variant's id when the run was made, e.g. `gamma=0.001`.
+    pub variant: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Values by name; `None` where undefined.
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// Losses over training.
+    pub curves: Curves,
+    /// SHA-256 of `weights.safetensors`, where the run keeps its weights.
+    pub weights_sha256: Option<String>,
+    /// Where and when.
+    pub provenance: Provenance,
+}
+
+impl Record {
+    /// A metric's value, if it is defined.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.get(name).copied().flatten()
+    }
+}

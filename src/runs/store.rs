@@ -1,0 +1,260 @@
+//! The folder that holds the runs.
+//!
+//! ```text
+//! <store>/runs/<first 16 digits of the key>/
+//!     record.json             written last: its presence means that the run is complete
+//!     weights.safetensors     the trained parameters
+//!     checkpoint.safetensors  of an unfinished run
+//!     failure.json            why the last attempt failed
+//!     lock                    held while a process works on the run
+//! ```
+//!
+//! Every file is written to a temporary name, flushed to the disk and renamed, so a reader sees it
+//! whole or not at all. Nothing is ever deleted but a checkpoint whose run is complete.
+
+use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::{Identity, Key, SCHEMA};
+use super::plan::Reason;
+use super::record::Record;
+use super::Error;
+
+/// A folder of runs.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Why the last attempt at a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error's text.
+    pub message: String,
+    /// When, RFC 3339.
+    pub when: String,
+}
+
+/// The right to work on one run. Given back when dropped, or by the system when the process dies.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl Store {
+    /// The store at `root`; nothing is created before the first run.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a run.
+    #[must_use]
+    pub fn folder(&self, key: &Key) -> PathBuf {
+        self.root.join("runs").join(key.short())
+    }
+
+    /// The file of a run's weights.
+    #[must_use]
+    pub fn weights(&self, key: &Key) -> PathBuf {
+        self.folder(key).join("weights.safetensors")
+    }
+
+    /// The file of a run's checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self, key: &Key) -> PathBuf {
+        self.folder(key).join("checkpoint.safetensors")
+    }
+
+    /// The record of a run, or `None` if it is not complete.
+    ///
+    /// # Errors
+    /// If the record exists but cannot be read, is torn, or belongs to another key.
+    pub fn record(&self, key: &Key) -> Result<Option<Record>, Error> {
+        let record = read_record(&self.folder(key).join("record.json"))?;
+        match record {
+            Some(record) if record.key != *key => Err(Error::Unreadable {
+                path: self.folder(key).join("record.json"),
+                reason: format!("it belongs to the run {}", record.key.as_str()),
+            }),
+            record => Ok(record),
+        }
+    }
+
+    /// All complete runs, by lineage; records that cannot be read are left out (they are reported
+    /// when their own run is asked for).
+    ///
+    /// # Errors
+    /// If the store's folder cannot be listed.
+    pub fn by_lineage(&self) -> Result<HashMap<String, Identity>, Error> {
+        let folder = self.root.join("runs");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
+            Err(error) => return Err(Error::io("list", folder)(error)),
+        };
+        let mut found = HashMap::new();
+        for entry in entries.flatten() {
+            if let Ok(Some(record)) = read_record(&entry.path().join("record.json")) {
+                found.insert(record.identity.lineage(), record.identity);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes the record of a finished run, then removes what an unfinished one leaves.
+    ///
+    /// # Errors
+    /// If the disk refuses; the run then counts as unfinished.
+    pub fn write_record(&self, record: &Record) -> Result<(), Error> {
+        let folder = self.folder(&record.key);
+        write_json(&folder.join("record.json"), record)?;
+        for left_over in ["checkpoint.safetensors", "failure.json"] {
+            // The run is complete whether or not these go.
+            let _ = fs::remove_file(folder.join(left_over));
+        }
+        Ok(())
+    }
+
+    /// Notes why a run failed.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write_failure(&self, key: &Key, failure: &Failure) -> Result<(), Error> {
+        write_json(&self.folder(key).join("failure.json"), failure)
+    }
+
+    /// Why the last attempt at a run failed, if it did.
+    #[must_use]
+    pub fn failure(&self, key: &Key) -> Option<Failure> {
+        let text = fs::read(self.folder(key).join("failure.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Takes the right to work on a run; `None` if a living process has it.
+    ///
+    /// # Errors
+    /// If the run's folder cannot be made.
+    pub fn lock(&self, key: &Key) -> Result<Option<RunLock>, Error> {
+        let folder = self.folder(key);
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let path = folder.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(RunLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
+        }
+    }
+
+    /// What has to be done for a run, and why.
+    ///
+    /// # Errors
+    /// If its record cannot be read.
+    pub fn reason(
+        &self,
+        identity: &Identity,
+        lineages: &HashMap<String, Identity>,
+    ) -> Result<Reason, Error> {
+        let key = identity.key();
+        if self.record(&key)?.is_some() {
+            return Ok(Reason::Cached);
+        }
+        if let Some(progress) = crate::train::checkpoint::progress(&self.checkpoint(&key)) {
+            return Ok(Reason::Resume {
+                at: progress.iteration,
+                of: progress.iterations,
+            });
+        }
+        if let Some(failure) = self.failure(&key) {
+            return Ok(Reason::FailedBefore {
+                message: failure.message,
+            });
+        }
+        Ok(match lineages.get(&identity.lineage()) {
+            Some(older) if older.algorithm != identity.algorithm => Reason::AlgorithmChanged {
+                from: older.algorithm,
+                to: identity.algorithm,
+            },
+            Some(older) if older.data_sha256 != identity.data_sha256 => Reason::DataChanged,
+            _ => Reason::New,
+        })
+    }
+}
+
+fn read_record(path: &Path) -> Result<Option<Record>, Error> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let unreadable = |reason: String| Error::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    #[derive(Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let version: Version =
+        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    if version.schema != SCHEMA {
+        return Err(unreadable(format!(
+            "it has format {}, this program reads {SCHEMA}",
+            version.schema
+        )));
+    }
+    let record = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    Ok(Some(record))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    text.push(b'\n');
+    write_whole(path, &text)
+}
+
+/// Writes a file so that it is there whole or not at all, even after a power cut.
+///
+/// # Errors
+/// If the disk refuses; the file is then as it was before.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(name);
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(Error::io("write", path)(error));
+    }
+    fs::rename(&temporary, path).map_err(Error::io("write", path))?;
+    // The rename itself must survive too: flush the folder. Some file systems refuse; then it is
+    // as durable as they make it.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! The state of an unfinished run on disk, and trained weights: safetensors files.
+//!
+//! All random numbers come from streams named after the seed and their purpose, so the iteration
+//! number is all the random state there is.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::nn::slices::slice;
+use crate::runs::Error;
+use crate::runs::record::Curves;
+use crate::runs::store::write_whole;
+
+/// The header field that holds the [`Progress`].
+const FIELD: &str = "replicate";
+
+/// How far an unfinished run has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Iterations done.
+    pub iteration: u64,
+    /// Iterations in all.
+    pub iterations: u64,
+    /// Time spent so far.
+    pub elapsed: Duration,
+    /// How often the run was resumed before.
+    pub resumed: u32,
+    /// Losses so far.
+    pub curves: Curves,
+    /// The iteration at which a loss was first seen not to be finite.
+    pub diverged: Option<u64>,
+}
+
+/// Writes named float tensors, and how far the run has come if it is unfinished.
+///
+/// # Errors
+/// If the disk refuses; an older file is then still whole.
+pub fn save(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    progress: Option<&Progress>,
+) -> Result<(), Error> {
+    write_whole(path, &encode(path, tensors, progress)?)
+}
+
+/// The bytes that [`save`] writes.
+///
+/// # Errors
+/// If a tensor cannot be represented.
+pub fn encode(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    progress: Option<&Progress>,
+) -> Result<Vec<u8>, Error> {
+    let failed = |reason: String| Error::Tensors {
+        path: path.to_owned(),
+        reason,
+    };
+    let on_cpu: Vec<(&str, Vec<usize>, Tensor)> = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            let shape = tensor.size().iter().map(|&size| size as usize).collect();
+            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
+            (name.as_str(), shape, tensor.contiguous())
+        })
+        .collect();
+    let mut views = Vec::with_capacity(on_cpu.len());
+    for (name, shape, tensor) in &on_cpu {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes(tensor));
+        views.push((*name, view.map_err(|error| failed(error.to_string()))?));
+    }
+    let mut fields = HashMap::new();
+    if let Some(progress) = progress {
+        let text = serde_json::to_string(progress).map_err(|error| failed(error.to_string()))?;
+        fields.insert(FIELD.to_owned(), text);
+    }
+    safetensors::serialize(views, Some(fields)).map_err(|error| failed(error.to_string()))
+}
+
+fn bytes(tensor: &Tensor) -> &[u8] {
+    let floats = slice(tensor);
+    // SAFETY: any float is four valid bytes; safetensors is little-endian, as are the platforms
+    // that libtorch supports.
+    unsafe { std::slice::from_raw_parts(floats.as_ptr().cast(), size_of_val(floats)) }
+}
+
+/// How far the run of a checkpoint has come; `None` if there is no usable checkpoint.
+#[must_use]
+pub fn progress(path: &Path) -> Option<Progress> {
+    read_progress(&fs::read(path).ok()?)
+}
+
+fn read_progress(bytes: &[u8]) -> Option<Progress> {
+    // The header alone is not enough: a file cut short must not count.
+    SafeTensors::deserialize(bytes).ok()?;
+    let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
+    let text = header.metadata().as_ref()?.get(FIELD)?;
+    serde_json::from_str(text).ok()
+}
+
+/// Named tensors by name.
+pub type Named = HashMap<String, Tensor>;
+
+/// Reads what [`save`] wrote, onto the CPU; `None` if the file does not exist.
+///
+/// # Errors
+/// If the file exists but cannot be read or understood.
+pub fn load(path: &Path) -> Result<Option<(Named, Option<Progress>)>, Error> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let failed = |reason: String| Error::Tensors {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| failed(error.to_string()))?;
+    let mut tensors = HashMap::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(failed(format!("{name} is not of 32-bit floats")));
+        }
+        let values: Vec<f32> = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
+        tensors.insert(name, Tensor::from_slice(&values).view(shape.as_slice()));
+    }
+    Ok(Some((tensors, read_progress(&bytes))))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn some_progress() -> Progress {
+        let mut curves = Curves::default();
+        curves.iteration.push(10);
+        curves.values.insert("loss".into(), vec![Some(0.5)]);
+        Progress {
+            iteration: 10,
+            iterations: 20,
+            elapsed: Duration::from_millis(1500),
+            resumed: 1,
+            curves,
+            diverged: None,
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        assert!(load(&path).unwrap().is_none());
+        let tensor = Tensor::from_slice(&[1.0_f32, f32::NAN, 3.0, -0.0]).view([2, 2]);
+        save(&path, &[("a".into(), tensor)], Some(&some_progress())).unwrap();
+        assert_eq!(progress(&path).unwrap(), some_progress());
+        let (tensors, progress) = load(&path).unwrap().unwrap();
+        assert_eq!(progress.unwrap(), some_progress());
+        let bits: Vec<u32> = slice(&tensors["a"]).iter().map(|v| v.to_bits()).collect();
+        assert_eq!(bits, [1.0_f32, f32::NAN, 3.0, -0.0].map(f32::to_bits));
+        assert_eq!(tensors["a"].size(), [2, 2]);
+    }
+
+    #[test]
+    fn a_file_cut_short_is_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let tensor = Tensor::from_slice(&[1.0_f32; 64]);
+        save(&path, &[("a".into(), tensor)], Some(&some_progress())).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 7, 40, whole.len() - 1] {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert!(progress(&path).is_none(), "{length}");
+            assert!(load(&path).is_err(), "{length}");
+        }
+    }
+}

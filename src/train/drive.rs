@@ -1,0 +1,187 @@
+//! The training loop: steps, losses, checkpoints, interruption.
+
+use std::time::{Duration, Instant};
+
+use tch::Tensor;
+
+use super::checkpoint::{self, Named, Progress};
+use super::{Context, Error, Event, Member};
+use crate::runs::record::Curves;
+
+/// A curve has about this many points.
+const CURVE_POINTS: u64 = 100;
+/// Observers hear of progress at most this often.
+const NOTICE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A cohort of models that a loop can train.
+pub trait Trainable {
+    /// Steps of a full training.
+    fn iterations(&self) -> u64;
+
+    /// Takes step `iteration`, from 0, for all models.
+    ///
+    /// # Errors
+    /// Whatever libtorch says.
+    fn step(&mut self, iteration: u64) -> Result<(), Error>;
+
+    /// The losses of the last step by name, one value for each model. Waits for the device.
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)>;
+
+    /// Everything that the next step of one model depends on.
+    fn state(&self, model: usize) -> Vec<(String, Tensor)>;
+
+    /// Puts back what [`Trainable::state`] gave, after `iteration` steps.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape; the message says which.
+    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String>;
+}
+
+/// How a training ended.
+#[derive(Debug)]
+pub enum Driven {
+    /// All steps are done; one entry for each model.
+    Finished(Vec<Progress>),
+    /// The state is in the checkpoints.
+    Interrupted,
+}
+
+/// Trains a cohort to its end, from its checkpoints if it has any.
+///
+/// Losses are looked at, and noted, about a hundred times at fixed iterations, so that the curves of
+/// a resumed run are those of an uninterrupted one. A model whose loss is not finite counts as
+/// diverged from there on; the others of its cohort are not touched by it. When all have diverged
+/// the training ends.
+///
+/// # Errors
+/// If a step fails or the disk refuses a checkpoint.
+pub fn drive(
+    model: &mut dyn Trainable,
+    cohort: &[Member],
+    context: &Context,
+) -> Result<Driven, Error> {
+    let mut loop_ = Loop::start(model, cohort)?;
+    let iterations = model.iterations();
+    let every = (iterations / CURVE_POINTS).max(1);
+    let mut saved = Instant::now();
+    let mut noticed = Instant::now();
+    while loop_.iteration < iterations && !loop_.all_diverged() {
+        if context.is_interrupted() {
+            loop_.save(model, cohort)?;
+            return Ok(Driven::Interrupted);
+        }
+        model.step(loop_.iteration)?;
+        let done = loop_.iteration + 1;
+        if loop_.iteration % every == 0 || done == iterations {
+            loop_.note_losses(model);
+        }
+        loop_.iteration = done;
+        if noticed.elapsed() >= NOTICE_INTERVAL || done == iterations {
+            noticed = Instant::now();
+            context.observer.notify(&Event::Advanced {
+                worker: context.worker,
+                fraction: done as f64 / iterations as f64,
+                detail: &loop_.detail(),
+            });
+        }
+        if saved.elapsed() >= context.checkpoint_interval && done < iterations {
+            loop_.save(model, cohort)?;
+            saved = Instant::now();
+        }
+    }
+    Ok(Driven::Finished(loop_.progress()))
+}
+
+struct Loop {
+    iteration: u64,
+    iterations: u64,
+    started: Instant,
+    earlier: Duration,
+    resumed: u32,
+    curves: Vec<Curves>,
+    diverged: Vec<Option<u64>>,
+}
+
+impl Loop {
+    fn start(model: &mut dyn Trainable, cohort: &[Member]) -> Result<Self, Error> {
+        let mut this = Self {
+            iteration: 0,
+            iterations: model.iterations(),
+            started: Instant::now(),
+            earlier: Duration::ZERO,
+            resumed: 0,
+            curves: vec![Curves::default(); cohort.len()],
+            diverged: vec![None; cohort.len()],
+        };
+        for (index, member) in cohort.iter().enumerate() {
+            let Some((state, Some(progress))) = checkpoint::load(&member.checkpoint)? else {
+                continue;
+            };
+            let restored = model.restore(index, progress.iteration, &state);
+            restored.map_err(|reason| crate::runs::Error::Tensors {
+                path: member.checkpoint.clone(),
+                reason,
+            })?;
+            this.iteration = progress.iteration;
+            this.earlier = progress.elapsed;
+            this.resumed = progress.resumed + 1;
+            this.curves[index] = progress.curves;
+            this.diverged[index] = progress.diverged;
+        }
+        Ok(this)
+    }
+
+    fn all_diverged(&self) -> bool {
+        self.diverged.iter().all(Option::is_some)
+    }
+
+    fn note_losses(&mut self, model: &dyn Trainable) {
+        let losses = model.losses();
+        for (index, curves) in self.curves.iter_mut().enumerate() {
+            curves.iteration.push(self.iteration);
+            for (name, values) in &losses {
+                let value = values[index];
+                let finite = value.is_finite().then_some(value);
+                if finite.is_none() && self.diverged[index].is_none() {
+                    self.diverged[index] = Some(self.iteration);
+                }
+                curves.values.entry((*name).to_owned()).or_default().push(finite);
+            }
+        }
+    }
+
+    fn detail(&self) -> String {
+        let Some(curves) = self.curves.first() else {
+            return String::new();
+        };
+        let mut text = format!("{}/{}", self.iteration, self.iterations);
+        for (name, values) in &curves.values {
+            if let Some(Some(last)) = values.last() {
+                text += &format!("  {name} {last:.4}");
+            }
+        }
+        text
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let elapsed = self.earlier + self.started.elapsed() / self.curves.len().max(1) as u32;
+        let members = self.curves.iter().zip(&self.diverged);
+        members
+            .map(|(curves, &diverged)| Progress {
+                iteration: self.iteration,
+                iterations: self.iterations,
+                elapsed,
+                resumed: self.resumed,
+                curves: curves.clone(),
+                diverged,
+            })
+            .collect()
+    }
+
+    fn save(&self, model: &dyn Trainable, cohort: &[Member]) -> Result<(), Error> {
+        for (index, (member, progress)) in cohort.iter().zip(self.progress()).enumerate() {
+            checkpoint::save(&member.checkpoint, &model.state(index), Some(&progress))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! A method: something that can be trained (or fitted) on a data set and evaluated.
+//!
+//! A method knows nothing of stores, plans or command lines. It is given a cohort of runs and a
+//! [`Context`], and gives back what each run came to. A scripted method, which trains nothing,
+//! stands in for the real ones in whole-program tests.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tch::{Device, Tensor};
+
+use super::{Error, Observer};
+use crate::random::Seed;
+use crate::runs::record::{Curves, Outcome};
+
+/// A data set on the device that trains on it.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// `[rows, dims]`, floats.
+    pub features: Tensor,
+    /// The class of each row.
+    pub labels: Vec<u8>,
+    /// Number of classes.
+    pub classes: usize,
+    /// Height and width of the rows that are images.
+    pub image: Option<(usize, usize)>,
+}
+
+impl TrainingData {
+    /// Another handle to the same memory, e.g. for another thread.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self {
+            features: self.features.shallow_clone(),
+            labels: self.labels.clone(),
+            classes: self.classes,
+            image: self.image,
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> i64 {
+        self.features.size()[0]
+    }
+
+    /// Number of features of a row.
+    #[must_use]
+    pub fn dims(&self) -> i64 {
+        self.features.size()[1]
+    }
+}
+
+/// One run of a cohort, as a method sees it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The method's settings, all of them.
+    pub settings: Value,
+    /// The run's seed.
+    pub seed: Seed,
+    /// Where an unfinished run keeps its state.
+    pub checkpoint: PathBuf,
+}
+
+/// What surrounds a training: data, device, signals, and whom to tell.
+pub struct Context<'a> {
+    /// The data set.
+    pub data: &'a TrainingData,
+    /// Where to compute.
+    pub device: Device,
+    /// Set when the user or the system wants the program to stop.
+    pub interrupted: &'a AtomicBool,
+    /// How often unfinished runs are saved.
+    pub checkpoint_interval: Duration,
+    /// Told how things go.
+    pub observer: &'a dyn Observer,
+    /// Which worker this is, from 0.
+    pub worker: usize,
+}
+
+impl Context<'_> {
+    /// Whether to stop as soon as possible.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+/// What one run of a cohort came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Values by name, e.g. `bmu.purity`; not finite where undefined.
+    pub metrics: BTreeMap<String, f64>,
+    /// Losses over training.
+    pub curves: Curves,
+    /// Trained parameters to keep, by name, on any device.
+    pub weights: Vec<(String, Tensor)>,
+    /// Seconds of training, earlier attempts included.
+    pub training: Duration,
+    /// Seconds of evaluation.
+    pub evaluation: Duration,
+    /// How often it was resumed.
+    pub resumed: u32,
+}
+
+/// What a method has to do for one run, and how long that takes here.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    /// Iterations of training.
+    pub iterations: u64,
+    /// Seconds for each of them.
+    pub per_iteration: Duration,
+    /// What comes on top: set-up, evaluation.
+    pub fixed: Duration,
+}
+
+impl Work {
+    /// How long a run takes that has `done` iterations behind it.
+    #[must_use]
+    pub fn remaining(&self, done: u64) -> Duration {
+        let left = self.iterations.saturating_sub(done);
+        self.fixed + Duration::from_secs_f64(self.per_iteration.as_secs_f64() * left as f64)
+    }
+}
+
+/// Something that can be trained on a data set and evaluated.
+pub trait Method: Sync {
+    /// The name used in run keys, e.g. `desom`.
+    fn id(&self) -> &'static str;
+
+    /// Raised by hand whenever the method's results change, so that older runs are done again.
+    fn version(&self) -> u32;
+
+    /// Runs whose shapes are equal may train together as one cohort.
+    ///
+    /// # Errors
+    /// If the settings make no sense; the message says which.
+    fn shape(&self, settings: &Value) -> Result<String, Error>;
+
+    /// Measures, in well under a second, what a run costs on this thread and device. `rows` and
+    /// `dims` describe the data; no data set is needed.
+    ///
+    /// # Errors
+    /// As [`Method::shape`], or if the device fails.
+    fn calibrate(
+        &self,
+        settings: &Value,
+        rows: i64,
+        dims: i64,
+        device: Device,
+    ) -> Result<Work, Error>;
+
+    /// Trains and evaluates a cohort of runs of one shape, resuming from their checkpoints (all at
+    /// the same iteration). `None` if interrupted: the state is then in the checkpoints.
+    ///
+    /// # Errors
+    /// If the cohort as a whole fails; a diverged run is an outcome, not an error.
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error>;
+}

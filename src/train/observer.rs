@@ -1,0 +1,65 @@
+//! What those who wait are told while runs are under way.
+
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// A worker takes up runs.
+    Started {
+        /// Which worker, from 0.
+        worker: usize,
+        /// The runs' names, e.g. `gamma=0.001 seed 3`.
+        names: &'a [String],
+        /// Expected time, if calibrated.
+        estimate: Option<Duration>,
+    },
+    /// A worker's runs have come so far.
+    Advanced {
+        /// Which worker.
+        worker: usize,
+        /// Part of the work done, 0 to 1.
+        fraction: f64,
+        /// What is being done or the losses, in a few words.
+        detail: &'a str,
+    },
+    /// A run is complete.
+    Finished {
+        /// Which worker.
+        worker: usize,
+        /// The run's name.
+        name: &'a str,
+        /// Its main result in a few words.
+        summary: &'a str,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A run failed; the others go on.
+    Failed {
+        /// Which worker.
+        worker: usize,
+        /// The run's name.
+        name: &'a str,
+        /// The error.
+        message: &'a str,
+    },
+    /// A worker has put its runs down.
+    Stopped {
+        /// Which worker.
+        worker: usize,
+    },
+}
+
+/// Told of every [`Event`], from several threads.
+pub trait Observer: Sync {
+    /// Called for each event; should return at once.
+    fn notify(&self, event: &Event);
+}
+
+/// An observer that does nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notify(&self, _event: &Event) {}
+}
