@@ -5,11 +5,17 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo:rerun-if-changed=src/nn/operators.cpp");
     // torch-sys resolves LIBTORCH, LIBTORCH_USE_PYTORCH and the system folder: we follow what it found.
-    let lib = std::env::var_os("DEP_TCH_LIBTORCH_LIB")
-        .map(PathBuf::from)
-        .expect("torch-sys reports the folder of libtorch");
+    let Some(lib) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
+        panic!("torch-sys has not said where libtorch is");
+    };
     let lib = lib.canonicalize().unwrap_or(lib);
     let include = lib.with_file_name("include");
+    // The folder may be replaced under the same name: the path below must not be an old one.
+    println!(
+        "cargo:rerun-if-changed={}",
+        include.join("torch/headeronly/version.h").display()
+    );
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
     cc::Build::new()
         .cpp(true)
         .std("c++17")
@@ -18,7 +24,10 @@ fn main() {
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .file("src/nn/operators.cpp")
         .compile("replicate_operators");
-    println!("cargo:rustc-env=REPLICATE_LIBTORCH_VERSION={}", version(&include));
+    println!(
+        "cargo:rustc-env=REPLICATE_LIBTORCH_VERSION={}",
+        version(&include)
+    );
     // RUNPATH, not RPATH: LD_LIBRARY_PATH still wins where a GPU machine brings its own PyTorch.
     println!(
         "cargo:rustc-link-arg=-Wl,--enable-new-dtags,-rpath,{}",

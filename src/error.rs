@@ -58,11 +58,18 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Setting(_) | Self::Device(_) => 2,
+            Self::Usage(_)
+            | Self::Setting(_)
+            | Self::Device(_)
+            | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Data(_) => 20,
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Interrupted => 130,
-            Self::Store(_) | Self::Claims(_) | Self::Plot(_) | Self::Launch(_) | Self::Output(_) => 1,
+            Self::Store(_)
+            | Self::Claims(_)
+            | Self::Plot(_)
+            | Self::Launch(_)
+            | Self::Output(_) => 1,
         }
     }
 }

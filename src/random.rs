@@ -63,6 +63,7 @@ pub fn distinct_indices(rng: &mut impl Rng, limit: usize, count: usize) -> Vec<u
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp)]
     use super::*;
 
     #[test]
@@ -90,7 +91,10 @@ mod tests {
         // print([(a + b) % 2**32 >> 8 for a, b in zip(x, s)][:4])
         let mut rng = stream(Seed(1), "weights");
         let drawn = [(); 4].map(|()| unit(&mut rng) * 16_777_216.0);
-        assert_eq!(drawn, [11_380_888.0, 7_769_504.0, 16_069_081.0, 10_745_456.0]);
+        assert_eq!(
+            drawn,
+            [11_380_888.0, 7_769_504.0, 16_069_081.0, 10_745_456.0]
+        );
     }
 
     #[test]
@@ -101,7 +105,10 @@ mod tests {
         chosen.dedup();
         assert_eq!(chosen.len(), 64);
         assert!(chosen.iter().all(|&i| i < 100));
-        assert_eq!(distinct_indices(&mut stream(Seed(3), "test"), 5, 9).len(), 5);
+        assert_eq!(
+            distinct_indices(&mut stream(Seed(3), "test"), 5, 9).len(),
+            5
+        );
     }
 
     #[test]
@@ -112,6 +119,9 @@ mod tests {
             counts[index(&mut rng, 7)] += 1;
         }
         // 10 000 expected each, standard deviation 92.6.
-        assert!(counts.iter().all(|&c| c.abs_diff(10_000) < 500), "{counts:?}");
+        assert!(
+            counts.iter().all(|&c| c.abs_diff(10_000) < 500),
+            "{counts:?}"
+        );
     }
 }

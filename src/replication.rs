@@ -43,9 +43,7 @@ impl Profile {
         match self {
             Self::Paper => None,
             Self::Quick => Some("quick profile, shortened training: no verdict".to_owned()),
-            Self::Smoke => {
-                Some("smoke profile, small network, other data: no verdict".to_owned())
-            }
+            Self::Smoke => Some("smoke profile, small network, other data: no verdict".to_owned()),
         }
     }
 }
@@ -104,7 +102,10 @@ impl Changes {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        let value = text.trim().parse().map_err(|_| BadSetting::new(name, text, expected));
+        let value = text
+            .trim()
+            .parse()
+            .map_err(|_| BadSetting::new(name, text, expected));
         value.map(Some)
     }
 
@@ -121,7 +122,9 @@ impl Changes {
             return Ok(None);
         };
         let values = text.split(',').map(|item| {
-            item.trim().parse().map_err(|_| BadSetting::new(name, item, expected))
+            item.trim()
+                .parse()
+                .map_err(|_| BadSetting::new(name, item, expected))
         });
         values.collect::<Result<_, _>>().map(Some)
     }

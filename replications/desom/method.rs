@@ -189,7 +189,9 @@ fn assess(
     score("clustered", &labels)?;
 
     let decoded = network.decode(parameters, model, &prototypes);
-    let spread = decoded.std_dim(Some([0].as_slice()), false, false).mean(Kind::Double);
+    let spread = decoded
+        .std_dim(Some([0].as_slice()), false, false)
+        .mean(Kind::Double);
     metrics.insert("prototype_spread".to_owned(), spread.double_value(&[]));
     metrics.insert("units_used".to_owned(), f64::from(used));
     let values = (data.rows() * data.dims()) as f64;

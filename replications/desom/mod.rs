@@ -18,8 +18,5 @@ use crate::claims::{Error, Published};
 /// # Errors
 /// If `paper.toml` is wrong.
 pub fn published() -> Result<Published, Error> {
-    Published::parse(
-        "replications/desom/paper.toml",
-        include_str!("paper.toml"),
-    )
+    Published::parse("replications/desom/paper.toml", include_str!("paper.toml"))
 }

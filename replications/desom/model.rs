@@ -75,7 +75,9 @@ impl DesomCohort {
         Ok(Self {
             adam: Adam::new(settings.adam, &parameters.values),
             som: SomLoss::new(&gammas, device),
-            squared_distances: Tensor::from_slice(&squared).view([side, side]).to_device(device),
+            squared_distances: Tensor::from_slice(&squared)
+                .view([side, side])
+                .to_device(device),
             data: data.shallow_clone(),
             passes: HashMap::new(),
             last: None,
@@ -99,7 +101,6 @@ impl DesomCohort {
     }
 
     /// The prototypes of one model, `[units, latent]`.
-    #[must_use]
     pub fn prototypes(&self, model: i64) -> Tensor {
         self.parameters.value(self.prototypes).select(0, model)
     }
@@ -123,10 +124,19 @@ impl Trainable for DesomCohort {
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
         let (start, rows) = self.batch(iteration);
         let x = self.data.narrow(0, start, rows);
-        let temperature = self.settings.temperature.at(iteration, self.settings.iterations);
-        let weights = self.settings.neighbourhood.weights(&self.squared_distances, temperature);
+        let temperature = self
+            .settings
+            .temperature
+            .at(iteration, self.settings.iterations);
+        let weights = self
+            .settings
+            .neighbourhood
+            .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
-        let pass = self.passes.entry(rows).or_insert_with(|| network.pass(parameters, rows));
+        let pass = self
+            .passes
+            .entry(rows)
+            .or_insert_with(|| network.pass(parameters, rows));
         pass.forward(&x);
         pass.backward_decoder(&x);
         let som_loss = self.som.step(
@@ -137,7 +147,8 @@ impl Trainable for DesomCohort {
             &parameters.gradient(self.prototypes),
         );
         pass.backward_encoder(&x);
-        self.adam.step(&mut self.parameters.values, &self.parameters.gradients)?;
+        self.adam
+            .step(&mut self.parameters.values, &self.parameters.gradients)?;
         self.last = Some((start, rows, som_loss));
         Ok(())
     }
@@ -170,7 +181,9 @@ impl Trainable for DesomCohort {
             ("adam.first", &self.adam.first),
             ("adam.second", &self.adam.second),
         ] {
-            let stored = state.get(name).ok_or_else(|| format!("{name} is missing"))?;
+            let stored = state
+                .get(name)
+                .ok_or_else(|| format!("{name} is missing"))?;
             if stored.size() != [length] {
                 return Err(format!(
                     "{name} has the shape {:?}, this model needs [{length}]",
@@ -186,5 +199,8 @@ impl Trainable for DesomCohort {
 
 fn to_vec(tensor: &Tensor) -> Vec<f64> {
     let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Double);
-    tensor.iter::<f64>().map(Iterator::collect).unwrap_or_default()
+    tensor
+        .iter::<f64>()
+        .map(Iterator::collect)
+        .unwrap_or_default()
 }

@@ -114,7 +114,10 @@ impl Settings {
             return Err("the map has no units: both sides must be at least 1".to_owned());
         }
         if !self.gamma.is_finite() || self.gamma < 0.0 {
-            return Err(format!("gamma must be 0 or a positive number, not {}", self.gamma));
+            return Err(format!(
+                "gamma must be 0 or a positive number, not {}",
+                self.gamma
+            ));
         }
         if self.iterations == 0 {
             return Err("at least one iteration is needed".to_owned());
@@ -135,7 +138,10 @@ impl Settings {
     #[must_use]
     pub fn widths(&self, dims: i64) -> Vec<i64> {
         let hidden = self.hidden.iter().copied();
-        std::iter::once(dims).chain(hidden).chain([self.latent]).collect()
+        std::iter::once(dims)
+            .chain(hidden)
+            .chain([self.latent])
+            .collect()
     }
 
     /// Gamma on the scale of a reconstruction loss averaged over `dims` features.
@@ -164,7 +170,9 @@ mod tests {
         let wrong = |change: fn(&mut Settings)| {
             let mut settings = Settings::paper();
             change(&mut settings);
-            Settings::read(&settings.to_value()).unwrap_err().to_string()
+            Settings::read(&settings.to_value())
+                .unwrap_err()
+                .to_string()
         };
         assert!(wrong(|s| s.gamma = -1.0).contains("gamma"));
         assert!(wrong(|s| s.map.rows = 0).contains("map"));
@@ -173,7 +181,12 @@ mod tests {
         assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
         let mut value = Settings::paper().to_value();
         value["gama"] = 1.into();
-        assert!(Settings::read(&value).unwrap_err().to_string().contains("gama"));
+        assert!(
+            Settings::read(&value)
+                .unwrap_err()
+                .to_string()
+                .contains("gama")
+        );
     }
 
     #[test]

@@ -92,7 +92,9 @@ mod tests {
     #[test]
     fn mistakes_name_file_line_and_key() {
         let text = format!("{PAPER}\n[[value]]\nreplicaton = \"x\"\n");
-        let message = Published::parse("replications/x/paper.toml", &text).unwrap_err().to_string();
+        let message = Published::parse("replications/x/paper.toml", &text)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("replications/x/paper.toml"), "{message}");
         assert!(message.contains("line 11"), "{message}");
         assert!(message.contains("replicaton"), "{message}");
@@ -104,7 +106,8 @@ mod tests {
             "{PAPER}\n[[value]]\nreplication = \"r\"\nvariant = \"v\"\nmetric = \"m\"\nmean = 0.5\nsource = \"Fig. 1\"\n"
         );
         let published = Published::parse("x", &text).unwrap();
-        assert_eq!(published.value("r", "v", "m").unwrap().mean, 0.5);
+        let mean = published.value("r", "v", "m").unwrap().mean;
+        assert!((mean - 0.5).abs() < 1e-12);
         assert!(published.value("r", "v", "other").is_none());
     }
 }

@@ -26,26 +26,40 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs, store: &Path, access: &Access) -> Result<(), Error> {
     let gpu = match Choice::Cuda(0).resolve() {
         Ok(_) => format!("{} usable", tch::Cuda::device_count()),
-        Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+        Err(error) => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     };
     let mut sets = Vec::new();
     for entry in data::catalogue()?.entries() {
         let here = data::is_available(entry.id.as_str(), access)?;
-        sets.push(format!("{} {}", entry.id.as_str(), if here { "here" } else { "to fetch" }));
+        sets.push(format!(
+            "{} {}",
+            entry.id.as_str(),
+            if here { "here" } else { "to fetch" }
+        ));
     }
     let facts = [
         ("replicate", env!("CARGO_PKG_VERSION").to_owned()),
         ("libtorch", env!("REPLICATE_LIBTORCH_VERSION").to_owned()),
         ("processor", device::processor()),
         ("threads", device::available_threads().to_string()),
-        ("matrix kernels", std::env::var("MKL_CBWR").unwrap_or_else(|_| "default".to_owned())),
+        (
+            "matrix kernels",
+            std::env::var("MKL_CBWR").unwrap_or_else(|_| "default".to_owned()),
+        ),
         ("GPU", gpu),
         ("store", writable(store)),
         ("data cache", writable(&access.cache)),
         ("data sets", sets.join(", ")),
     ];
     if args.json {
-        let fields = facts.iter().map(|(name, value)| (name.replace(' ', "_"), json!(value)));
+        let fields = facts
+            .iter()
+            .map(|(name, value)| (name.replace(' ', "_"), json!(value)));
         return print_json(&fields.collect::<serde_json::Map<_, _>>());
     }
     let mut out = std::io::stdout().lock();

@@ -30,15 +30,14 @@ pub fn run(
     own: &FigureArgs,
 ) -> Result<(), Error> {
     let session = Session::new(replication, args, changes, store)?;
-    let results = session.results()?;
-    if results.variants.iter().all(|variant| variant.records.is_empty()) {
-        return Err(Error::Usage(format!(
+    let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
+    match present(&session, &folder)? {
+        Some(shown) => shown.print(&session),
+        None => Err(Error::Usage(format!(
             "there are no stored runs of {id} with these settings in {}: run replicate {id} first, \
              or name the store with --store",
             session.store.root().display(),
             id = replication.id(),
-        )));
+        ))),
     }
-    let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
-    present(&session, &folder)?.print(&session)
 }

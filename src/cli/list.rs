@@ -51,7 +51,10 @@ pub fn list(args: &ListArgs) -> Result<(), Error> {
         writeln!(out, "{}\n    {}", replication.id(), replication.summary())?;
         writeln!(out, "    {} ({})", paper.title, paper.year)?;
     }
-    writeln!(out, "\nreplicate show NAME explains one, replicate NAME --profile quick runs it.")?;
+    writeln!(
+        out,
+        "\nreplicate show NAME explains one, replicate NAME --profile quick runs it."
+    )?;
     Ok(())
 }
 
@@ -76,7 +79,13 @@ pub fn show(args: &ShowArgs) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: {}\n", replication.id(), replication.summary())?;
     writeln!(out, "{}", paper.title)?;
-    writeln!(out, "{}. {}, {}.", paper.authors.join(", "), paper.venue, paper.year)?;
+    writeln!(
+        out,
+        "{}. {}, {}.",
+        paper.authors.join(", "),
+        paper.venue,
+        paper.year
+    )?;
     writeln!(out, "{}\n", paper.url)?;
     writeln!(out, "{}", replication.description())?;
     writeln!(out, "Profiles:")?;
@@ -102,7 +111,11 @@ pub fn show(args: &ShowArgs) -> Result<(), Error> {
     for value in numbers {
         let sd = value.sd.map_or(String::new(), |sd| format!(" \u{b1} {sd}"));
         let (variant, metric) = (&value.variant, &value.metric);
-        writeln!(out, "    {variant:16} {metric:20} {}{sd}  ({})", value.mean, value.source)?;
+        writeln!(
+            out,
+            "    {variant:16} {metric:20} {}{sd}  ({})",
+            value.mean, value.source
+        )?;
     }
     Ok(())
 }

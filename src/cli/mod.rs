@@ -72,7 +72,10 @@ fn command() -> Command {
         .arg_required_else_help(true);
     let command = Cli::command()
         .subcommand(options::with_replications(plan, |command| command))
-        .subcommand(options::with_replications(figures, figures::FigureArgs::augment_args));
+        .subcommand(options::with_replications(
+            figures,
+            figures::FigureArgs::augment_args,
+        ));
     options::with_replications(command, |command| command)
 }
 
@@ -113,12 +116,11 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
             && let Some(replication) = catalogue::find(id)
         {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
-            return match name {
-                "plan" => plan::run(replication, args, &changes, &places.store),
-                _ => {
-                    let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
-                    figures::run(replication, args, &changes, &places.store, &own)
-                }
+            return if name == "plan" {
+                plan::run(replication, args, &changes, &places.store)
+            } else {
+                let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
+                figures::run(replication, args, &changes, &places.store, &own)
             };
         }
     }

@@ -33,7 +33,8 @@ impl RunArgs {
     /// The number of threads to use.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.threads.map_or_else(device::available_threads, usize::from)
+        self.threads
+            .map_or_else(device::available_threads, usize::from)
     }
 }
 
@@ -42,7 +43,9 @@ impl RunArgs {
 pub struct Seeds(pub Vec<Seed>);
 
 fn profile(text: &str) -> Result<Profile, String> {
-    let found = Profile::ALL.into_iter().find(|profile| profile.name() == text);
+    let found = Profile::ALL
+        .into_iter()
+        .find(|profile| profile.name() == text);
     found.ok_or_else(|| "expected smoke, quick or paper".to_owned())
 }
 
@@ -124,7 +127,14 @@ mod tests {
 
     #[test]
     fn seeds_are_a_number_a_list_or_a_range() {
-        let parsed = |text| seeds(text).unwrap().0.iter().map(|seed| seed.0).collect::<Vec<_>>();
+        let parsed = |text| {
+            seeds(text)
+                .unwrap()
+                .0
+                .iter()
+                .map(|seed| seed.0)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(parsed("3"), [0, 1, 2]);
         assert_eq!(parsed("7,1,7"), [1, 7]);
         assert_eq!(parsed("10..12"), [10, 11]);

@@ -43,7 +43,9 @@ pub fn run(
         }));
     }
     let mut table = Table {
-        head: ["variant", "seed", "run", "time", "why"].map(str::to_owned).to_vec(),
+        head: ["variant", "seed", "run", "time", "why"]
+            .map(str::to_owned)
+            .to_vec(),
         ..Table::default()
     };
     for run in &plan.runs {
@@ -76,18 +78,26 @@ pub fn summary(session: &Session) -> String {
             None => kinds.push((kind, 1)),
         }
     }
-    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let mut text = format!("{}: {}", words::count(plan.runs.len(), "run"), kinds.join(", "));
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let text = format!(
+        "{}: {}",
+        words::count(plan.runs.len(), "run"),
+        kinds.join(", ")
+    );
     let pending = plan.pending().count();
     if pending == 0 {
         return text + "; nothing to do";
     }
     let team = Team::new(&session.options, pending);
-    if let Some(time) = plan.estimate(team.workers) {
-        text += &format!("; about {}", words::duration(time));
-    }
-    text + &format!(
-        " with {} of {} on {}",
+    let time = plan.estimate(team.workers);
+    let time = time.map_or(String::new(), |time| {
+        format!("; about {}", words::duration(time))
+    });
+    format!(
+        "{text}{time} with {} of {} on {}",
         words::count(team.workers, "worker"),
         words::count(team.threads_each, "thread"),
         device::name(session.options.device)

@@ -43,13 +43,13 @@ pub fn run(
             report.elsewhere
         );
     }
-    let results = session.results()?;
-    if results.variants.iter().any(|variant| !variant.records.is_empty()) {
-        let shown = present(&session, &session.output_folder())?;
-        shown.print(&session)?;
-    }
-    match report.failures.first() {
+    // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
+    let shown = present(&session, &session.output_folder()).and_then(|shown| match shown {
+        Some(shown) => shown.print(&session),
         None => Ok(()),
+    });
+    match report.failures.first() {
+        None => shown,
         Some((name, message)) => Err(Error::RunsFailed {
             failed: report.failures.len(),
             total: session.pending().len(),
@@ -90,12 +90,19 @@ pub struct Shown {
     files: Vec<PathBuf>,
 }
 
-/// Writes tables and figures of the stored runs into `folder`.
+/// Writes tables and figures of the stored runs into `folder`; `None` if there are no runs.
 ///
 /// # Errors
 /// If a figure cannot be drawn or a file cannot be written.
-pub fn present(session: &Session, folder: &Path) -> Result<Shown, Error> {
+pub fn present(session: &Session, folder: &Path) -> Result<Option<Shown>, Error> {
     let results = session.results()?;
+    if results
+        .variants
+        .iter()
+        .all(|variant| variant.records.is_empty())
+    {
+        return Ok(None);
+    }
     let presentation = session.replication.present(&results)?;
     let mut files = Vec::new();
     for (name, bytes) in [
@@ -109,10 +116,10 @@ pub fn present(session: &Session, folder: &Path) -> Result<Shown, Error> {
     for (name, figure) in &presentation.figures {
         files.extend(figure.save(&folder.join(name))?);
     }
-    Ok(Shown {
+    Ok(Some(Shown {
         table: presentation.table,
         files,
-    })
+    }))
 }
 
 impl Shown {

@@ -14,7 +14,7 @@ use crate::runs::{Identity, Plan, PlannedRun, Precision, Reason, Store};
 use super::options::RunArgs;
 
 /// Between two checkpoints of a run: a lost interval costs little, and so does saving.
-const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
+const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A replication with the user's options, its store and its tasks.
 pub struct Session {
@@ -89,7 +89,10 @@ impl Session {
     /// The tasks that are not in the store.
     #[must_use]
     pub fn pending(&self) -> Vec<Task> {
-        let pending = self.tasks.iter().filter(|task| task.run.reason != Reason::Cached);
+        let pending = self
+            .tasks
+            .iter()
+            .filter(|task| task.run.reason != Reason::Cached);
         pending.cloned().collect()
     }
 
@@ -100,7 +103,10 @@ impl Session {
     pub fn results(&self) -> Result<Results, Error> {
         let mut variants: Vec<VariantRecords> = Vec::new();
         for variant in &self.protocol.variants {
-            let runs = self.tasks.iter().filter(|task| task.run.variant == variant.id);
+            let runs = self
+                .tasks
+                .iter()
+                .filter(|task| task.run.variant == variant.id);
             let mut records = Vec::new();
             for task in runs {
                 records.extend(self.store.record(&task.run.key)?);

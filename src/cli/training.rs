@@ -67,7 +67,10 @@ impl Forecast {
     fn notify(&mut self, event: &Event) {
         match event {
             Event::Started {
-                worker, estimate, names, ..
+                worker,
+                estimate,
+                names,
+                ..
             } => {
                 let expected = estimate.map_or(names.len() as f64, |time| time.as_secs_f64());
                 *self.worker(*worker) = (expected, 0.0);
@@ -85,16 +88,18 @@ impl Forecast {
 
     /// The part of the work that is done, 0 to 1.
     fn fraction(&self) -> f64 {
-        let current: f64 = self.current.iter().map(|(expected, done)| expected * done).sum();
+        let current: f64 = self
+            .current
+            .iter()
+            .map(|(expected, done)| expected * done)
+            .sum();
         ((self.done + current) / self.total).min(1.0)
     }
 
     /// The time that is left; `None` before there is anything to judge by.
     fn left(&self) -> Option<Duration> {
         let (fraction, elapsed) = (self.fraction(), self.started.elapsed().as_secs_f64());
-        (fraction > 0.01).then(|| {
-            Duration::from_secs_f64(elapsed * (1.0 - fraction) / fraction)
-        })
+        (fraction > 0.01).then(|| Duration::from_secs_f64(elapsed * (1.0 - fraction) / fraction))
     }
 }
 
@@ -182,10 +187,13 @@ impl Observer for Bars {
             }
             Event::Stopped { worker } => self.worker(*worker).set_message(""),
         }
-        self.overall.set_position((forecast.fraction() * STEPS as f64) as u64);
-        let left = forecast.left().map_or("..".to_owned(), words::duration);
         self.overall
-            .set_message(format!("{}/{} runs, {left} left", forecast.finished, forecast.runs));
+            .set_position((forecast.fraction() * STEPS as f64) as u64);
+        let left = forecast.left().map_or("..".to_owned(), words::duration);
+        self.overall.set_message(format!(
+            "{}/{} runs, {left} left",
+            forecast.finished, forecast.runs
+        ));
     }
 }
 

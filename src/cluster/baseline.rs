@@ -156,7 +156,7 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         curves: Curves::default(),
         weights: vec![("centres".to_owned(), fitted.centres)],
         training,
-        evaluation: clock.elapsed() - training,
+        evaluation: clock.elapsed().saturating_sub(training),
         resumed: 0,
     }))
 }

@@ -31,7 +31,9 @@ fn load() -> &'static Result<(), String> {
 
 /// The GPU of that number, after a computation on it has succeeded.
 pub(super) fn usable(index: usize) -> Result<Device, Error> {
-    load().as_ref().map_err(|reason| Error::NoCuda(reason.clone()))?;
+    load()
+        .as_ref()
+        .map_err(|reason| Error::NoCuda(reason.clone()))?;
     if !Cuda::is_available() {
         return Err(Error::NoCuda("the driver reports no device".to_owned()));
     }

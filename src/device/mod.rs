@@ -93,7 +93,9 @@ pub fn name(device: Device) -> String {
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find(|line| line.starts_with("model name"));
-    let name = model.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    let name = model
+        .and_then(|line| line.split_once(':'))
+        .map(|(_, name)| name.trim());
     name.unwrap_or(std::env::consts::ARCH).to_owned()
 }
 

@@ -18,7 +18,9 @@ use crate::train::Work;
 /// # Errors
 /// If a thread cannot be started.
 pub fn calibrate(tasks: &mut [Task], rows: i64, dims: i64, options: Options) -> Result<(), Error> {
-    let pending = tasks.iter().filter(|task| task.run.reason != Reason::Cached);
+    let pending = tasks
+        .iter()
+        .filter(|task| task.run.reason != Reason::Cached);
     let team = Team::new(&options, pending.count());
     let mut known: HashMap<(&'static str, String), Option<Work>> = HashMap::new();
     for task in tasks {
@@ -29,13 +31,12 @@ pub fn calibrate(tasks: &mut [Task], rows: i64, dims: i64, options: Options) -> 
             continue;
         };
         let key = (task.method.id(), shape);
-        let work = match known.get(&key) {
-            Some(work) => *work,
-            None => {
-                let work = measure(task, rows, dims, options, team)?;
-                known.insert(key, work);
-                work
-            }
+        let work = if let Some(work) = known.get(&key) {
+            *work
+        } else {
+            let work = measure(task, rows, dims, options, team)?;
+            known.insert(key, work);
+            work
         };
         let done = match task.run.reason {
             Reason::Resume { at, .. } => at,
@@ -58,7 +59,9 @@ fn measure(
         tch::set_num_threads(team.threads_each.try_into().unwrap_or(1));
         let _no_graph = tch::no_grad_guard();
         let settings = &task.run.identity.settings;
-        task.method.calibrate(settings, rows, dims, options.device).ok()
+        task.method
+            .calibrate(settings, rows, dims, options.device)
+            .ok()
     };
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -66,12 +69,14 @@ fn measure(
             let thread = std::thread::Builder::new().spawn_scoped(scope, one);
             threads.push(thread.map_err(Error::Thread)?);
         }
-        let works = threads.into_iter().map(|thread| thread.join().ok().flatten());
+        let works = threads
+            .into_iter()
+            .map(|thread| thread.join().ok().flatten());
         let works: Option<Vec<Work>> = works.collect();
         Ok(works.and_then(|works| {
-            works.into_iter().max_by_key(|work| {
-                work.remaining(0).max(Duration::from_nanos(1))
-            })
+            works
+                .into_iter()
+                .max_by_key(|work| work.remaining(0).max(Duration::from_nanos(1)))
         }))
     })
 }

@@ -143,12 +143,19 @@ pub fn execute(
             started.push(thread.map_err(Error::Thread));
         }
         // Some workers are enough to do the work: only none at all is an error.
-        match started.iter().any(Result::is_ok) {
-            true => Ok(()),
-            false => started.into_iter().find_map(Result::err).map_or(Ok(()), Err),
+        if started.iter().any(Result::is_ok) {
+            Ok(())
+        } else {
+            started
+                .into_iter()
+                .find_map(Result::err)
+                .map_or(Ok(()), Err)
         }
     })?;
-    Ok(shared.report.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(shared
+        .report
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The queue: single runs on a CPU, runs of equal shape and progress together on a GPU; the longest
@@ -290,7 +297,9 @@ fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
         name: &name,
         message,
     });
-    locked(&shared.report).failures.push((name, message.to_owned()));
+    locked(&shared.report)
+        .failures
+        .push((name, message.to_owned()));
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

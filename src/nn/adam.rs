@@ -110,7 +110,7 @@ impl Adam {
         operators::fused_adam(
             values,
             gradients,
-            (&mut self.first, &mut self.second),
+            [&mut self.first, &mut self.second],
             &self.counter,
             &self.options.at(self.steps),
         )
@@ -163,7 +163,10 @@ mod tests {
             assert!((end - expected).abs() < 2e-7, "{end} {expected}");
             ends.push(end);
         }
-        assert!((ends[0] - ends[1]).abs() > 1e-4, "the forms differ: {ends:?}");
+        assert!(
+            (ends[0] - ends[1]).abs() > 1e-4,
+            "the forms differ: {ends:?}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A dense autoencoder over a cohort: forward, backward, encode, decode.
 //!
-//! Encoder `D - hidden.. - latent`, decoder mirrored; ReLU on every hidden layer, linear code and
+//! Encoder `D - hidden.. - latent`, decoder mirrored; `ReLU` on every hidden layer, linear code and
 //! linear output. The network is fixed and small, so its backward pass is written by hand: no graph
 //! is recorded, every buffer of a step is allocated once ([`Pass`]) and every product writes into
 //! its place. The gradients are tested against libtorch's autograd.
@@ -91,13 +91,11 @@ impl Autoencoder {
     }
 
     /// Codes of one model: `[rows, D]` to `[rows, latent]`.
-    #[must_use]
     pub fn encode(&self, parameters: &Parameters, model: i64, rows: &Tensor) -> Tensor {
         Self::chain(&self.layers[..self.decoder], parameters, model, rows)
     }
 
     /// Reconstructions of one model: `[rows, latent]` to `[rows, D]`.
-    #[must_use]
     pub fn decode(&self, parameters: &Parameters, model: i64, codes: &Tensor) -> Tensor {
         Self::chain(&self.layers[self.decoder..], parameters, model, codes)
     }
@@ -184,26 +182,22 @@ impl Pass {
 
     /// The codes of the last [`Pass::forward`], `[models, batch, latent]` (`[batch, latent]` for a
     /// cohort of one).
-    #[must_use]
     pub fn code(&self) -> &Tensor {
         &self.layers[self.decoder - 1].output
     }
 
     /// Where an additional gradient with respect to the code goes between
     /// [`Pass::backward_decoder`] and [`Pass::backward_encoder`]: same shape as the code.
-    #[must_use]
     pub fn code_delta(&self) -> &Tensor {
         &self.layers[self.decoder - 1].delta
     }
 
     /// [`Pass::code`] with the model dimension, also for a cohort of one.
-    #[must_use]
     pub fn code_of_each(&self) -> Tensor {
         self.of_each(self.code())
     }
 
     /// [`Pass::code_delta`] with the model dimension, also for a cohort of one.
-    #[must_use]
     pub fn code_delta_of_each(&self) -> Tensor {
         self.of_each(self.code_delta())
     }
@@ -213,7 +207,6 @@ impl Pass {
     }
 
     /// The reconstructions of the last forward pass, `[models, batch, D]`.
-    #[must_use]
     pub fn output(&self) -> &Tensor {
         &self.layers[self.layers.len() - 1].output
     }
@@ -254,7 +247,11 @@ impl Pass {
 
     fn backward_layer(&self, index: usize, input: &Tensor) {
         let layer = &self.layers[index];
-        multiply(&layer.weight_gradient, &input.transpose(-1, -2), &layer.delta);
+        multiply(
+            &layer.weight_gradient,
+            &input.transpose(-1, -2),
+            &layer.delta,
+        );
         multiply(&layer.bias_gradient, &self.ones, &layer.delta);
         if index == 0 {
             return;
@@ -269,7 +266,6 @@ impl Pass {
     }
 
     /// Mean squared error of the last forward pass on `rows`, `[models]`.
-    #[must_use]
     pub fn reconstruction_loss(&self, rows: &Tensor) -> Tensor {
         let error = (self.output() - rows).square();
         let models = error.numel() as i64 / rows.numel() as i64;
@@ -377,7 +373,11 @@ mod tests {
             let code = network.encode(&parameters, model, &x);
             let output = network.decode(&parameters, model, &code);
             assert!(pass.code().get(model).allclose(&code, 1e-5, 1e-6, false));
-            assert!(pass.output().get(model).allclose(&output, 1e-5, 1e-6, false));
+            assert!(
+                pass.output()
+                    .get(model)
+                    .allclose(&output, 1e-5, 1e-6, false)
+            );
             let loss = (output - &x).square().mean(Kind::Float).double_value(&[]);
             let ours = pass.reconstruction_loss(&x).double_value(&[model]);
             assert!((loss - ours).abs() < 1e-6);

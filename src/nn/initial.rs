@@ -7,7 +7,6 @@ use rand_chacha::ChaCha8Rng;
 
 /// Weights `[inputs, outputs]` drawn uniformly from `+-sqrt(6 / (inputs + outputs))`
 /// (Glorot & Bengio 2010, eq. 16), the default of Keras' dense layers. On the CPU.
-#[must_use]
 pub fn glorot_uniform(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor {
     let limit = (6.0 / (inputs + outputs) as f32).sqrt();
     let draw = |_| (2.0 * random::unit(rng) - 1.0) * limit;

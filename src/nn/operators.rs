@@ -40,7 +40,7 @@ fn checked(call: impl FnOnce(*mut c_char, usize) -> c_int) -> Result<(), tch::Tc
 pub(super) fn fused_adam(
     parameters: &mut Tensor,
     gradients: &Tensor,
-    moments: (&mut Tensor, &mut Tensor),
+    [first, second]: [&mut Tensor; 2],
     step: &Tensor,
     options: &AdamStep,
 ) -> Result<(), tch::TchError> {
@@ -51,7 +51,7 @@ pub(super) fn fused_adam(
             && tensor.device() == parameters.device()
             && tensor.is_contiguous()
     };
-    let others: [&Tensor; 4] = [parameters, gradients, moments.0, moments.1];
+    let others: [&Tensor; 4] = [parameters, gradients, first, second];
     if !others.into_iter().all(like_parameters) {
         return Err(tch::TchError::Shape(format!(
             "Adam needs parameters, gradients and moments of one shape, got {:?}, {:?}, {:?}, {:?}",
@@ -67,8 +67,8 @@ pub(super) fn fused_adam(
         replicate_fused_adam(
             parameters.as_mut_ptr().cast(),
             gradients.as_ptr().cast_mut().cast(),
-            moments.0.as_mut_ptr().cast(),
-            moments.1.as_mut_ptr().cast(),
+            first.as_mut_ptr().cast(),
+            second.as_mut_ptr().cast(),
             step.as_ptr().cast_mut().cast(),
             options.learning_rate,
             options.beta1,

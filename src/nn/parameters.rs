@@ -57,7 +57,6 @@ impl Layout {
 
     /// The part as a view `[models, shape..]` of a flat buffer `[models, len]`; writing to it
     /// writes to the buffer.
-    #[must_use]
     pub fn view(&self, flat: &Tensor, slot: Slot) -> Tensor {
         let part = &self.parts[slot.0];
         let mut shape = vec![flat.size()[0]];
@@ -98,13 +97,11 @@ impl Parameters {
     }
 
     /// One part of the values, `[models, shape..]`.
-    #[must_use]
     pub fn value(&self, slot: Slot) -> Tensor {
         self.layout.view(&self.values, slot)
     }
 
     /// One part of the gradients, `[models, shape..]`.
-    #[must_use]
     pub fn gradient(&self, slot: Slot) -> Tensor {
         self.layout.view(&self.gradients, slot)
     }

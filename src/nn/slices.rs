@@ -33,6 +33,7 @@ fn checked(tensor: &Tensor) -> *mut f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp)]
     use super::*;
 
     #[test]

@@ -52,11 +52,11 @@ pub enum Error {
 fn advice(source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             "The disk is full. Finished runs are safe: free some space, or choose another store with --store, and start the same command again."
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "This folder cannot be written to: choose another one with --store."
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
+            "This folder cannot be used as a store: choose another one with --store."
         }
         _ => "Finished runs are safe: start the same command again to go on.",
     }

@@ -65,10 +65,12 @@ pub struct PlannedRun {
     /// Why it is to be done.
     pub reason: Reason,
     /// How long one worker will need for what is left of it.
-    #[serde(serialize_with = "seconds")]
+    #[serde(rename = "seconds", serialize_with = "seconds")]
     pub estimate: Option<Duration>,
 }
 
+// The signature is serde's.
+#[allow(clippy::ref_option)]
 fn seconds<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.as_secs_f64()).serialize(to)
 }
@@ -91,7 +93,10 @@ impl Plan {
     /// How long the pending runs take when `workers` share them; `None` unless all are estimated.
     #[must_use]
     pub fn estimate(&self, workers: usize) -> Option<Duration> {
-        let mut times: Vec<Duration> = self.pending().map(|run| run.estimate).collect::<Option<_>>()?;
+        let mut times: Vec<Duration> = self
+            .pending()
+            .map(|run| run.estimate)
+            .collect::<Option<_>>()?;
         // The longest first, each to the worker that is free first: as the launcher does it.
         times.sort_unstable_by(|a, b| b.cmp(a));
         let mut busy = vec![Duration::ZERO; workers.max(1)];

@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Error;
 use super::identity::{Identity, Key, SCHEMA};
 use super::plan::Reason;
 use super::record::Record;
-use super::Error;
 
 /// A folder of runs.
 #[derive(Debug, Clone)]
@@ -197,6 +197,12 @@ impl Store {
     }
 }
 
+/// The one field that every version of the format has.
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
 fn read_record(path: &Path) -> Result<Option<Record>, Error> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -207,10 +213,6 @@ fn read_record(path: &Path) -> Result<Option<Record>, Error> {
         path: path.to_owned(),
         reason,
     };
-    #[derive(Deserialize)]
-    struct Version {
-        schema: u32,
-    }
     let version: Version =
         serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     if version.schema != SCHEMA {

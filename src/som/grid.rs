@@ -66,6 +66,7 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp)]
     use super::*;
 
     const MAP: Grid = Grid {
@@ -96,7 +97,10 @@ mod tests {
             }
         }
         // 38.9 % of the ordered pairs of two different units; 322 at distance 1 instead of 224.
-        assert_eq!((f64::from(affected as u32) / 4032.0 * 1000.0).round(), 389.0);
+        assert_eq!(
+            (f64::from(affected as u32) / 4032.0 * 1000.0).round(),
+            389.0
+        );
         assert_eq!(neighbours, 322);
     }
 }

@@ -43,7 +43,6 @@ impl SomLoss {
     ///
     /// `codes` and `prototypes` are shaped like their gradients; `weights` are the
     /// neighbourhood's, `[units, units]`, row `b` for the winner `b`.
-    #[must_use]
     pub fn step(
         &self,
         codes: &Tensor,
@@ -79,15 +78,14 @@ impl SomLoss {
         let [models, batch, _] = sizes(codes);
         // [models, batch, units, latent]
         let difference = codes.unsqueeze(2) - prototypes.unsqueeze(1);
-        let distances = difference
-            .square()
-            .sum_dim_intlist(-1, false, Kind::Float);
+        let distances = difference.square().sum_dim_intlist(-1, false, Kind::Float);
         let winners = distances.argmin(-1, false);
         let weights = weights
             .index_select(0, &winners.view(-1))
             .view([models, batch, -1]);
         let losses = (&weights * &distances).sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
-        let pull = difference * (weights * (&self.gamma_column * (2.0 / batch as f64))).unsqueeze(-1);
+        let pull =
+            difference * (weights * (&self.gamma_column * (2.0 / batch as f64))).unsqueeze(-1);
         let mut code_delta = code_delta.shallow_clone();
         let _ = code_delta.g_add_(&pull.sum_dim_intlist(2, false, Kind::Float));
         let mut prototype_gradient = prototype_gradient.shallow_clone();
@@ -129,7 +127,10 @@ fn step_slices(
     let mut row = vec![0.0_f32; padded];
     let scale = 2.0 * gamma / batch as f32;
     let mut loss = 0.0_f64;
-    for (code, delta) in codes.chunks_exact(latent).zip(code_delta.chunks_exact_mut(latent)) {
+    for (code, delta) in codes
+        .chunks_exact(latent)
+        .zip(code_delta.chunks_exact_mut(latent))
+    {
         distances.fill(0.0);
         for (&z, column) in code.iter().zip(columns.chunks_exact(padded)) {
             for (distance, &m) in distances.iter_mut().zip(column) {
@@ -178,7 +179,9 @@ fn weighted_sum(weights: &[f32], values: &[f32]) -> f32 {
 /// `sum_k w_k (z - m_k)` for one feature; adds each term to `pulls`.
 fn pull(z: f32, weights: &[f32], column: &[f32], pulls: &mut [f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
-    let columns = column.chunks_exact(LANES).zip(pulls.chunks_exact_mut(LANES));
+    let columns = column
+        .chunks_exact(LANES)
+        .zip(pulls.chunks_exact_mut(LANES));
     for (weights, (column, pulls)) in weights.chunks_exact(LANES).zip(columns) {
         for lane in 0..LANES {
             let term = weights[lane] * (z - column[lane]);
@@ -219,7 +222,11 @@ mod tests {
         let loss = SomLoss::new(&case.gammas, Device::Cpu);
         let code_delta = case.codes.ones_like();
         let gradient = case.prototypes.zeros_like();
-        let step = if tensors { SomLoss::step_tensors } else { SomLoss::step };
+        let step = if tensors {
+            SomLoss::step_tensors
+        } else {
+            SomLoss::step
+        };
         let value = step(
             &loss,
             &case.codes,

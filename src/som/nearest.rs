@@ -11,7 +11,12 @@ use crate::nn::slices::slice;
 /// matrix products would give arbitrary winners.
 #[must_use]
 pub fn nearest(codes: &Tensor, prototypes: &Tensor) -> Vec<u32> {
-    let on_cpu = |tensor: &Tensor| tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let on_cpu = |tensor: &Tensor| {
+        tensor
+            .to_device(Device::Cpu)
+            .to_kind(Kind::Float)
+            .contiguous()
+    };
     let (codes, prototypes) = (on_cpu(codes), on_cpu(prototypes));
     let dims = codes.size()[1] as usize;
     let units = prototypes.size()[0] as usize;

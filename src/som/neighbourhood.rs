@@ -15,7 +15,6 @@ pub enum Neighbourhood {
 
 impl Neighbourhood {
     /// The weights at one temperature, of the same shape as the squared map distances.
-    #[must_use]
     pub fn weights(self, squared_distances: &Tensor, temperature: f64) -> Tensor {
         match self {
             Self::Gaussian => (squared_distances * (-1.0 / temperature.powi(2))).exp(),
@@ -28,6 +27,7 @@ impl Neighbourhood {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp)]
     use super::*;
 
     #[test]

@@ -81,7 +81,10 @@ mod tests {
         close(written.at(99, 100), 0.1);
         let linear = course(Decay::Linear, Horizon::LastIteration);
         close(linear.at(50, 101), 5.05);
-        close(course(Decay::Constant, Horizon::Iterations).at(70, 100), 10.0);
+        close(
+            course(Decay::Constant, Horizon::Iterations).at(70, 100),
+            10.0,
+        );
         // One iteration divides by nothing.
         close(coded.at(0, 1), 10.0);
     }

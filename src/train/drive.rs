@@ -145,7 +145,11 @@ impl Loop {
                 if finite.is_none() && self.diverged[index].is_none() {
                     self.diverged[index] = Some(self.iteration);
                 }
-                curves.values.entry((*name).to_owned()).or_default().push(finite);
+                curves
+                    .values
+                    .entry((*name).to_owned())
+                    .or_default()
+                    .push(finite);
             }
         }
     }

@@ -7,7 +7,7 @@ pub mod method;
 pub mod observer;
 
 pub use drive::{Driven, Trainable, drive};
-pub use method::{Context, Finished, Member, Method, Work, TrainingData};
+pub use method::{Context, Finished, Member, Method, TrainingData, Work};
 pub use observer::{Event, Observer};
 
 /// What can go wrong in training.
@@ -20,7 +20,9 @@ pub enum Error {
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
     /// A bug: the worker lived on, the run did not.
-    #[error("the run panicked: {0}\nThis is a bug of the program: please report it with this message.")]
+    #[error(
+        "the run panicked: {0}\nThis is a bug of the program: please report it with this message."
+    )]
     Panicked(String),
     /// A checkpoint or weights could not be written or read.
     #[error(transparent)]

@@ -1,0 +1,388 @@
+//! The program as a user meets it: arguments, output, exit codes, the smoke profile, bad input.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The program with a store of its own and no data but the embedded.
+fn replicate(store: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_replicate"));
+    command
+        .env("REPLICATE_STORE", store)
+        .env("REPLICATE_DATA", store.join("data"))
+        .env_remove("REPLICATE_MIRROR")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(store: &Path, arguments: &[&str]) -> Output {
+    replicate(store).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Exit code and standard error of a call that must fail without a panic.
+fn failure(store: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = run(store, arguments);
+    let message = text(&output.stderr);
+    assert!(!message.contains("panicked"), "{message}");
+    (output.status.code().unwrap(), message)
+}
+
+fn json(store: &Path, arguments: &[&str]) -> Value {
+    let output = run(store, arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn wrong_arguments_are_explained_with_exit_code_2() {
+    let store = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (&["desom-gama"][..], "desom-gamma"),
+        (&["show", "nothing"], "desom-gamma"),
+        (&["desom-gamma", "--gama", "1"], "--gamma"),
+        (&["desom-gamma", "--gammas", "0.001,x"], "0.001,10"),
+        (&["desom-gamma", "--gammas", "-1"], "unexpected argument"),
+        (&["desom-gamma", "--gammas=-1"], "positive numbers"),
+        (&["desom-gamma", "--gammas", "0"], "positive numbers"),
+        (&["desom-gamma", "--gammas", "inf"], "positive numbers"),
+        (&["desom-gamma", "--iterations", "0"], "from 1 up"),
+        (&["desom-gamma", "--map-distance", "euclid"], "manhattan"),
+        (
+            &["desom-gamma", "--profile", "fast"],
+            "smoke, quick or paper",
+        ),
+        (&["desom-gamma", "--seeds", "0"], "seeds"),
+        (&["desom-gamma", "--threads", "0"], "threads"),
+        (&["desom-gamma", "--device", "gpu"], "cuda:N"),
+        (&["figures", "desom-gamma"], "replicate desom-gamma"),
+        (&["data", "fetch", "minst"], "mnist"),
+    ] {
+        let (code, message) = failure(store.path(), arguments);
+        assert_eq!(code, 2, "{arguments:?}: {message}");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_gpu_that_cannot_be_used_is_an_error_with_a_way_on() {
+    let store = tempfile::tempdir().unwrap();
+    let (code, message) = failure(
+        store.path(),
+        &["plan", "desom-gamma", "--device", "cuda:99"],
+    );
+    assert_eq!(code, 2);
+    assert!(
+        message.contains("--device cpu") || message.contains("no device cuda:99"),
+        "{message}"
+    );
+}
+
+#[test]
+fn replications_are_listed_and_shown() {
+    let store = tempfile::tempdir().unwrap();
+    let listed = json(store.path(), &["list", "--json"]);
+    assert_eq!(listed[0]["id"], "desom-gamma");
+    let shown = json(store.path(), &["show", "desom-gamma", "--json"]);
+    assert_eq!(shown["published"].as_array().unwrap().len(), 27);
+    assert_eq!(shown["profiles"]["paper"]["seeds"], 10);
+    assert_eq!(shown["profiles"]["paper"]["data"], "mnist");
+    let settings = &shown["profiles"]["paper"]["variants"][1]["settings"];
+    assert_eq!(settings["iterations"], 10_000);
+    assert_eq!(settings["hidden"], serde_json::json!([500, 500, 2000]));
+    let words = text(&run(store.path(), &["show", "desom-gamma"]).stdout);
+    assert!(words.contains("Deep Embedded SOM"), "{words}");
+}
+
+#[test]
+fn data_that_cannot_be_had_is_explained_with_exit_code_20() {
+    let store = tempfile::tempdir().unwrap();
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "quick",
+        "--offline",
+        "--seeds",
+        "1",
+    ];
+    let (code, message) = failure(store.path(), &arguments);
+    assert_eq!(code, 20, "{message}");
+    for way_on in ["data import", "--mirror", "--profile smoke"] {
+        assert!(message.contains(way_on), "{message}");
+    }
+}
+
+#[test]
+fn damaged_data_are_never_trained_on() {
+    let store = tempfile::tempdir().unwrap();
+    // Right name and size, wrong bytes.
+    let folder = store.path().join("data/mnist");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("train-labels-idx1-ubyte"), vec![0; 60_008]).unwrap();
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "quick",
+        "--offline",
+        "--seeds",
+        "1",
+    ];
+    let (code, message) = failure(store.path(), &arguments);
+    assert_eq!(code, 20, "{message}");
+    assert!(!store.path().join("runs").exists());
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_explained() {
+    let store = tempfile::tempdir().unwrap();
+    let file = store.path().join("file");
+    fs::write(&file, "").unwrap();
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "smoke",
+        "--gammas",
+        "10",
+        "--iterations",
+        "2",
+    ];
+    let output = replicate(&file)
+        .args(arguments)
+        .env("REPLICATE_DATA", store.path())
+        .output();
+    let output = output.unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("--store"), "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+/// A full disk, made with a quota of the shell: files may grow to 64 KiB only.
+#[test]
+fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
+    let store = tempfile::tempdir().unwrap();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 64; exec {} desom-gamma --profile smoke --gammas 10 --seeds 1 --iterations 5",
+        env!("CARGO_BIN_EXE_replicate")
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .env("REPLICATE_STORE", store.path())
+        .env("REPLICATE_DATA", store.path().join("data"))
+        .output()
+        .unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(30), "{message}");
+    assert!(message.contains("weights.safetensors"), "{message}");
+    let mut left = Vec::new();
+    for run in fs::read_dir(store.path().join("runs")).unwrap() {
+        for file in fs::read_dir(run.unwrap().path()).unwrap() {
+            let file = file.unwrap();
+            let name = text(file.file_name().as_encoded_bytes());
+            assert!(!name.ends_with(".tmp"), "{name}");
+            left.push(name);
+        }
+    }
+    // The k-means runs are small enough to be kept; DESOM's must not count as done.
+    let plan = json(
+        store.path(),
+        &[
+            "plan",
+            "desom-gamma",
+            "--profile",
+            "smoke",
+            "--gammas",
+            "10",
+            "--seeds",
+            "1",
+            "--iterations",
+            "5",
+            "--json",
+        ],
+    );
+    let reasons: Vec<&str> = plan["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["reason"]["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons, ["failed-before", "cached", "cached"], "{left:?}");
+}
+
+#[test]
+fn the_smoke_profile_does_the_whole_experiment() {
+    let store = tempfile::tempdir().unwrap();
+    let clock = Instant::now();
+    let arguments = ["desom-gamma", "--profile", "smoke", "--json"];
+    let done = json(store.path(), &arguments);
+    eprintln!("the smoke profile took {:.1?}", clock.elapsed());
+    assert_eq!(done["verdicts_allowed"], false);
+    assert!(
+        done["table"]["caption"]
+            .as_str()
+            .unwrap()
+            .contains("no verdict")
+    );
+    let rows = done["table"]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    for file in done["files"].as_array().unwrap() {
+        assert!(
+            fs::metadata(file.as_str().unwrap()).unwrap().len() > 100,
+            "{file}"
+        );
+    }
+    // Even this small experiment shows the paper's main effect.
+    let purity = |variant: &str| -> f64 {
+        let row = rows.iter().find(|row| row[0] == variant).unwrap();
+        row[3]
+            .as_str()
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    assert!(purity("gamma=0.001") > 0.5, "{rows:?}");
+    assert!(purity("gamma=10") < 0.3, "{rows:?}");
+
+    // The same command again does nothing, and says the same.
+    let clock = Instant::now();
+    assert_eq!(json(store.path(), &arguments)["table"], done["table"]);
+    assert!(clock.elapsed() < Duration::from_secs(5));
+    let plan = json(
+        store.path(),
+        &["plan", "desom-gamma", "--profile", "smoke", "--json"],
+    );
+    assert_eq!(plan["pending"], 0);
+
+    // Figures are redrawn to the byte, from the store alone.
+    let figure = store.path().join("desom-gamma/smoke/fig1.svg");
+    let first = fs::read(&figure).unwrap();
+    let elsewhere = store.path().join("elsewhere");
+    let out = elsewhere.to_str().unwrap();
+    json(
+        store.path(),
+        &[
+            "figures",
+            "desom-gamma",
+            "--profile",
+            "smoke",
+            "--out",
+            out,
+            "--json",
+        ],
+    );
+    assert_eq!(fs::read(elsewhere.join("fig1.svg")).unwrap(), first);
+
+    // One run per variant and seed, all values in one file.
+    let runs = fs::read_to_string(store.path().join("desom-gamma/smoke/runs.csv")).unwrap();
+    assert!(runs.lines().count() > 6 * 3 * 10);
+    assert!(runs.starts_with("variant,seed,metric,value,outcome,run,training_seconds"));
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let metrics = |threads: &str| {
+        let store = tempfile::tempdir().unwrap();
+        let arguments = [
+            "desom-gamma",
+            "--profile",
+            "smoke",
+            "--gammas",
+            "0.001",
+            "--seeds",
+            "1",
+        ];
+        let arguments = [
+            &arguments[..],
+            &["--iterations", "60", "--threads", threads, "--json"],
+        ];
+        json(store.path(), &arguments.concat());
+        let runs = fs::read_to_string(store.path().join("desom-gamma/smoke/runs.csv")).unwrap();
+        let without_time = runs
+            .lines()
+            .map(|line| line.rsplit_once(',').unwrap().0.to_owned());
+        without_time
+            .filter(|line| line.starts_with("gamma"))
+            .collect::<Vec<_>>()
+    };
+    // One run: with two threads its operations use both.
+    let (one, two) = (metrics("1"), metrics("2"));
+    assert!(one.len() > 10);
+    assert_eq!(one, two);
+}
+
+/// Ctrl-C: exit code 130, a checkpoint, a word on how to go on; then the same command finishes and
+/// gives the bits of an uninterrupted run.
+#[test]
+fn an_interrupted_sweep_is_resumed() {
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "smoke",
+        "--gammas",
+        "0.001",
+        "--seeds",
+        "1",
+        "--iterations",
+        "3000",
+        "--threads",
+        "1",
+    ];
+    let store = tempfile::tempdir().unwrap();
+    let child = replicate(store.path())
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the run has begun: its folder holds its lock.
+    let clock = Instant::now();
+    while !store.path().join("runs").exists() {
+        assert!(clock.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(700));
+    Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(message.contains("same command again"), "{message}");
+
+    let plan_arguments = [&["plan"], &arguments[..], &["--json"]].concat();
+    let plan = json(store.path(), &plan_arguments);
+    assert_eq!(plan["runs"][0]["reason"]["kind"], "resume", "{plan}");
+    let output = run(store.path(), &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let whole = tempfile::tempdir().unwrap();
+    assert!(run(whole.path(), &arguments).status.success());
+    let key = plan["runs"][0]["key"].as_str().unwrap()[..16].to_owned();
+    let weights =
+        |store: &Path| fs::read(store.join("runs").join(&key).join("weights.safetensors")).unwrap();
+    assert!(
+        weights(store.path()) == weights(whole.path()),
+        "the weights differ"
+    );
+    let record = |store: &Path| -> Value {
+        let path = store.join("runs").join(&key).join("record.json");
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let (resumed, uninterrupted) = (record(store.path()), record(whole.path()));
+    for field in ["key", "outcome", "metrics", "curves", "weights_sha256"] {
+        assert_eq!(resumed[field], uninterrupted[field], "{field}");
+    }
+    assert_eq!(resumed["provenance"]["resumed"], 1);
+}

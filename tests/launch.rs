@@ -1,0 +1,269 @@
+//! The launcher with a scripted method that trains nothing: what is stored, resumed, failed and
+//! told, in milliseconds.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sha2::Digest;
+
+use replicate::launch::{Options, Report, Task, execute};
+use replicate::random::Seed;
+use replicate::runs::identity::SCHEMA;
+use replicate::runs::record::Curves;
+use replicate::runs::{Identity, Outcome, PlannedRun, Precision, Reason, Store};
+use replicate::train::observer::Silent;
+use replicate::train::{
+    Context, Error, Event, Finished, Member, Method, Observer, TrainingData, Work,
+};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+/// Does what its settings say: `{"do": "finish" | "fail" | "panic" | "diverge" | "interrupt"}`.
+struct Scripted;
+
+impl Method for Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn shape(&self, settings: &Value) -> Result<String, Error> {
+        Ok(settings.to_string())
+    }
+
+    fn calibrate(&self, _: &Value, _: i64, _: i64, _: Device) -> Result<Work, Error> {
+        Ok(Work {
+            iterations: 10,
+            per_iteration: Duration::from_millis(1),
+            fixed: Duration::ZERO,
+        })
+    }
+
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+        let mut all = Vec::new();
+        for member in cohort {
+            let mut outcome = Outcome::Completed;
+            match member.settings["do"].as_str().unwrap() {
+                "fail" => return Err(Error::Settings("the script says so".to_owned())),
+                "panic" => panic!("the script panics"),
+                "diverge" => outcome = Outcome::Diverged { iteration: 7 },
+                "interrupt" => {
+                    context.interrupted.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                _ => {}
+            }
+            let value = member.seed.0 as f64;
+            all.push(Finished {
+                outcome,
+                metrics: BTreeMap::from([
+                    ("value".to_owned(), value),
+                    ("undefined".to_owned(), f64::NAN),
+                ]),
+                curves: Curves::default(),
+                weights: vec![("w".to_owned(), Tensor::from_slice(&[member.seed.0 as f32]))],
+                training: Duration::from_millis(5),
+                evaluation: Duration::from_millis(1),
+                resumed: 0,
+            });
+        }
+        Ok(Some(all))
+    }
+}
+
+fn task(store: &Store, what: &str, seed: u64) -> Task {
+    let identity = Identity {
+        schema: SCHEMA,
+        method: "scripted".to_owned(),
+        algorithm: 1,
+        settings: json!({ "do": what }),
+        data: "none".to_owned(),
+        data_sha256: "0".to_owned(),
+        seed: Seed(seed),
+        precision: Precision::Exact,
+    };
+    let lineages = store.by_lineage().unwrap();
+    Task {
+        run: PlannedRun {
+            key: identity.key(),
+            variant: what.to_owned(),
+            reason: store.reason(&identity, &lineages).unwrap(),
+            identity,
+            estimate: None,
+        },
+        method: &Scripted,
+    }
+}
+
+fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
+    let data = TrainingData {
+        features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
+        labels: vec![0, 1, 0, 1],
+        classes: 2,
+        image: None,
+    };
+    let options = Options {
+        device: Device::Cpu,
+        threads: 2,
+        checkpoint_interval: Duration::from_secs(60),
+    };
+    let interrupted = AtomicBool::new(false);
+    let headline = |record: &replicate::runs::Record| format!("{:?}", record.metric("value"));
+    execute(
+        store,
+        tasks,
+        &data,
+        options,
+        &interrupted,
+        observer,
+        &headline,
+    )
+    .unwrap()
+}
+
+fn run(store: &Store, tasks: Vec<Task>) -> Report {
+    run_observed(store, tasks, &Silent)
+}
+
+#[test]
+fn finished_runs_are_stored_with_weights_and_not_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let tasks: Vec<Task> = (0..5).map(|seed| task(&store, "finish", seed)).collect();
+    let report = run(&store, tasks.clone());
+    assert_eq!((report.finished, report.failures.len()), (5, 0));
+    for (seed, task) in tasks.iter().enumerate() {
+        let record = store.record(&task.run.key).unwrap().unwrap();
+        assert_eq!(record.metric("value"), Some(seed as f64));
+        assert_eq!(record.metrics["undefined"], None);
+        assert_eq!(record.identity, task.run.identity);
+        let weights = std::fs::read(store.weights(&task.run.key)).unwrap();
+        let hash = replicate::runs::identity::hex(&sha2::Sha256::digest(weights));
+        assert_eq!(record.weights_sha256, Some(hash));
+    }
+    assert_eq!(task(&store, "finish", 3).run.reason, Reason::Cached);
+    // Another process that planned before this one finished does nothing twice.
+    let first = store.record(&tasks[0].run.key).unwrap();
+    assert_eq!(tasks[0].run.reason, Reason::New);
+    run(&store, vec![tasks[0].clone()]);
+    assert_eq!(store.record(&tasks[0].run.key).unwrap(), first);
+}
+
+#[test]
+fn a_failure_or_panic_stays_within_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let kinds = ["finish", "fail", "panic", "diverge"];
+    let tasks: Vec<Task> = kinds.iter().map(|kind| task(&store, kind, 1)).collect();
+    let report = run(&store, tasks.clone());
+    assert_eq!(report.finished, 2);
+    let mut failures = report.failures;
+    failures.sort();
+    assert_eq!(failures[0].0, "fail seed 1");
+    assert!(failures[0].1.contains("the script says so"));
+    assert!(failures[1].1.contains("the script panics"));
+    // A diverged run is a result; a failed one is to be tried again, and says why.
+    let diverged = store.record(&tasks[3].run.key).unwrap().unwrap();
+    assert_eq!(diverged.outcome, Outcome::Diverged { iteration: 7 });
+    let again = task(&store, "fail", 1).run.reason;
+    assert!(matches!(again, Reason::FailedBefore { message } if message.contains("script")));
+}
+
+#[test]
+fn interruption_leaves_the_rest_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let mut tasks = vec![task(&store, "interrupt", 0), task(&store, "interrupt", 1)];
+    tasks.extend((0..50).map(|seed| task(&store, "finish", seed)));
+    let report = run(&store, tasks);
+    assert!(report.interrupted);
+    assert!(report.finished < 50);
+}
+
+#[test]
+fn a_run_that_another_process_holds_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let (held, free) = (task(&store, "finish", 0), task(&store, "finish", 1));
+    let lock = store.lock(&held.run.key).unwrap().unwrap();
+    let report = run(&store, vec![held.clone(), free.clone()]);
+    assert_eq!((report.finished, report.elsewhere), (1, 1));
+    assert!(store.record(&held.run.key).unwrap().is_none());
+    drop(lock);
+    assert_eq!(run(&store, vec![held]).finished, 1);
+}
+
+#[test]
+fn changed_data_and_algorithms_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let done = task(&store, "finish", 0);
+    run(&store, vec![done.clone()]);
+    let lineages = store.by_lineage().unwrap();
+    let reason = |change: fn(&mut Identity)| {
+        let mut identity = done.run.identity.clone();
+        change(&mut identity);
+        store.reason(&identity, &lineages).unwrap()
+    };
+    assert_eq!(
+        reason(|i| i.algorithm = 2),
+        Reason::AlgorithmChanged { from: 1, to: 2 }
+    );
+    assert_eq!(
+        reason(|i| i.data_sha256 = "1".to_owned()),
+        Reason::DataChanged
+    );
+    assert_eq!(reason(|i| i.seed = Seed(9)), Reason::New);
+}
+
+#[test]
+fn a_torn_record_is_an_error_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let done = task(&store, "finish", 0);
+    run(&store, vec![done.clone()]);
+    let path = store.folder(&done.run.key).join("record.json");
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 1, whole.len() / 2] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let message = store.record(&done.run.key).unwrap_err().to_string();
+        assert!(message.contains("record.json"), "{message}");
+    }
+    let newer = String::from_utf8(whole)
+        .unwrap()
+        .replacen("\"schema\": 1", "\"schema\": 99", 1);
+    std::fs::write(&path, newer).unwrap();
+    let message = store.record(&done.run.key).unwrap_err().to_string();
+    assert!(message.contains("format 99"), "{message}");
+}
+
+#[test]
+fn the_observer_hears_of_every_run() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+    impl Observer for Heard {
+        fn notify(&self, event: &Event) {
+            if let Event::Finished { name, summary, .. } = event {
+                self.0.lock().unwrap().push(format!("{name}: {summary}"));
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let heard = Heard::default();
+    let tasks = (0..2).map(|seed| task(&store, "finish", seed)).collect();
+    run_observed(&store, tasks, &heard);
+    let mut lines = heard.0.into_inner().unwrap();
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["finish seed 0: Some(0.0)", "finish seed 1: Some(1.0)"]
+    );
+}
