@@ -128,7 +128,7 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one_does() {
             data: &data,
             device: Device::Cpu,
             interrupted: &interrupted,
-            checkpoint_interval: Duration::from_secs(3600),
+            checkpoint_interval: Duration::from_hours(1),
             observer: &Stop(&interrupted, stop_at),
             worker: 0,
         };
@@ -188,7 +188,7 @@ fn senseless_weights_diverge_and_are_recorded_as_such() {
         data: &data,
         device: Device::Cpu,
         interrupted: &interrupted,
-        checkpoint_interval: Duration::from_secs(3600),
+        checkpoint_interval: Duration::from_hours(1),
         observer: &Silent,
         worker: 0,
     };
