@@ -38,8 +38,8 @@ fn small() -> Settings {
 /// The largest difference of two models' parameters, relative to the largest parameter.
 fn difference(a: &DesomCohort, model_a: i64, b: &DesomCohort, model_b: i64) -> f64 {
     let (a, b) = (
-        a.parameters().values.get(model_a),
-        b.parameters().values.get(model_b),
+        a.parameters().model_of(&a.parameters().values, model_a),
+        b.parameters().model_of(&b.parameters().values, model_b),
     );
     let worst = (&a - &b).abs().max().double_value(&[]);
     worst / a.abs().max().double_value(&[])

@@ -187,7 +187,7 @@ fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
         for file in fs::read_dir(run.unwrap().path()).unwrap() {
             let file = file.unwrap();
             let name = text(file.file_name().as_encoded_bytes());
-            assert!(!name.ends_with(".tmp"), "{name}");
+            assert!(!name.contains(".tmp"), "{name}");
             left.push(name);
         }
     }
@@ -348,7 +348,7 @@ fn an_interrupted_sweep_is_resumed() {
     // Until the run has begun: its folder holds its lock.
     let clock = Instant::now();
     while !store.path().join("runs").exists() {
-        assert!(clock.elapsed() < Duration::from_secs(60));
+        assert!(clock.elapsed() < Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(700));

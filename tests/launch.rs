@@ -112,7 +112,7 @@ fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Rep
     let options = Options {
         device: Device::Cpu,
         threads: 2,
-        checkpoint_interval: Duration::from_secs(60),
+        checkpoint_interval: Duration::from_mins(1),
     };
     let interrupted = AtomicBool::new(false);
     let headline = |record: &replicate::runs::Record| format!("{:?}", record.metric("value"));

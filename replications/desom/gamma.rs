@@ -270,11 +270,12 @@ fn gamma_of(variant: &str) -> Option<f64> {
 
 impl Gamma {
     fn table(&self, results: &Results, published: &Published) -> Table {
-        let paper = results.profile == Profile::Paper;
+        // The smoke profile has other data: nothing published compares with it.
+        let comparable = results.profile != Profile::Smoke;
         let mut head = vec!["variant".to_owned(), "n".to_owned()];
         for shown in SHOWN {
             head.push(shown.title.to_owned());
-            if paper {
+            if comparable {
                 head.push("published".to_owned());
             }
         }
@@ -296,11 +297,11 @@ impl Gamma {
                 // With more clusters than classes most clusters stay unmatched: that accuracy is
                 // another quantity.
                 if variant.id == MANY_CLUSTERS && metric == "accuracy" {
-                    row.extend(vec!["-".to_owned(); 1 + usize::from(paper)]);
+                    row.extend(vec!["-".to_owned(); 1 + usize::from(comparable)]);
                     continue;
                 }
                 row.push(summary(results, &variant.id, metric).to_string());
-                if paper {
+                if comparable {
                     let value = published.value(self.id(), &variant.id, metric);
                     row.push(value.map_or("-".to_owned(), |value| match value.sd {
                         Some(sd) => format!("{:.3} \u{b1} {sd:.3}", value.mean),
@@ -342,8 +343,8 @@ impl Gamma {
                 higher_is_better: true,
                 range: (0.0, 1.0),
                 ours: our_points(results, shown.metric),
-                // Other data: the published points would compare what cannot be compared.
                 published: match results.profile {
+                    // Other data.
                     Profile::Smoke => Vec::new(),
                     Profile::Quick | Profile::Paper => {
                         self.published_points(published, shown.metric)

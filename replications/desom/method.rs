@@ -120,7 +120,7 @@ fn finish(
             assess(models, model, settings, seed, data)?,
         ),
     };
-    let layout = &models.parameters().layout;
+    let layout = models.parameters().layout();
     let weights = layout.slots().map(|(name, slot)| {
         let value = models.parameters().value(slot).select(0, model);
         (name.to_owned(), value)

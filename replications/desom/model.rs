@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
 use super::Settings;
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Slot};
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Segment, Slot};
 use crate::random::{self, Seed};
 use crate::som::SomLoss;
 use crate::train::checkpoint::Named;
@@ -22,6 +22,9 @@ pub struct DesomCohort {
     settings: Settings,
     network: Autoencoder,
     prototypes: Slot,
+    map: Segment,
+    /// `[models, units, latent]`
+    prototype_gradient: Tensor,
     parameters: Parameters,
     adam: Adam,
     som: SomLoss,
@@ -58,6 +61,7 @@ impl DesomCohort {
         }
         let mut layout = Layout::default();
         let network = Autoencoder::new(&settings.widths(dims), &mut layout);
+        let map = layout.segment();
         let prototypes = layout.add("som.prototypes", &[units as i64, settings.latent]);
         let parameters = Parameters::zeros(layout, members.len() as i64, device);
         let gammas: Vec<f64> = members.iter().map(|(gamma, _)| *gamma).collect();
@@ -83,7 +87,9 @@ impl DesomCohort {
             last: None,
             settings: settings.clone(),
             network,
+            prototype_gradient: parameters.value(prototypes).zeros_like(),
             prototypes,
+            map,
             parameters,
         })
     }
@@ -133,22 +139,24 @@ impl Trainable for DesomCohort {
             .neighbourhood
             .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
-        let pass = self
-            .passes
-            .entry(rows)
-            .or_insert_with(|| network.pass(parameters, rows));
+        let pass = self.passes.entry(rows);
+        let pass = pass.or_insert_with(|| Pass::new(network, parameters, rows));
+        self.adam.next_step();
+        let adam = &self.adam;
+        let mut update = |segment: Segment, gradient: &Tensor| {
+            adam.update(&parameters.values, parameters.range(segment), gradient)
+        };
         pass.forward(&x);
-        pass.backward_decoder(&x);
+        pass.backward_decoder(&x, &mut update)?;
         let som_loss = self.som.step(
-            &pass.code_of_each(),
+            &pass.code(),
             &parameters.value(self.prototypes),
             &weights,
-            &pass.code_delta_of_each(),
-            &parameters.gradient(self.prototypes),
+            &pass.code_delta(),
+            &self.prototype_gradient,
         );
-        pass.backward_encoder(&x);
-        self.adam
-            .step(&mut self.parameters.values, &self.parameters.gradients)?;
+        update(self.map, &self.prototype_gradient.view([-1]))?;
+        pass.backward_encoder(&x, &mut update)?;
         self.last = Some((start, rows, som_loss));
         Ok(())
     }
@@ -166,34 +174,42 @@ impl Trainable for DesomCohort {
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        let row = |tensor: &Tensor| tensor.select(0, model as i64);
-        vec![
-            ("parameters".to_owned(), row(&self.parameters.values)),
-            ("adam.first".to_owned(), row(&self.adam.first)),
-            ("adam.second".to_owned(), row(&self.adam.second)),
-        ]
+        let state = self.buffers().into_iter();
+        state
+            .map(|(name, buffer)| {
+                let floats = self.parameters.model_of(buffer, model as i64);
+                (name.to_owned(), floats)
+            })
+            .collect()
     }
 
     fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
-        let length = self.parameters.layout.len();
-        for (name, target) in [
-            ("parameters", &self.parameters.values),
-            ("adam.first", &self.adam.first),
-            ("adam.second", &self.adam.second),
-        ] {
+        let expected = self.parameters.layout().floats_per_model();
+        for (name, buffer) in self.buffers() {
             let stored = state
                 .get(name)
                 .ok_or_else(|| format!("{name} is missing"))?;
-            if stored.size() != [length] {
+            if stored.size() != [expected] {
                 return Err(format!(
-                    "{name} has the shape {:?}, this model needs [{length}]",
+                    "{name} has the shape {:?}, this model needs [{expected}]",
                     stored.size()
                 ));
             }
-            target.select(0, model as i64).copy_(stored);
+            self.parameters.set_model_of(buffer, model as i64, stored);
         }
         self.adam.steps = iteration;
         Ok(())
+    }
+}
+
+impl DesomCohort {
+    /// All that changes from step to step, by its name in a checkpoint.
+    fn buffers(&self) -> [(&'static str, &Tensor); 3] {
+        [
+            ("parameters", &self.parameters.values),
+            ("adam.first", &self.adam.first),
+            ("adam.second", &self.adam.second),
+        ]
     }
 }
 

@@ -58,8 +58,8 @@ impl Progress for Bars {
 
     fn note(&self, line: &str) {
         match &*lock(&self.bar) {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| drop(writeln!(io::stderr(), "{line}"))),
+            None => drop(writeln!(io::stderr(), "{line}")),
         }
     }
 

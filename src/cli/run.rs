@@ -32,16 +32,20 @@ pub fn run(
 ) -> Result<(), Error> {
     let mut session = Session::new(replication, args, changes, store)?;
     session.calibrate()?;
-    eprintln!("{}: {}", replication.id(), plan::summary(&session));
+    say(&format!(
+        "{}: {}",
+        replication.id(),
+        plan::summary(&session)
+    ));
     let report = carry_out(&session, access)?;
     if report.interrupted {
         return Err(Error::Interrupted);
     }
     if report.elsewhere > 0 {
-        eprintln!(
+        say(&format!(
             "{} of the runs are being done by another process and are not shown yet.",
             report.elsewhere
-        );
+        ));
     }
     // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
     let shown = present(&session, &session.output_folder()).and_then(|shown| match shown {
@@ -63,13 +67,15 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
     if pending.is_empty() {
         return Ok(Report::default());
     }
+    // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
+    let data = session.load_data(access)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // The first signal asks for an orderly end; a second one ends the program at once.
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
-    let data = session.load_data(access)?;
+    quiet_panics_of_workers();
     let observer = training::observer(&pending);
     let headline = |record: &_| session.replication.headline(record);
     let report = launch::execute(
@@ -82,6 +88,26 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
         &headline,
     )?;
     Ok(report)
+}
+
+/// A worker's panic is caught and told as the error of its run: the default report on standard error
+/// would only tear the progress display apart.
+fn quiet_panics_of_workers() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        if !thread
+            .name()
+            .is_some_and(|name| name.starts_with(launch::WORKER))
+        {
+            usual(panic);
+        }
+    }));
+}
+
+/// A line on standard error. There is nowhere left to say that it fails.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// What was written, and the table to print.

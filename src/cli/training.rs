@@ -182,7 +182,8 @@ impl Observer for Bars {
             }
             Event::Finished { .. } | Event::Failed { .. } => {
                 if let Some(line) = line(event) {
-                    self.all.suspend(|| eprintln!("{line}"));
+                    self.all
+                        .suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
                 }
             }
             Event::Stopped { worker } => self.worker(*worker).set_message(""),

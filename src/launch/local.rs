@@ -24,6 +24,9 @@ use crate::runs::store::{Failure, RunLock, write_whole};
 use crate::runs::{PlannedRun, Reason, Store};
 use crate::train::{Context, Event, Finished, Member, Method, Observer, TrainingData, checkpoint};
 
+/// What the names of worker threads start with.
+pub const WORKER: &str = "worker";
+
 /// A run to be carried out, and by what.
 #[derive(Clone)]
 pub struct Task {
@@ -138,7 +141,7 @@ pub fn execute(
         for worker in 0..team.workers {
             let data = data.share();
             let shared = &shared;
-            let builder = std::thread::Builder::new().name(format!("worker {worker}"));
+            let builder = std::thread::Builder::new().name(format!("{WORKER} {worker}"));
             let thread = builder.spawn_scoped(scope, move || work(shared, worker, &data));
             started.push(thread.map_err(Error::Thread));
         }

@@ -1,5 +1,7 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) over the flat buffer of a cohort.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -74,7 +76,7 @@ impl AdamOptions {
     }
 }
 
-/// The optimiser's state for a cohort; both moments are `[models, len]`.
+/// The optimiser's state for a cohort; both moments are laid out as its parameters are.
 #[derive(Debug)]
 pub struct Adam {
     options: AdamOptions,
@@ -100,17 +102,27 @@ impl Adam {
         }
     }
 
-    /// Updates `values` in place by one step along `gradients`, both `[models, len]`.
+    /// Begins the next step: all parameters are then to be updated once.
+    pub fn next_step(&mut self) {
+        self.steps += 1;
+        let _ = self.counter.fill_(self.steps as f64);
+    }
+
+    /// Updates the `range` of `values` along its `gradient`.
     ///
     /// # Errors
-    /// Whatever libtorch says, e.g. of shapes that do not match.
-    pub fn step(&mut self, values: &mut Tensor, gradients: &Tensor) -> Result<(), tch::TchError> {
-        self.steps += 1;
-        let _ = self.counter.f_fill_(self.steps as f64)?;
+    /// If the gradient does not fit the range, or whatever libtorch says.
+    pub fn update(
+        &self,
+        values: &Tensor,
+        range: Range<i64>,
+        gradient: &Tensor,
+    ) -> Result<(), tch::TchError> {
+        let part = |tensor: &Tensor| tensor.narrow(0, range.start, range.end - range.start);
         operators::fused_adam(
-            values,
-            gradients,
-            [&mut self.first, &mut self.second],
+            &mut part(values),
+            gradient,
+            [&mut part(&self.first), &mut part(&self.second)],
             &self.counter,
             &self.options.at(self.steps),
         )
@@ -119,7 +131,7 @@ impl Adam {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::float_cmp, clippy::unwrap_used)]
     use super::*;
 
     /// The published algorithm in plain f64, in Keras' form.
@@ -152,13 +164,15 @@ mod tests {
                 epsilon_form,
                 ..AdamOptions::keras()
             };
-            let mut values = Tensor::full([1, 32], 0.5, (Kind::Float, tch::Device::Cpu));
+            let values = Tensor::full([32], 0.5, (Kind::Float, tch::Device::Cpu));
             let mut adam = Adam::new(options, &values);
             for gradient in gradients {
-                let gradient = Tensor::full([1, 32], gradient, (Kind::Float, tch::Device::Cpu));
-                adam.step(&mut values, &gradient).unwrap();
+                let gradient = Tensor::full([16], gradient, (Kind::Float, tch::Device::Cpu));
+                adam.next_step();
+                adam.update(&values, 16..32, &gradient).unwrap();
             }
-            let end = values.double_value(&[0, 17]);
+            assert_eq!(values.double_value(&[3]), 0.5, "outside the range");
+            let end = values.double_value(&[17]);
             let expected = reference(&options, &gradients);
             assert!((end - expected).abs() < 2e-7, "{end} {expected}");
             ends.push(end);
@@ -171,9 +185,9 @@ mod tests {
 
     #[test]
     fn shapes_that_do_not_match_are_an_error() {
-        let mut values = Tensor::zeros([1, 32], (Kind::Float, tch::Device::Cpu));
-        let mut adam = Adam::new(AdamOptions::keras(), &values);
-        let gradients = Tensor::zeros([1, 31], (Kind::Float, tch::Device::Cpu));
-        assert!(adam.step(&mut values, &gradients).is_err());
+        let values = Tensor::zeros([32], (Kind::Float, tch::Device::Cpu));
+        let adam = Adam::new(AdamOptions::keras(), &values);
+        let gradient = Tensor::zeros([31], (Kind::Float, tch::Device::Cpu));
+        assert!(adam.update(&values, 0..32, &gradient).is_err());
     }
 }

@@ -17,11 +17,12 @@ pub enum Error {
     #[error("{0}")]
     Settings(String),
     /// libtorch refused an operation.
-    #[error("libtorch: {0}")]
+    #[error("libtorch: {}", first_lines(&.0.to_string()))]
     Torch(#[from] tch::TchError),
     /// A bug: the worker lived on, the run did not.
     #[error(
-        "the run panicked: {0}\nThis is a bug of the program: please report it with this message."
+        "the run panicked: {}\nThis is a bug of the program: please report it with this message.",
+        first_lines(.0)
     )]
     Panicked(String),
     /// A checkpoint or weights could not be written or read.
@@ -33,4 +34,25 @@ pub enum Error {
     /// A metric could not be computed.
     #[error("metrics: {0}")]
     Metrics(String),
+}
+
+/// libtorch's messages go on with pages of its own call stack: what comes before says it all.
+fn first_lines(message: &str) -> &str {
+    let end = message.find("\nException raised from");
+    message[..end.unwrap_or(message.len())].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_call_stack_of_libtorch_is_left_out() {
+        let message = "mat1 and mat2 shapes cannot be multiplied\nException raised from meta at x";
+        let error = Error::from(tch::TchError::Torch(message.to_owned())).to_string();
+        assert!(
+            error.ends_with("mat1 and mat2 shapes cannot be multiplied"),
+            "{error}"
+        );
+    }
 }

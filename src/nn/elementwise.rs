@@ -1,0 +1,149 @@
+//! The steps of a dense layer around its matrix products, each in one pass over memory.
+//!
+//! On a CPU these are loops over slices: what a chain of tensor operations would read and write
+//! several times is touched once, while it is still in the cache. On a GPU they are tensor
+//! operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of one;
+//! biases have a single row.
+
+use tch::{Device, Kind, Tensor};
+
+use super::slices::{slice, slice_mut};
+
+/// `output = relu(output + bias)`, or without the activation for linear layers.
+pub(super) fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
+    if output.device() != Device::Cpu {
+        let mut output = output.shallow_clone();
+        let _ = output.g_add_(bias);
+        if relu {
+            let _ = output.relu_();
+        }
+        return;
+    }
+    for [mut output, bias] in models([output, bias]) {
+        let bias = slice(&bias);
+        for row in slice_mut(&mut output).chunks_exact_mut(bias.len()) {
+            if relu {
+                for (value, bias) in row.iter_mut().zip(bias) {
+                    // Written so that NaN stays NaN: a diverged model must be seen to diverge.
+                    let sum = *value + bias;
+                    *value = if sum < 0.0 { 0.0 } else { sum };
+                }
+            } else {
+                for (value, bias) in row.iter_mut().zip(bias) {
+                    *value += bias;
+                }
+            }
+        }
+    }
+}
+
+/// The way back through [`add_bias`]: sets `delta` to 0 where the activation did, and the bias'
+/// gradient to the sum of the rows of `delta`.
+pub(super) fn back_through_bias(
+    delta: &Tensor,
+    output: &Tensor,
+    relu: bool,
+    bias_gradient: &Tensor,
+) {
+    if delta.device() != Device::Cpu {
+        if relu {
+            let _ = output.threshold_backward_grad_input(delta, delta, 0.0);
+        }
+        let _ = delta.sum_intlist_out(bias_gradient, [-2].as_slice(), true, Kind::Float);
+        return;
+    }
+    for [mut delta, output, mut gradient] in models([delta, output, bias_gradient]) {
+        let gradient = slice_mut(&mut gradient);
+        let columns = gradient.len();
+        gradient.fill(0.0);
+        let rows = slice_mut(&mut delta).chunks_exact_mut(columns);
+        for (delta, output) in rows.zip(slice(&output).chunks_exact(columns)) {
+            if relu {
+                for (delta, &output) in delta.iter_mut().zip(output) {
+                    *delta = if output <= 0.0 { 0.0 } else { *delta };
+                }
+            }
+            for (sum, &delta) in gradient.iter_mut().zip(&*delta) {
+                *sum += delta;
+            }
+        }
+    }
+}
+
+/// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models.
+pub(super) fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
+    if delta.device() != Device::Cpu {
+        let mut delta = output.sub_out(delta, rows);
+        let _ = delta.g_mul_scalar_(scale);
+        return;
+    }
+    for [mut delta, output] in models([delta, output]) {
+        let values = slice(&output).iter().zip(slice(rows));
+        for (delta, (output, target)) in slice_mut(&mut delta).iter_mut().zip(values) {
+            *delta = scale as f32 * (output - target);
+        }
+    }
+}
+
+/// The tensors of each model in turn.
+fn models<const N: usize>(tensors: [&Tensor; N]) -> Vec<[Tensor; N]> {
+    match tensors[0].dim() {
+        2 => vec![tensors.map(Tensor::shallow_clone)],
+        _ => (0..tensors[0].size()[0])
+            .map(|model| tensors.map(|tensor| tensor.get(model)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp)]
+    use super::*;
+
+    fn random(shape: &[i64]) -> Tensor {
+        Tensor::randn(shape, (Kind::Float, Device::Cpu))
+    }
+
+    #[test]
+    fn bias_and_activation_there_and_back() {
+        tch::manual_seed(3);
+        for relu in [true, false] {
+            let (output, bias) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let sum = &output + &bias;
+            let expected = if relu { sum.relu() } else { sum };
+            add_bias(&output, &bias, relu);
+            assert_eq!(output, expected);
+
+            let (delta, gradient) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let passed = if relu {
+                &delta * output.gt(0.0).to_kind(Kind::Float)
+            } else {
+                delta.copy()
+            };
+            back_through_bias(&delta, &output, relu, &gradient);
+            assert_eq!(delta, passed);
+            let sums = passed.sum_dim_intlist(1, true, Kind::Float);
+            assert!(gradient.allclose(&sums, 1e-5, 1e-6, false));
+        }
+    }
+
+    #[test]
+    fn a_diverged_model_stays_so() {
+        let output = Tensor::from_slice(&[f32::NAN, -1.0]).view([1, 2]);
+        add_bias(
+            &output,
+            &Tensor::zeros([1, 2], (Kind::Float, Device::Cpu)),
+            true,
+        );
+        assert!(output.double_value(&[0, 0]).is_nan());
+        assert_eq!(output.double_value(&[0, 1]), 0.0);
+    }
+
+    #[test]
+    fn the_error_is_scaled_for_each_model() {
+        let (output, rows) = (random(&[3, 4, 2]), random(&[4, 2]));
+        let delta = output.zeros_like();
+        scaled_error(&delta, &output, &rows, 0.5);
+        assert!(delta.allclose(&((&output - &rows) * 0.5), 1e-6, 1e-7, false));
+    }
+}
