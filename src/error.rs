@@ -62,10 +62,11 @@ impl Error {
             | Self::Setting(_)
             | Self::Device(_)
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
-            Self::Data(_) => 20,
+            Self::Data(error) if error.concerns_data() => 20,
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Interrupted => 130,
-            Self::Store(_)
+            Self::Data(_)
+            | Self::Store(_)
             | Self::Claims(_)
             | Self::Plot(_)
             | Self::Launch(_)

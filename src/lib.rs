@@ -1,11 +1,12 @@
-//! Re-runs the experiments of published deep-clustering and self-organising-map papers and says
-//! whether their claims hold.
+//! Re-runs the experiments of published deep-clustering and self-organising-map papers and compares
+//! what comes out with what was printed.
 //!
 //! Data flows one way: [`catalogue`] -> plan ([`runs`]) -> [`train`] -> evaluate ([`metrics`],
-//! [`cluster`]) -> store ([`runs`]) -> judge ([`claims`]) -> draw ([`plot`], [`report`]). Nothing
+//! [`cluster`]) -> store ([`runs`]) -> compare ([`claims`]) -> draw ([`plot`], [`report`]). Nothing
 //! upstream knows anything downstream; the papers' own code is in [`replications`] and knows the
 //! harness, never the other way round but for [`catalogue`]. `ARCHITECTURE.md` shows the whole.
 
+pub mod baselines;
 pub mod catalogue;
 pub mod claims;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod cluster;
 pub mod data;
 pub mod device;
 mod error;
+pub mod files;
 pub mod launch;
 pub mod metrics;
 pub mod nn;

@@ -54,11 +54,22 @@ pub struct Setting {
     /// The option's name without dashes, e.g. `gammas`.
     pub name: &'static str,
     /// What stands for its value in the help, e.g. `LIST`.
-    pub value: &'static str,
+    pub placeholder: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    /// The values it can have; empty if they are checked elsewhere.
+    /// The values it can have, the protocol's own first; empty if they are checked elsewhere.
     pub choices: &'static [&'static str],
+    /// What another value means for the results.
+    pub effect: Effect,
+}
+
+/// What changing a setting means for the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Fewer or other variants, each as in the protocol.
+    Selects,
+    /// Another experiment: its results are kept apart, say what was changed, and allow no verdict.
+    Alters,
 }
 
 /// The settings that the user has changed, as text by name.
@@ -84,6 +95,21 @@ impl FromIterator<(String, String)> for Changes {
 }
 
 impl Changes {
+    /// The changes that make another experiment of the protocol, by name.
+    #[must_use]
+    pub fn altering(&self, settings: &[Setting]) -> Vec<(String, String)> {
+        let altering = settings
+            .iter()
+            .filter(|setting| setting.effect == Effect::Alters);
+        altering
+            .filter_map(|setting| {
+                let value = self.text(setting.name)?;
+                let same = setting.choices.first() == Some(&value);
+                (!same).then(|| (setting.name.to_owned(), value.to_owned()))
+            })
+            .collect()
+    }
+
     /// The text given for a setting.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -194,6 +220,8 @@ pub struct VariantRecords {
 pub struct Results {
     /// The profile that was run.
     pub profile: Profile,
+    /// What was changed in its protocol, see [`Changes::altering`].
+    pub altered: Vec<(String, String)>,
     /// The data set's title.
     pub data_title: String,
     /// The variants, in the protocol's order.
@@ -201,6 +229,26 @@ pub struct Results {
 }
 
 impl Results {
+    /// Whether a setting differs from the protocol.
+    #[must_use]
+    pub fn is_altered(&self, setting: &str) -> bool {
+        self.altered.iter().any(|(name, _)| name == setting)
+    }
+
+    /// What tables and figures have to say of where they come from; `None` for the full protocol.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let altered: Vec<String> = self
+            .altered
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        match (self.profile.note(), altered.is_empty()) {
+            (note, true) => note,
+            (None, false) => Some(format!("changed: {}; no verdict", altered.join(", "))),
+            (Some(note), false) => Some(format!("changed: {}; {note}", altered.join(", "))),
+        }
+    }
     /// The records of a variant; empty if there are none.
     #[must_use]
     pub fn records(&self, variant: &str) -> &[Record] {

@@ -2,27 +2,30 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use replicate::baselines::{KMeansBaseline, KMeansSettings};
 use replicate::data::{self, Access};
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
-use replicate::train::checkpoint;
+use replicate::runs::Outcome;
+use replicate::train::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
-use replicate::train::{
-    Context, Event, Finished, Member, Method, Observer, Trainable, TrainingData,
-};
+use replicate::train::{Context, Driven, Error, Member, Method, Trainable, TrainingData, drive};
 use tch::{Device, Kind, Tensor};
 
 fn digits() -> TrainingData {
+    // As the program does first of all. Every test comes here first, and waits for the first one.
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(replicate::device::prepare);
     let access = Access::new(None, None, true).unwrap();
     let set = data::load("digits", &access, &data::Silent).unwrap();
     TrainingData {
         features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
         labels: set.labels,
         classes: set.classes,
-        image: set.image,
     }
 }
 
@@ -32,6 +35,27 @@ fn small() -> Settings {
         batch: 256,
         iterations: 60,
         ..Settings::paper()
+    }
+}
+
+fn alone(data: &TrainingData, gamma: f64, seed: u64) -> DesomCohort {
+    DesomCohort::new(
+        &small(),
+        &[(gamma, Seed(seed))],
+        &data.features,
+        Device::Cpu,
+    )
+    .unwrap()
+}
+
+fn context<'a>(data: &'a TrainingData, interrupted: &'a AtomicBool) -> Context<'a> {
+    Context {
+        data,
+        device: Device::Cpu,
+        interrupted,
+        checkpoint_interval: Duration::from_hours(1),
+        observer: &Silent,
+        worker: 0,
     }
 }
 
@@ -96,15 +120,35 @@ fn two_cohorts_of_the_same_seeds_are_bit_identical() {
     assert_eq!(train(), train());
 }
 
-struct Stop<'a>(&'a AtomicBool, f64);
+/// A model that asks for an end when it has come to a certain step: no matter of time.
+struct Stopping<'a> {
+    model: DesomCohort,
+    at: u64,
+    interrupted: &'a AtomicBool,
+}
 
-impl Observer for Stop<'_> {
-    fn notify(&self, event: &Event) {
-        if let Event::Advanced { fraction, .. } = event
-            && *fraction >= self.1
-        {
-            self.0.store(true, Ordering::Relaxed);
+impl Trainable for Stopping<'_> {
+    fn iterations(&self) -> u64 {
+        self.model.iterations()
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        if iteration == self.at {
+            self.interrupted.store(true, Ordering::Relaxed);
         }
+        self.model.step(iteration)
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        self.model.losses()
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        self.model.state(model)
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
+        self.model.restore(model, iteration, state)
     }
 }
 
@@ -112,41 +156,117 @@ impl Observer for Stop<'_> {
 fn an_interrupted_run_ends_as_an_uninterrupted_one_does() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        // Long enough that the observer, told ten times a second, hears of it midway.
-        iterations: 400,
-        ..small()
-    };
-    let member = |name: &str| Member {
-        settings: settings.to_value(),
-        seed: Seed(5),
-        checkpoint: folder.path().join(name),
-    };
-    let run = |member: Member, stop_at: f64| -> Option<Vec<Finished>> {
+    let train = |name: &str, stop_at: u64| -> (Driven, Tensor) {
         let interrupted = AtomicBool::new(false);
-        let context = Context {
-            data: &data,
-            device: Device::Cpu,
-            interrupted: &interrupted,
-            checkpoint_interval: Duration::from_hours(1),
-            observer: &Stop(&interrupted, stop_at),
-            worker: 0,
+        let context = context(&data, &interrupted);
+        let member = Member {
+            settings: small().to_value(),
+            seed: Seed(5),
+            checkpoint: folder.path().join(name),
         };
-        Desom.run(&[member], &context).unwrap()
+        let mut model = Stopping {
+            model: alone(&data, 0.001, 5),
+            at: stop_at,
+            interrupted: &interrupted,
+        };
+        let driven = drive(&mut model, &[member], &context).unwrap();
+        (driven, model.model.parameters().values.copy())
     };
-    let whole = run(member("whole"), 2.0).unwrap().remove(0);
-    assert!(run(member("cut"), 0.0).is_none(), "interrupted");
-    let progress = checkpoint::progress(&member("cut").checkpoint).unwrap();
-    assert!(
-        progress.iteration > 0 && progress.iteration < 400,
-        "{}",
-        progress.iteration
-    );
-    let resumed = run(member("cut"), 2.0).unwrap().remove(0);
-    assert_eq!((whole.resumed, resumed.resumed), (0, 1));
-    assert_eq!(whole.metrics, resumed.metrics);
-    assert_eq!(whole.curves, resumed.curves);
-    assert_eq!(whole.weights, resumed.weights);
+    let (Driven::Finished(whole), weights) = train("whole", 1000) else {
+        panic!("not interrupted");
+    };
+    assert!(matches!(train("cut", 23).0, Driven::Interrupted));
+    let at = checkpoint::progress(&folder.path().join("cut")).unwrap();
+    assert_eq!((at.iteration, at.iterations), (24, 60));
+    let (Driven::Finished(resumed), weights_resumed) = train("cut", 1000) else {
+        panic!("not interrupted");
+    };
+    assert_eq!((whole[0].resumed, resumed[0].resumed), (0, 1));
+    assert_eq!(whole[0].curves, resumed[0].curves);
+    assert_eq!(weights, weights_resumed);
+}
+
+#[test]
+fn an_unusable_checkpoint_is_set_aside_and_the_run_starts_afresh() {
+    let data = digits();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let interrupted = AtomicBool::new(false);
+    let member = Member {
+        settings: small().to_value(),
+        seed: Seed(5),
+        checkpoint: path.clone(),
+    };
+    for (name, bytes) in [("noise", &b"not a checkpoint"[..]), ("nothing", b"")] {
+        std::fs::write(&path, bytes).unwrap();
+        let mut model = alone(&data, 0.001, 5);
+        let driven = drive(
+            &mut model,
+            std::slice::from_ref(&member),
+            &context(&data, &interrupted),
+        );
+        assert!(matches!(driven, Ok(Driven::Finished(_))), "{name}");
+        assert_eq!(
+            std::fs::read(folder.path().join("checkpoint.unusable")).unwrap(),
+            bytes
+        );
+    }
+}
+
+#[test]
+fn members_that_have_come_unequally_far_do_not_train_together() {
+    let data = digits();
+    let folder = tempfile::tempdir().unwrap();
+    let interrupted = AtomicBool::new(false);
+    let members = [0, 1].map(|seed| Member {
+        settings: small().to_value(),
+        seed: Seed(seed),
+        checkpoint: folder.path().join(seed.to_string()),
+    });
+    let mut first = Stopping {
+        model: alone(&data, 0.001, 0),
+        at: 9,
+        interrupted: &interrupted,
+    };
+    drive(&mut first, &members[..1], &context(&data, &interrupted)).unwrap();
+    interrupted.store(false, Ordering::Relaxed);
+    let both = [(0.001, Seed(0)), (0.001, Seed(1))];
+    let mut both = DesomCohort::new(&small(), &both, &data.features, Device::Cpu).unwrap();
+    let error = drive(&mut both, &members, &context(&data, &interrupted)).unwrap_err();
+    assert!(error.to_string().contains("[10, 0]"), "{error}");
+}
+
+/// Losses, weights and metrics of a DESOM, and labels of a k-means, with one thread and with two.
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let data = digits();
+    let folder = tempfile::tempdir().unwrap();
+    let interrupted = AtomicBool::new(false);
+    let run = |method: &dyn Method, settings: serde_json::Value, threads: i32| {
+        tch::set_num_threads(threads);
+        let member = Member {
+            settings,
+            seed: Seed(1),
+            checkpoint: folder.path().join("none"),
+        };
+        let runs = method
+            .run(&[member], &context(&data, &interrupted))
+            .unwrap()
+            .unwrap();
+        runs.into_iter().next().unwrap().unwrap()
+    };
+    let kmeans = KMeansSettings::new(64).to_value();
+    for (method, settings) in [
+        (&Desom as &dyn Method, small().to_value()),
+        (&KMeansBaseline, kmeans),
+    ] {
+        let one = run(method, settings.clone(), 1);
+        let two = run(method, settings, 2);
+        assert_eq!(one.metrics, two.metrics);
+        assert_eq!(one.curves, two.curves);
+        assert_eq!(one.weights, two.weights);
+        assert!(!one.metrics.is_empty());
+    }
 }
 
 #[test]
@@ -184,23 +304,16 @@ fn senseless_weights_diverge_and_are_recorded_as_such() {
     let mut settings = small();
     settings.adam.learning_rate = 1e30;
     let interrupted = AtomicBool::new(false);
-    let context = Context {
-        data: &data,
-        device: Device::Cpu,
-        interrupted: &interrupted,
-        checkpoint_interval: Duration::from_hours(1),
-        observer: &Silent,
-        worker: 0,
-    };
     let member = Member {
         settings: settings.to_value(),
         seed: Seed(0),
         checkpoint: folder.path().join("checkpoint"),
     };
-    let run = Desom.run(&[member], &context).unwrap().unwrap().remove(0);
-    assert!(matches!(
-        run.outcome,
-        replicate::runs::Outcome::Diverged { .. }
-    ));
-    assert!(run.metrics.is_empty());
+    let runs = Desom
+        .run(&[member], &context(&data, &interrupted))
+        .unwrap()
+        .unwrap();
+    let run = runs.into_iter().next().unwrap().unwrap();
+    assert!(matches!(run.outcome, Outcome::Diverged { .. }));
+    assert!(run.metrics.is_empty() && run.weights.is_empty());
 }

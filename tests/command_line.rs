@@ -54,7 +54,18 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
         (&["desom-gamma", "--gammas=-1"], "positive numbers"),
         (&["desom-gamma", "--gammas", "0"], "positive numbers"),
         (&["desom-gamma", "--gammas", "inf"], "positive numbers"),
-        (&["desom-gamma", "--iterations", "0"], "from 1 up"),
+        (&["desom-gamma", "--iterations", "0"], "from 1 to"),
+        (
+            &[
+                "plan",
+                "desom-gamma",
+                "--iterations",
+                "18446744073709551615",
+            ],
+            "from 1 to",
+        ),
+        (&["desom-gamma", "--gammas", "1e308"], "positive numbers"),
+        (&["desom-gamma", "--seeds", "10001"], "seeds"),
         (&["desom-gamma", "--map-distance", "euclid"], "manhattan"),
         (
             &["desom-gamma", "--profile", "fast"],
@@ -224,7 +235,7 @@ fn the_smoke_profile_does_the_whole_experiment() {
     let arguments = ["desom-gamma", "--profile", "smoke", "--json"];
     let done = json(store.path(), &arguments);
     eprintln!("the smoke profile took {:.1?}", clock.elapsed());
-    assert_eq!(done["verdicts_allowed"], false);
+    assert!(done["note"].as_str().unwrap().contains("no verdict"));
     assert!(
         done["table"]["caption"]
             .as_str()
@@ -255,9 +266,7 @@ fn the_smoke_profile_does_the_whole_experiment() {
     assert!(purity("gamma=10") < 0.3, "{rows:?}");
 
     // The same command again does nothing, and says the same.
-    let clock = Instant::now();
     assert_eq!(json(store.path(), &arguments)["table"], done["table"]);
-    assert!(clock.elapsed() < Duration::from_secs(5));
     let plan = json(
         store.path(),
         &["plan", "desom-gamma", "--profile", "smoke", "--json"],
@@ -289,36 +298,48 @@ fn the_smoke_profile_does_the_whole_experiment() {
     assert!(runs.starts_with("variant,seed,metric,value,outcome,run,training_seconds"));
 }
 
+/// Another experiment than the protocol's is kept apart, says so, and stands beside no published
+/// value that means something else.
 #[test]
-fn results_do_not_depend_on_the_number_of_threads() {
-    let metrics = |threads: &str| {
-        let store = tempfile::tempdir().unwrap();
-        let arguments = [
-            "desom-gamma",
-            "--profile",
-            "smoke",
-            "--gammas",
-            "0.001",
-            "--seeds",
-            "1",
-        ];
-        let arguments = [
-            &arguments[..],
-            &["--iterations", "60", "--threads", threads, "--json"],
-        ];
-        json(store.path(), &arguments.concat());
-        let runs = fs::read_to_string(store.path().join("desom-gamma/smoke/runs.csv")).unwrap();
-        let without_time = runs
-            .lines()
-            .map(|line| line.rsplit_once(',').unwrap().0.to_owned());
-        without_time
-            .filter(|line| line.starts_with("gamma"))
-            .collect::<Vec<_>>()
-    };
-    // One run: with two threads its operations use both.
-    let (one, two) = (metrics("1"), metrics("2"));
-    assert!(one.len() > 10);
-    assert_eq!(one, two);
+fn changed_settings_are_named_and_kept_apart() {
+    let store = tempfile::tempdir().unwrap();
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "smoke",
+        "--gammas",
+        "0.001",
+        "--seeds",
+        "1",
+    ];
+    let changed = [
+        "--iterations",
+        "2",
+        "--map-distance",
+        "as-coded",
+        "--decay",
+        "exponential",
+    ];
+    let done = json(
+        store.path(),
+        &[&arguments[..], &changed, &["--json"]].concat(),
+    );
+    assert_eq!(
+        done["changed"],
+        serde_json::json!({"iterations": "2", "map-distance": "as-coded"})
+    );
+    let caption = done["table"]["caption"].as_str().unwrap();
+    assert!(
+        caption.contains("changed: iterations = 2, map-distance = as-coded"),
+        "{caption}"
+    );
+    assert!(
+        store
+            .path()
+            .join("desom-gamma/smoke+iterations=2+map-distance=as-coded/fig1.png")
+            .exists()
+    );
+    assert!(!store.path().join("desom-gamma/smoke").exists());
 }
 
 /// Ctrl-C: exit code 130, a checkpoint, a word on how to go on; then the same command finishes and

@@ -8,8 +8,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sha2::Digest;
-
 use replicate::launch::{Options, Report, Task, execute};
 use replicate::random::Seed;
 use replicate::runs::identity::SCHEMA;
@@ -17,7 +15,7 @@ use replicate::runs::record::Curves;
 use replicate::runs::{Identity, Outcome, PlannedRun, Precision, Reason, Store};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Error, Event, Finished, Member, Method, Observer, TrainingData, Work,
+    Context, Error, Event, Finished, Member, Method, Observer, Runs, TrainingData, Work,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -34,8 +32,9 @@ impl Method for Scripted {
         1
     }
 
-    fn shape(&self, settings: &Value) -> Result<String, Error> {
-        Ok(settings.to_string())
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
+        let together = ["too-large", "finish"].contains(&settings["do"].as_str().unwrap());
+        Ok(together.then(|| settings.to_string()))
     }
 
     fn calibrate(&self, _: &Value, _: i64, _: i64, _: Device) -> Result<Work, Error> {
@@ -46,13 +45,19 @@ impl Method for Scripted {
         })
     }
 
-    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
-        let mut all = Vec::new();
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
+        let mut all = Runs::new();
         for member in cohort {
             let mut outcome = Outcome::Completed;
             match member.settings["do"].as_str().unwrap() {
                 "fail" => return Err(Error::Settings("the script says so".to_owned())),
                 "panic" => panic!("the script panics"),
+                "too-large" if cohort.len() > 3 => {
+                    let reason = "CUDA out of memory\nException raised from here".to_owned();
+                    return Err(tch::TchError::Torch(reason).into());
+                }
+                // What tch does where libtorch refuses.
+                "torch" => drop(Tensor::zeros([2], (Kind::Float, Device::Cpu)).view([3])),
                 "diverge" => outcome = Outcome::Diverged { iteration: 7 },
                 "interrupt" => {
                     context.interrupted.store(true, Ordering::Relaxed);
@@ -61,7 +66,7 @@ impl Method for Scripted {
                 _ => {}
             }
             let value = member.seed.0 as f64;
-            all.push(Finished {
+            all.push(Ok(Finished {
                 outcome,
                 metrics: BTreeMap::from([
                     ("value".to_owned(), value),
@@ -72,7 +77,7 @@ impl Method for Scripted {
                 training: Duration::from_millis(5),
                 evaluation: Duration::from_millis(1),
                 resumed: 0,
-            });
+            }));
         }
         Ok(Some(all))
     }
@@ -103,14 +108,19 @@ fn task(store: &Store, what: &str, seed: u64) -> Task {
 }
 
 fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
+    run_on(Device::Cpu, store, tasks, observer)
+}
+
+/// The scripted method computes nothing, so any device will do: a GPU's name stands for its way of
+/// forming cohorts.
+fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
     let data = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
         labels: vec![0, 1, 0, 1],
         classes: 2,
-        image: None,
     };
     let options = Options {
-        device: Device::Cpu,
+        device,
         threads: 2,
         checkpoint_interval: Duration::from_mins(1),
     };
@@ -145,7 +155,7 @@ fn finished_runs_are_stored_with_weights_and_not_done_again() {
         assert_eq!(record.metrics["undefined"], None);
         assert_eq!(record.identity, task.run.identity);
         let weights = std::fs::read(store.weights(&task.run.key)).unwrap();
-        let hash = replicate::runs::identity::hex(&sha2::Sha256::digest(weights));
+        let hash = replicate::data::Digest::of(&weights).to_string();
         assert_eq!(record.weights_sha256, Some(hash));
     }
     assert_eq!(task(&store, "finish", 3).run.reason, Reason::Cached);
@@ -160,7 +170,7 @@ fn finished_runs_are_stored_with_weights_and_not_done_again() {
 fn a_failure_or_panic_stays_within_its_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
-    let kinds = ["finish", "fail", "panic", "diverge"];
+    let kinds = ["finish", "fail", "panic", "diverge", "torch"];
     let tasks: Vec<Task> = kinds.iter().map(|kind| task(&store, kind, 1)).collect();
     let report = run(&store, tasks.clone());
     assert_eq!(report.finished, 2);
@@ -169,11 +179,73 @@ fn a_failure_or_panic_stays_within_its_run() {
     assert_eq!(failures[0].0, "fail seed 1");
     assert!(failures[0].1.contains("the script says so"));
     assert!(failures[1].1.contains("the script panics"));
+    assert!(
+        failures[2].1.starts_with("libtorch: ") && failures[2].1.contains("shape '[3]'"),
+        "{}",
+        failures[2].1
+    );
+    assert!(!failures[2].1.contains("raised from"), "{}", failures[2].1);
     // A diverged run is a result; a failed one is to be tried again, and says why.
     let diverged = store.record(&tasks[3].run.key).unwrap().unwrap();
     assert_eq!(diverged.outcome, Outcome::Diverged { iteration: 7 });
     let again = task(&store, "fail", 1).run.reason;
     assert!(matches!(again, Reason::FailedBefore { message } if message.contains("script")));
+}
+
+#[test]
+fn on_a_gpu_runs_of_equal_shape_train_together_and_are_halved_until_they_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let mut tasks: Vec<Task> = (0..10)
+        .map(|seed| task(&store, "too-large", seed))
+        .collect();
+    tasks.extend((0..5).map(|seed| task(&store, "finish", seed)));
+    tasks.push(task(&store, "fail", 0));
+    let report = run_on(Device::Cuda(0), &store, tasks.clone(), &Silent);
+    assert_eq!(
+        (report.finished, report.failures.len()),
+        (15, 1),
+        "{report:?}"
+    );
+    let cohort = |task: &Task| {
+        store
+            .record(&task.run.key)
+            .unwrap()
+            .unwrap()
+            .provenance
+            .cohort
+    };
+    // 10 do not fit, nor do 5; 2 and 3 do.
+    assert!(
+        tasks[..10]
+            .iter()
+            .all(|task| [2, 3].contains(&cohort(task)))
+    );
+    assert!(tasks[10..15].iter().all(|task| cohort(task) == 5));
+}
+
+#[test]
+fn two_launchers_on_one_store_share_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let tasks: Vec<Task> = (0..40).map(|seed| task(&store, "finish", seed)).collect();
+    let done: usize = std::thread::scope(|scope| {
+        let launch = || run(&store, tasks.clone());
+        let both = [scope.spawn(launch), scope.spawn(launch)];
+        both.map(|thread| {
+            let report = thread.join().unwrap();
+            assert!(report.failures.is_empty(), "{report:?}");
+            report.finished + report.elsewhere
+        })
+        .into_iter()
+        .sum()
+    });
+    assert_eq!(done, 80);
+    assert!(
+        tasks
+            .iter()
+            .all(|task| store.record(&task.run.key).unwrap().is_some())
+    );
 }
 
 #[test]
@@ -235,6 +307,12 @@ fn a_torn_record_is_an_error_that_names_the_file() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let message = store.record(&done.run.key).unwrap_err().to_string();
         assert!(message.contains("record.json"), "{message}");
+        // It is named in the plan, left alone, and not done again.
+        let again = task(&store, "finish", 0).run.reason;
+        assert!(
+            !again.is_pending() && again.to_string().contains("record.json"),
+            "{again}"
+        );
     }
     let newer = String::from_utf8(whole)
         .unwrap()

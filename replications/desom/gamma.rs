@@ -1,11 +1,12 @@
 //! `desom-gamma`: the weight of the SOM loss, Fig. 1 of the additional material.
 
 use super::{Desom, Settings, published};
+use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::{Published, Summary};
-use crate::cluster::baseline::{BaselineSettings, KMeansBaseline};
 use crate::plot::{Baseline, Panel, Point, Scale, Sweep};
 use crate::replication::{
-    BadSetting, Changes, Presentation, Profile, Protocol, Replication, Results, Setting, Variant,
+    BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
+    Variant,
 };
 use crate::report::Table;
 use crate::runs::{Outcome, Record};
@@ -55,59 +56,71 @@ const CLASSES_CLUSTERS: &str = "k-means-classes";
 const SETTINGS: &[Setting] = &[
     Setting {
         name: "gammas",
-        value: "LIST",
+        placeholder: "LIST",
         help: "Weights of the SOM loss to run, e.g. 0.001,10",
         choices: &[],
+        effect: Effect::Selects,
     },
     Setting {
         name: "iterations",
-        value: "N",
+        placeholder: "N",
         help: "Optimisation steps of each run (paper: 10000)",
         choices: &[],
+        effect: Effect::Alters,
     },
     Setting {
         name: "map-distance",
-        value: "KIND",
+        placeholder: "KIND",
         help: "Distance on the map: as the paper says, or as the authors' code computes it",
         choices: &["manhattan", "as-coded"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "neighbourhood",
-        value: "KIND",
+        placeholder: "KIND",
         help: "Neighbourhood function",
         choices: &["gaussian", "window"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "decay",
-        value: "KIND",
+        placeholder: "KIND",
         help: "How the temperature falls",
         choices: &["exponential", "linear", "constant"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "horizon",
-        value: "KIND",
+        placeholder: "KIND",
         help: "What the schedule divides by: iterations - 1 (code) or iterations (paper)",
         choices: &["last-iteration", "iterations"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "gamma-scale",
-        value: "KIND",
+        placeholder: "KIND",
         help: "Reconstruction loss that gamma stands beside: mean over features (code) or sum (paper)",
         choices: &["mean", "sum"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "post-clusters",
-        value: "KIND",
+        placeholder: "KIND",
         help: "Groups of prototypes for the accuracy: classes (paper) or the largest label (code)",
         choices: &["classes", "largest-label"],
+        effect: Effect::Alters,
     },
     Setting {
         name: "epsilon-form",
-        value: "KIND",
+        placeholder: "KIND",
         help: "Where Adam adds epsilon: before (keras) or after (pytorch) bias correction",
         choices: &["keras", "pytorch"],
+        effect: Effect::Alters,
     },
 ];
+
+/// Adam's kernel counts its steps in a 32-bit float, which is exact up to here.
+const MOST_ITERATIONS: u64 = 1 << 24;
 
 fn variant_id(gamma: f64) -> String {
     format!("gamma={gamma}")
@@ -125,12 +138,13 @@ fn settings(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting>
             settings.iterations = 400;
         }
     }
-    if let Some(iterations) = changes.parsed("iterations", "expected a whole number from 1 up")? {
-        if iterations == 0 {
+    let expected = "expected a whole number from 1 to 16777216";
+    if let Some(iterations) = changes.parsed("iterations", expected)? {
+        if !(1..=MOST_ITERATIONS).contains(&iterations) {
             return Err(BadSetting::new(
                 "iterations",
-                "0",
-                "expected a whole number from 1 up",
+                &iterations.to_string(),
+                expected,
             ));
         }
         settings.iterations = iterations;
@@ -157,11 +171,9 @@ fn gammas(changes: &Changes) -> Result<Vec<f64>, BadSetting> {
     let mut gammas = changes
         .list("gammas", expected)?
         .unwrap_or_else(|| GAMMAS.to_vec());
-    if let Some(wrong) = gammas
-        .iter()
-        .find(|gamma| !gamma.is_finite() || **gamma <= 0.0)
-    {
-        // A logarithmic axis has no place for 0; DESOM without a SOM is another experiment.
+    if let Some(wrong) = gammas.iter().find(|gamma| !(1e-30..=1e30).contains(*gamma)) {
+        // A logarithmic axis has no place for 0, DESOM without a SOM is another experiment, and
+        // beyond these bounds a 32-bit float is 0 or infinite.
         return Err(BadSetting::new("gammas", &wrong.to_string(), expected));
     }
     gammas.sort_by(f64::total_cmp);
@@ -212,7 +224,7 @@ impl Replication for Gamma {
             (MANY_CLUSTERS, shared.map.units()),
             (CLASSES_CLUSTERS, classes),
         ] {
-            let mut baseline = BaselineSettings::new(clusters);
+            let mut baseline = KMeansSettings::new(clusters);
             if profile == Profile::Quick {
                 baseline.restarts = 2;
             }
@@ -264,14 +276,19 @@ fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
     Summary::of(records.map(|record| record.metric(metric)))
 }
 
+/// Whether the published values stand beside ours: not for other data, nor for another meaning of
+/// gamma.
+fn comparable(results: &Results) -> bool {
+    results.profile != Profile::Smoke && !results.is_altered("gamma-scale")
+}
+
 fn gamma_of(variant: &str) -> Option<f64> {
     variant.strip_prefix("gamma=")?.parse().ok()
 }
 
 impl Gamma {
     fn table(&self, results: &Results, published: &Published) -> Table {
-        // The smoke profile has other data: nothing published compares with it.
-        let comparable = results.profile != Profile::Smoke;
+        let comparable = comparable(results);
         let mut head = vec!["variant".to_owned(), "n".to_owned()];
         for shown in SHOWN {
             head.push(shown.title.to_owned());
@@ -300,13 +317,19 @@ impl Gamma {
                     row.extend(vec!["-".to_owned(); 1 + usize::from(comparable)]);
                     continue;
                 }
-                row.push(summary(results, &variant.id, metric).to_string());
+                let summary = summary(results, &variant.id, metric);
+                row.push(match summary.undefined {
+                    0 => summary.to_string(),
+                    _ => format!("{summary} (n = {})", summary.values.len()),
+                });
                 if comparable {
                     let value = published.value(self.id(), &variant.id, metric);
-                    row.push(value.map_or("-".to_owned(), |value| match value.sd {
-                        Some(sd) => format!("{:.3} \u{b1} {sd:.3}", value.mean),
-                        None => format!("{:.3}", value.mean),
-                    }));
+                    row.push(
+                        value.map_or("-".to_owned(), |value| match value.sample_sd() {
+                            Some(sd) => format!("{:.3} \u{b1} {sd:.3}", value.mean),
+                            None => format!("{:.3}", value.mean),
+                        }),
+                    );
                 }
             }
             rows.push(row);
@@ -316,7 +339,8 @@ impl Gamma {
             }
         }
         let mut caption = format!(
-            "{}; mean \u{b1} sample standard deviation over n runs. Accuracy after k-means on the \
+            "{}; mean \u{b1} sample standard deviation over n runs (published ones converted to the \
+             same divisor, n - 1). Accuracy after k-means on the \
              prototypes, the others on the best matching units; NMI with geometric normalisation.",
             results.data_title
         );
@@ -324,7 +348,7 @@ impl Gamma {
             caption +=
                 &format!(" {collapsed} runs collapsed onto a single unit, {diverged} diverged.");
         }
-        if let Some(note) = results.profile.note() {
+        if let Some(note) = results.note() {
             caption += &format!("\n{note}");
         }
         Table {
@@ -343,12 +367,10 @@ impl Gamma {
                 higher_is_better: true,
                 range: (0.0, 1.0),
                 ours: our_points(results, shown.metric),
-                published: match results.profile {
-                    // Other data.
-                    Profile::Smoke => Vec::new(),
-                    Profile::Quick | Profile::Paper => {
-                        self.published_points(published, shown.metric)
-                    }
+                published: if comparable(results) {
+                    self.published_points(published, shown.metric)
+                } else {
+                    Vec::new()
                 },
                 baselines: baseline
                     .map(|value| Baseline {
@@ -369,7 +391,7 @@ impl Gamma {
                       after k-means on the prototypes; purity, NMI (geometric) and ARI on the best \
                       matching units."
                 .to_owned(),
-            note: results.profile.note(),
+            note: results.note(),
         }
     }
 
@@ -381,7 +403,7 @@ impl Gamma {
                 Some(Point {
                     x: gamma_of(&value.variant)?,
                     mean: value.mean,
-                    sd: value.sd,
+                    sd: value.sample_sd(),
                     seeds: Vec::new(),
                 })
             })
@@ -406,4 +428,72 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::metrics::Metric;
+
+    #[test]
+    fn every_published_value_belongs_to_a_variant_and_a_metric() {
+        let variants = Gamma
+            .protocol(Profile::Paper, &Changes::default())
+            .unwrap()
+            .variants;
+        for value in published().unwrap().values {
+            assert_eq!(value.replication, Gamma.id());
+            assert!(
+                variants.iter().any(|variant| variant.id == value.variant),
+                "{value:?}"
+            );
+            let metric = value.metric.rsplit('.').next().unwrap();
+            assert!(Metric::from_id(metric).is_some(), "{value:?}");
+            assert_eq!(
+                value.metric.contains('.'),
+                gamma_of(&value.variant).is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn every_choice_is_understood_and_the_first_is_the_protocol() {
+        let plain = settings(Profile::Paper, &Changes::default()).unwrap();
+        for setting in SETTINGS {
+            for (index, choice) in setting.choices.iter().enumerate() {
+                let changes: Changes =
+                    std::iter::once((setting.name.to_owned(), (*choice).to_owned())).collect();
+                let changed = settings(Profile::Paper, &changes).unwrap();
+                assert_eq!(changed == plain, index == 0, "{} {choice}", setting.name);
+                assert_eq!(changes.altering(SETTINGS).is_empty(), index == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_paper_profile_is_the_paper_s_protocol() {
+        let protocol = Gamma.protocol(Profile::Paper, &Changes::default()).unwrap();
+        assert_eq!((protocol.data, protocol.seeds), ("mnist", 10));
+        let ids: Vec<&str> = protocol
+            .variants
+            .iter()
+            .map(|variant| variant.id.as_str())
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "gamma=0.0001",
+                "gamma=0.001",
+                "gamma=0.01",
+                "gamma=0.1",
+                "gamma=1",
+                "gamma=10",
+                "k-means-64",
+                "k-means-classes"
+            ]
+        );
+        let settings = Settings::read(&protocol.variants[1].settings).unwrap();
+        assert_eq!(settings, Settings::paper());
+    }
 }

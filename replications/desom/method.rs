@@ -9,12 +9,14 @@ use tch::{Device, Kind, Tensor};
 use super::{DesomCohort, PostClusters, Settings};
 use crate::cluster::KMeans;
 use crate::metrics::{Contingency, evaluate};
+use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::som::nearest;
 use crate::train::checkpoint::Progress;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Trainable, TrainingData, Work, drive,
+    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Work,
+    drive,
 };
 
 /// Joint training of autoencoder and SOM.
@@ -33,12 +35,12 @@ impl Method for Desom {
         1
     }
 
-    fn shape(&self, settings: &Value) -> Result<String, Error> {
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
         let settings = Settings {
             gamma: 0.0,
             ..Settings::read(settings)?
         };
-        Ok(settings.to_value().to_string())
+        Ok(Some(settings.to_value().to_string()))
     }
 
     fn calibrate(
@@ -63,8 +65,8 @@ impl Method for Desom {
         }
         wait(&model);
         let step = clock.elapsed() / steps;
-        // Encoding is half of a forward pass, which is a third of a step.
-        let per_row = step.as_secs_f64() / settings.batch as f64 / 6.0;
+        // The evaluation is a forward pass over all rows: a third of a step.
+        let per_row = step.as_secs_f64() / settings.batch as f64 / 3.0;
         Ok(Work {
             iterations: settings.iterations,
             per_iteration: step,
@@ -72,13 +74,13 @@ impl Method for Desom {
         })
     }
 
-    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
         let settings: Vec<Settings> = cohort
             .iter()
             .map(|member| Settings::read(&member.settings))
             .collect::<Result<_, _>>()?;
         let Some(first) = settings.first() else {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Runs::new()));
         };
         let data = context.data;
         let members: Vec<(f64, Seed)> = settings
@@ -90,7 +92,7 @@ impl Method for Desom {
         let Driven::Finished(progress) = drive(&mut models, cohort, context)? else {
             return Ok(None);
         };
-        let mut finished = Vec::with_capacity(cohort.len());
+        let mut runs = Runs::with_capacity(cohort.len());
         for (index, progress) in progress.into_iter().enumerate() {
             context.observer.notify(&Event::Advanced {
                 worker: context.worker,
@@ -98,9 +100,9 @@ impl Method for Desom {
                 detail: "evaluating",
             });
             let seed = cohort[index].seed;
-            finished.push(finish(&models, index as i64, first, seed, data, progress)?);
+            runs.push(finish(&models, index as i64, first, seed, data, progress));
         }
-        Ok(Some(finished))
+        Ok(Some(runs))
     }
 }
 
@@ -113,27 +115,36 @@ fn finish(
     progress: Progress,
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
-    let (outcome, metrics) = match progress.diverged {
-        Some(iteration) => (Outcome::Diverged { iteration }, BTreeMap::new()),
-        None => (
-            Outcome::Completed,
-            assess(models, model, settings, seed, data)?,
-        ),
+    let mut run = Finished {
+        outcome: Outcome::Completed,
+        metrics: BTreeMap::new(),
+        curves: progress.curves,
+        weights: Vec::new(),
+        training: progress.elapsed,
+        evaluation: Duration::ZERO,
+        resumed: progress.resumed,
     };
-    let layout = models.parameters().layout();
-    let weights = layout.slots().map(|(name, slot)| {
-        let value = models.parameters().value(slot).select(0, model);
+    let diverged = progress.diverged.or_else(|| {
+        // The last update of all is seen by no loss.
+        let all = models
+            .parameters()
+            .model_of(&models.parameters().values, model);
+        let finite = all.isfinite().all().int64_value(&[]) != 0;
+        (!finite).then_some(progress.iteration)
+    });
+    if let Some(iteration) = diverged {
+        run.outcome = Outcome::Diverged { iteration };
+        return Ok(run);
+    }
+    run.metrics = assess(models, model, settings, seed, data)?;
+    let parameters = models.parameters();
+    let weights = parameters.layout().slots().map(|(name, slot)| {
+        let value = parameters.value(slot).select(0, model);
         (name.to_owned(), value)
     });
-    Ok(Finished {
-        outcome,
-        metrics,
-        curves: progress.curves,
-        weights: weights.collect(),
-        training: progress.elapsed,
-        evaluation: clock.elapsed(),
-        resumed: progress.resumed,
-    })
+    run.weights = weights.collect();
+    run.evaluation = clock.elapsed();
+    Ok(run)
 }
 
 /// All metrics of a trained model on all rows of the data:
@@ -144,7 +155,8 @@ fn finish(
 /// - `reconstruction_loss`: mean squared error over rows and features;
 /// - `prototype_spread`: mean over the features of the standard deviation over the decoded
 ///   prototypes, 0 for a map collapsed to a point;
-/// - `units_used`: prototypes that win at least one row.
+/// - `units_used`: prototypes that win at least one row;
+/// - `groups_found`: groups of prototypes, fewer than asked for if fewer are distinct.
 fn assess(
     models: &DesomCohort,
     model: i64,
@@ -160,7 +172,7 @@ fn assess(
         let x = data.features.narrow(0, start, rows);
         let code = network.encode(parameters, model, &x);
         let error = (network.decode(parameters, model, &code) - x).square();
-        squared_error += error.sum(Kind::Double).double_value(&[]);
+        squared_error += ordered_sum(&error.sum_dim_intlist(-1, false, Kind::Double));
         codes.push(code);
     }
     let codes = Tensor::cat(&codes, 0);
@@ -194,6 +206,7 @@ fn assess(
         .mean(Kind::Double);
     metrics.insert("prototype_spread".to_owned(), spread.double_value(&[]));
     metrics.insert("units_used".to_owned(), f64::from(used));
+    metrics.insert("groups_found".to_owned(), groups.distinct as f64);
     let values = (data.rows() * data.dims()) as f64;
     metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
     Ok(metrics)

@@ -16,6 +16,17 @@ use crate::som::SomLoss;
 use crate::train::checkpoint::Named;
 use crate::train::{Error, Trainable};
 
+/// What the losses of the last step are computed from.
+#[derive(Debug)]
+struct LastStep {
+    /// First row of the batch.
+    start: i64,
+    /// Its number of rows.
+    rows: i64,
+    /// The SOM's term without gamma, `[models]`.
+    som_loss: Tensor,
+}
+
 /// DESOM models that differ in gamma and seed only.
 #[derive(Debug)]
 pub struct DesomCohort {
@@ -34,8 +45,7 @@ pub struct DesomCohort {
     data: Tensor,
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Pass>,
-    /// Losses of the last step: rows of the batch, and the SOM's term.
-    last: Option<(i64, i64, Tensor)>,
+    last: Option<LastStep>,
 }
 
 impl DesomCohort {
@@ -157,19 +167,23 @@ impl Trainable for DesomCohort {
         );
         update(self.map, &self.prototype_gradient.view([-1]))?;
         pass.backward_encoder(&x, &mut update)?;
-        self.last = Some((start, rows, som_loss));
+        self.last = Some(LastStep {
+            start,
+            rows,
+            som_loss,
+        });
         Ok(())
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
-        let Some((start, rows, som)) = &self.last else {
+        let Some(last) = &self.last else {
             return Vec::new();
         };
-        let x = self.data.narrow(0, *start, *rows);
-        let reconstruction = self.passes[rows].reconstruction_loss(&x);
+        let x = self.data.narrow(0, last.start, last.rows);
+        let reconstruction = self.passes[&last.rows].reconstruction_losses(&x);
         vec![
-            ("reconstruction", to_vec(&reconstruction)),
-            ("som", to_vec(som)),
+            ("reconstruction", reconstruction),
+            ("som", to_vec(&last.som_loss)),
         ]
     }
 
@@ -185,6 +199,7 @@ impl Trainable for DesomCohort {
 
     fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
         let expected = self.parameters.layout().floats_per_model();
+        let mut found = Vec::new();
         for (name, buffer) in self.buffers() {
             let stored = state
                 .get(name)
@@ -195,6 +210,9 @@ impl Trainable for DesomCohort {
                     stored.size()
                 ));
             }
+            found.push((buffer, stored));
+        }
+        for (buffer, stored) in found {
             self.parameters.set_model_of(buffer, model as i64, stored);
         }
         self.adam.steps = iteration;

@@ -1,4 +1,4 @@
-//! What papers say, as data, and the statistics that compare it with our runs.
+//! What papers say, as data, and summaries of our runs to put beside it.
 
 pub mod published;
 pub mod summary;

@@ -42,6 +42,15 @@ pub struct Value {
     pub source: String,
 }
 
+impl Value {
+    /// The published standard deviation with divisor n - 1, as ours have it.
+    #[must_use]
+    pub fn sample_sd(&self) -> Option<f64> {
+        let n = self.n.filter(|&n| n > 1).map(f64::from)?;
+        self.sd.map(|sd| sd * (n / (n - 1.0)).sqrt())
+    }
+}
+
 /// The contents of a `paper.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -330,7 +330,6 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value[3]["condition"], "missing");
         let error = outcome.unwrap_err();
-        assert!(!error.is_integrity());
         assert!(
             error
                 .to_string()

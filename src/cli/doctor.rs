@@ -7,9 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::print_json;
+use crate::Error;
 use crate::data::{self, Access};
 use crate::device::{self, Choice};
-use crate::{Error, runs};
+use crate::files::write_whole;
 
 /// Arguments of `replicate doctor`.
 #[derive(Args, Debug)]
@@ -25,7 +26,7 @@ pub struct DoctorArgs {
 /// If the output cannot be written.
 pub fn run(args: &DoctorArgs, store: &Path, access: &Access) -> Result<(), Error> {
     let gpu = match Choice::Cuda(0).resolve() {
-        Ok(_) => format!("{} usable", tch::Cuda::device_count()),
+        Ok(_) => format!("cuda:0 usable, {} in all", tch::Cuda::device_count()),
         Err(error) => error
             .to_string()
             .lines()
@@ -73,7 +74,7 @@ pub fn run(args: &DoctorArgs, store: &Path, access: &Access) -> Result<(), Error
 fn writable(folder: &Path) -> String {
     let existing = folder.ancestors().find(|folder| folder.is_dir());
     let probe = existing.unwrap_or(Path::new(".")).join(".replicate-doctor");
-    let tried = runs::store::write_whole(&probe, b"");
+    let tried = write_whole(&probe, b"");
     let _ = std::fs::remove_file(&probe);
     let state = match tried {
         Ok(()) => "writable",

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::options::RunArgs;
-use super::run::present;
+use super::present::show;
 use super::session::Session;
 use crate::Error;
+use crate::launch::Report;
 use crate::replication::{Changes, Replication};
 
 /// Arguments of `replicate figures` beside those of the replication.
@@ -31,13 +32,13 @@ pub fn run(
 ) -> Result<(), Error> {
     let session = Session::new(replication, args, changes, store)?;
     let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
-    match present(&session, &folder)? {
-        Some(shown) => shown.print(&session),
-        None => Err(Error::Usage(format!(
-            "there are no stored runs of {id} with these settings in {}: run replicate {id} first, \
-             or name the store with --store",
-            session.store.root().display(),
-            id = replication.id(),
-        ))),
+    if show(&session, &folder, &Report::default())? {
+        return Ok(());
     }
+    Err(Error::Usage(format!(
+        "there are no stored runs of {id} with these settings in {}: run replicate {id} first, or \
+         name the store with --store",
+        session.store.root().display(),
+        id = replication.id(),
+    )))
 }

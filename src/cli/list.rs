@@ -102,7 +102,7 @@ pub fn show(args: &ShowArgs) -> Result<(), Error> {
     }
     writeln!(out, "\nSettings:")?;
     for setting in replication.settings() {
-        let option = format!("--{} {}", setting.name, setting.value);
+        let option = format!("--{} {}", setting.name, setting.placeholder);
         writeln!(out, "    {option:26} {}", setting.help)?;
     }
     let numbers = published.values.iter();

@@ -1,15 +1,16 @@
 //! The command line: what `replicate` understands, and what it answers with.
 
 mod data;
+mod data_progress;
 mod doctor;
 mod figures;
 mod list;
 pub mod options;
 mod plan;
-mod progress;
+mod present;
 mod run;
+mod run_progress;
 mod session;
-mod training;
 mod words;
 
 use std::io::Write;
@@ -20,8 +21,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{Error, catalogue};
 
-/// Re-runs the experiments of published deep-clustering and self-organising-map papers and says
-/// whether their claims hold.
+/// Re-runs the experiments of published deep-clustering and self-organising-map papers and compares
+/// what comes out with what was printed.
 #[derive(Parser, Debug)]
 #[command(name = "replicate", version, arg_required_else_help = true)]
 #[command(subcommand_help_heading = "Commands", after_help = AFTER_HELP)]
@@ -128,7 +129,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
         Fixed::List(args) => list::list(&args),
         Fixed::Show(args) => list::show(&args),
         Fixed::Data(args) => {
-            let progress = progress::on_stderr();
+            let progress = data_progress::on_stderr();
             Ok(data::run(&args, &access()?, progress.as_ref())?)
         }
         Fixed::Doctor(args) => doctor::run(&args, &places.store, &access()?),
@@ -137,8 +138,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
 
 /// Writes a value as indented JSON to standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
-    writeln!(out)?;
+    let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
+    writeln!(std::io::stdout().lock(), "{text}")?;
     Ok(())
 }

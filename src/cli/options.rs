@@ -50,7 +50,7 @@ fn profile(text: &str) -> Result<Profile, String> {
 }
 
 /// Seeds at most: a typing slip should not plan a million runs.
-const MOST_SEEDS: u64 = 100_000;
+const MOST_SEEDS: u64 = 10_000;
 
 fn seeds(text: &str) -> Result<Seeds, String> {
     let wrong = || "expected a number (5), a list (0,3,7) or a range (10..20)".to_owned();
@@ -70,6 +70,9 @@ fn seeds(text: &str) -> Result<Seeds, String> {
     };
     seeds.sort_unstable();
     seeds.dedup();
+    if seeds.len() as u64 > MOST_SEEDS {
+        return Err(format!("expected between 1 and {MOST_SEEDS} seeds"));
+    }
     Ok(Seeds(seeds.into_iter().map(Seed).collect()))
 }
 
@@ -94,7 +97,7 @@ fn subcommand(replication: &dyn Replication) -> Command {
     settings.fold(command, |command, setting| {
         let mut arg = Arg::new(setting.name)
             .long(setting.name)
-            .value_name(setting.value)
+            .value_name(setting.placeholder)
             .help(setting.help)
             .help_heading("Settings of the experiment");
         if !setting.choices.is_empty() {

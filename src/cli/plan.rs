@@ -33,7 +33,7 @@ pub fn run(
         return print_json(&json!({
             "replication": plan.replication,
             "profile": session.args.profile,
-            "store": session.store.root(),
+            "store": session.store.root().display().to_string(),
             "device": device::name(session.options.device),
             "workers": team.workers,
             "threads_each": team.threads_each,
@@ -71,6 +71,7 @@ pub fn summary(session: &Session) -> String {
         let kind = match &run.reason {
             crate::runs::Reason::Resume { .. } => "to resume".to_owned(),
             crate::runs::Reason::FailedBefore { .. } => "failed before".to_owned(),
+            crate::runs::Reason::Unreadable { .. } => "with an unreadable record".to_owned(),
             reason => reason.to_string(),
         };
         match kinds.iter_mut().find(|(known, _)| *known == kind) {

@@ -22,6 +22,8 @@ pub struct Session {
     pub replication: &'static dyn Replication,
     /// The shared options.
     pub args: RunArgs,
+    /// What the user has changed in the protocol.
+    pub altered: Vec<(String, String)>,
     /// Variants and data.
     pub protocol: Protocol,
     /// How to compute.
@@ -59,6 +61,7 @@ impl Session {
         Ok(Self {
             replication,
             args,
+            altered: changes.altering(replication.settings()),
             protocol,
             options,
             store,
@@ -86,17 +89,18 @@ impl Session {
         }
     }
 
-    /// The tasks that are not in the store.
+    /// The tasks that are to be carried out.
     #[must_use]
     pub fn pending(&self) -> Vec<Task> {
         let pending = self
             .tasks
             .iter()
-            .filter(|task| task.run.reason != Reason::Cached);
+            .filter(|task| task.run.reason.is_pending());
         pending.cloned().collect()
     }
 
-    /// What is in the store now for the planned runs.
+    /// What is in the store now for the planned runs; those that could not be read when they were
+    /// planned are left out.
     ///
     /// # Errors
     /// If a record cannot be read.
@@ -109,7 +113,9 @@ impl Session {
                 .filter(|task| task.run.variant == variant.id);
             let mut records = Vec::new();
             for task in runs {
-                records.extend(self.store.record(&task.run.key)?);
+                if !matches!(task.run.reason, Reason::Unreadable { .. }) {
+                    records.extend(self.store.record(&task.run.key)?);
+                }
             }
             variants.push(VariantRecords {
                 id: variant.id.clone(),
@@ -118,6 +124,7 @@ impl Session {
         }
         Ok(Results {
             profile: self.args.profile,
+            altered: self.altered.clone(),
             data_title: data::catalogue()?.entry(self.protocol.data)?.title.clone(),
             variants,
         })
@@ -126,8 +133,11 @@ impl Session {
     /// Where this replication's tables and figures go.
     #[must_use]
     pub fn output_folder(&self) -> PathBuf {
-        let folder = self.store.root().join(self.replication.id());
-        folder.join(self.args.profile.name())
+        let mut name = self.args.profile.name().to_owned();
+        for (setting, value) in &self.altered {
+            name += &format!("+{setting}={value}");
+        }
+        self.store.root().join(self.replication.id()).join(name)
     }
 
     /// The data set, on the device that trains.
@@ -135,7 +145,7 @@ impl Session {
     /// # Errors
     /// If it cannot be had or is not what it should be.
     pub fn load_data(&self, access: &Access) -> Result<crate::train::TrainingData, Error> {
-        let progress = super::progress::on_stderr();
+        let progress = super::data_progress::on_stderr();
         let set = data::load(self.protocol.data, access, progress.as_ref())?;
         let shape = [set.rows as i64, set.dims as i64];
         let features = tch::Tensor::f_from_slice(&set.features)
@@ -146,7 +156,6 @@ impl Session {
             features,
             labels: set.labels,
             classes: set.classes,
-            image: set.image,
         })
     }
 }
@@ -168,16 +177,15 @@ fn plan(protocol: &Protocol, seeds: &[Seed], store: &Store) -> Result<Vec<Task>,
                 precision: Precision::Exact,
             };
             let key = identity.key();
-            let reason = if store.record(&key)?.is_some() {
-                Reason::Cached
-            } else {
-                // Only now is it worth reading all the others.
+            let mut reason = store.reason(&identity, &HashMap::new())?;
+            if reason == Reason::New {
+                // Only now is it worth reading all the other records.
                 let lineages = match &mut lineages {
                     Some(lineages) => lineages,
                     none => none.insert(store.by_lineage()?),
                 };
-                store.reason(&identity, lineages)?
-            };
+                reason = store.reason(&identity, lineages)?;
+            }
             tasks.push(Task {
                 run: PlannedRun {
                     key,

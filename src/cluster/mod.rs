@@ -1,7 +1,6 @@
 //! Clustering of points: the baselines that the papers compare with, and the step that turns
 //! prototypes or codes into as many clusters as there are classes.
 
-pub mod baseline;
 mod kmeans;
 
 use tch::{Kind, TchError};

@@ -105,17 +105,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether wrong bytes were found, as opposed to none: exit code 20.
+    /// Whether data are missing or damaged, as opposed to a folder or an output that cannot be used.
     #[must_use]
-    pub fn is_integrity(&self) -> bool {
-        match self {
-            Self::Damaged { .. } | Self::Format { .. } | Self::NotPartOf { .. } => true,
-            Self::Unverified { damaged, .. } => !damaged.is_empty(),
-            Self::NoSource { attempts, .. } => attempts
-                .iter()
-                .any(|attempt| matches!(attempt.refusal, Refusal::Digest { .. })),
-            _ => false,
-        }
+    pub fn concerns_data(&self) -> bool {
+        !matches!(
+            self,
+            Self::Output(_) | Self::Io { .. } | Self::NoCacheFolder { .. } | Self::Manifest { .. }
+        )
     }
 
     pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use super::Error;
+use crate::nn::operators::set_exact_matmul;
 
-/// Opens libtorch's CUDA library where the loader finds it (RUNPATH, then `LD_LIBRARY_PATH`), which
+/// Opens libtorch's CUDA library where the loader finds it (`LD_LIBRARY_PATH`, then RUNPATH), which
 /// registers its operators. libtorch remembers its first answer to "is there a GPU", so this comes
 /// before any such question. Gives the loader's complaint if there is none.
 fn load() -> &'static Result<(), String> {
@@ -29,6 +30,11 @@ fn load() -> &'static Result<(), String> {
     })
 }
 
+/// Whether libtorch's CUDA library is here at all.
+pub(super) fn is_loadable() -> bool {
+    load().is_ok()
+}
+
 /// The GPU of that number, after a computation on it has succeeded.
 pub(super) fn usable(index: usize) -> Result<Device, Error> {
     load()
@@ -45,6 +51,11 @@ pub(super) fn usable(index: usize) -> Result<Device, Error> {
         });
     }
     let device = Device::Cuda(index);
+    // 32-bit floats in full: TF32 would be another precision than the records state.
+    set_exact_matmul(true).map_err(|error| Error::Broken {
+        index,
+        reason: error.to_string(),
+    })?;
     let tried = Tensor::f_ones([8, 8], (Kind::Float, device))
         .and_then(|ones| ones.f_matmul(&ones))
         .and_then(|product| product.f_double_value(&[0, 0]));

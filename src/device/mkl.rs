@@ -18,16 +18,31 @@ pub fn prepare() {
     if std::env::var_os("MKL_CBWR").is_some() {
         return;
     }
-    #[cfg(target_arch = "x86_64")]
-    let branch = if std::arch::is_x86_feature_detected!("avx512f") {
-        "AVX512,STRICT"
+    if let Some(branch) = branch() {
+        // SAFETY: no other thread exists yet that could read the environment meanwhile.
+        unsafe { std::env::set_var("MKL_CBWR", branch) };
+    }
+}
+
+/// What was asked of MKL, for records.
+#[must_use]
+pub fn matrix_kernels() -> String {
+    std::env::var("MKL_CBWR").unwrap_or_else(|_| "default".to_owned())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn branch() -> Option<&'static str> {
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        Some("AVX512,STRICT")
     } else if std::arch::is_x86_feature_detected!("avx2") {
-        "AVX2,STRICT"
+        Some("AVX2,STRICT")
     } else {
-        return;
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let branch = return;
-    // SAFETY: no other thread exists yet that could read the environment meanwhile.
-    unsafe { std::env::set_var("MKL_CBWR", branch) };
+        None
+    }
+}
+
+/// libtorch has no MKL on other processors.
+#[cfg(not(target_arch = "x86_64"))]
+fn branch() -> Option<&'static str> {
+    None
 }

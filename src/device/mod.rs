@@ -5,7 +5,7 @@ mod mkl;
 
 use std::str::FromStr;
 
-pub use mkl::prepare;
+pub use mkl::{matrix_kernels, prepare};
 use tch::Device;
 
 /// The user's wish.
@@ -77,6 +77,14 @@ impl Choice {
             Self::Auto => Ok(cuda::usable(0).unwrap_or(Device::Cpu)),
         }
     }
+
+    /// Why `auto` does without a GPU although libtorch's CUDA library is here; `None` where there is
+    /// nothing to say.
+    #[must_use]
+    pub fn complaint(self) -> Option<Error> {
+        let tried = (self == Self::Auto && cuda::is_loadable()).then(|| cuda::usable(0));
+        tried.and_then(Result::err)
+    }
 }
 
 /// `cpu` or `cuda:0`.
@@ -97,6 +105,25 @@ pub fn processor() -> String {
         .and_then(|line| line.split_once(':'))
         .map(|(_, name)| name.trim());
     name.unwrap_or(std::env::consts::ARCH).to_owned()
+}
+
+/// What a device is, for records: the processor's name, or what the driver calls the GPU.
+#[must_use]
+pub fn hardware(device: Device) -> String {
+    let Device::Cuda(index) = device else {
+        return processor();
+    };
+    let folders = std::fs::read_dir("/proc/driver/nvidia/gpus")
+        .into_iter()
+        .flatten();
+    let mut folders: Vec<_> = folders.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    let text = folders.get(index).map(|folder| folder.join("information"));
+    let text = text
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
+    model.map_or_else(|| name(device), |model| model.trim().to_owned())
 }
 
 /// The name of the machine, for records.
@@ -133,11 +160,11 @@ mod tests {
 
     #[test]
     fn a_gpu_that_is_not_there_is_a_clear_error() {
-        if tch::Cuda::is_available() {
+        let Err(error) = Choice::Cuda(0).resolve() else {
             eprintln!("skipped: this machine has a GPU");
             return;
-        }
-        let message = Choice::Cuda(0).resolve().unwrap_err().to_string();
+        };
+        let message = error.to_string();
         assert!(message.contains("--device cpu"), "{message}");
         assert_eq!(Choice::Auto.resolve().unwrap(), Device::Cpu);
     }

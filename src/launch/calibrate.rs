@@ -18,19 +18,22 @@ use crate::train::Work;
 /// # Errors
 /// If a thread cannot be started.
 pub fn calibrate(tasks: &mut [Task], rows: i64, dims: i64, options: Options) -> Result<(), Error> {
-    let pending = tasks
-        .iter()
-        .filter(|task| task.run.reason != Reason::Cached);
+    let pending = tasks.iter().filter(|task| task.run.reason.is_pending());
     let team = Team::new(&options, pending.count());
     let mut known: HashMap<(&'static str, String), Option<Work>> = HashMap::new();
     for task in tasks {
-        if task.run.reason == Reason::Cached {
+        if !task.run.reason.is_pending() {
             continue;
         }
-        let Ok(shape) = task.method.shape(&task.run.identity.settings) else {
+        let settings = &task.run.identity.settings;
+        let Ok(shape) = task.method.shape(settings) else {
             continue;
         };
-        let key = (task.method.id(), shape);
+        // Runs that train alone still cost the same if their settings are the same.
+        let key = (
+            task.method.id(),
+            shape.unwrap_or_else(|| settings.to_string()),
+        );
         let work = if let Some(work) = known.get(&key) {
             *work
         } else {
@@ -66,7 +69,9 @@ fn measure(
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for _ in 0..team.workers {
-            let thread = std::thread::Builder::new().spawn_scoped(scope, one);
+            let thread = std::thread::Builder::new()
+                .name(super::WORKER.to_owned())
+                .spawn_scoped(scope, one);
             threads.push(thread.map_err(Error::Thread)?);
         }
         let works = threads

@@ -8,6 +8,7 @@
 //! Each run is its own fault domain: an error or a panic in one cohort fails the runs of that
 //! cohort and no others.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
@@ -17,12 +18,16 @@ use std::time::{Duration, Instant};
 use tch::Device;
 
 use super::Error;
+use crate::data::Digest;
 use crate::device;
-use crate::runs::identity::{SCHEMA, hex};
+use crate::files::write_whole;
+use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
-use crate::runs::store::{Failure, RunLock, write_whole};
+use crate::runs::store::{Failure, RunLock};
 use crate::runs::{PlannedRun, Reason, Store};
-use crate::train::{Context, Event, Finished, Member, Method, Observer, TrainingData, checkpoint};
+use crate::train::{
+    self, Context, Event, Finished, Member, Method, Observer, TrainingData, checkpoint,
+};
 
 /// What the names of worker threads start with.
 pub const WORKER: &str = "worker";
@@ -175,8 +180,12 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
             _ => 0,
         };
         // Settings that cannot be read fail on their own, with their own message.
-        let shape = task.method.shape(&task.run.identity.settings);
-        let shape = shape.unwrap_or_else(|_| task.run.key.as_str().to_owned());
+        let shape = task
+            .method
+            .shape(&task.run.identity.settings)
+            .ok()
+            .flatten();
+        let shape = shape.unwrap_or_else(|| task.run.key.as_str().to_owned());
         let group = (task.method.id().to_owned(), shape, at);
         groups.entry(group).or_default().push(task);
     }
@@ -195,14 +204,21 @@ fn work(shared: &Shared, worker: usize, data: &TrainingData) {
         worker,
     };
     loop {
+        let Some(cohort) = locked(&shared.queue).pop_front() else {
+            return;
+        };
         if context.is_interrupted() {
             locked(&shared.report).interrupted = true;
             return;
         }
-        let Some(cohort) = locked(&shared.queue).pop_front() else {
-            return;
-        };
-        run_cohort(shared, &context, cohort);
+        let tasks = cohort.clone();
+        let whole = catch_unwind(AssertUnwindSafe(|| run_cohort(shared, &context, cohort)));
+        if let Err(panic) = whole {
+            let error = panicked(&*panic).to_string();
+            for task in &tasks {
+                fail(shared, &context, task, &error);
+            }
+        }
         shared.observer.notify(&Event::Stopped { worker });
     }
 }
@@ -232,13 +248,15 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
     let clock = Instant::now();
     let method = first.method;
     let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, context)));
-    let ran = ran.unwrap_or_else(|panic| Err(crate::train::Error::Panicked(words(&*panic))));
-    match ran {
-        Ok(Some(finished)) => {
+    match ran.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        Ok(Some(runs)) => {
             let size = cohort.len();
-            for (task, finished) in cohort.iter().zip(finished) {
-                let record = record(shared, task, started, size, &finished);
-                match keep(shared, record, &finished) {
+            for (task, run) in cohort.iter().zip(runs) {
+                let kept = run.map_err(|error| error.to_string()).and_then(|run| {
+                    let record = record(shared, task, started, size, &run);
+                    keep(shared, record, &run).map_err(|error| error.to_string())
+                });
+                match kept {
                     Ok(record) => {
                         locked(&shared.report).finished += 1;
                         context.observer.notify(&Event::Finished {
@@ -248,7 +266,7 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
                             elapsed: clock.elapsed() / size as u32,
                         });
                     }
-                    Err(error) => fail(shared, context, task, &error.to_string()),
+                    Err(error) => fail(shared, context, task, &error),
                 }
             }
         }
@@ -305,11 +323,20 @@ fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
         .push((name, message.to_owned()));
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+/// The error of a panic. tch panics where libtorch refuses, e.g. for want of memory: that is not a
+/// bug but libtorch's own error.
+fn panicked(panic: &(dyn Any + Send)) -> train::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason was given")
-        .to_owned()
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("no reason was given");
+    match text.split_once("value: Torch(\"") {
+        // The text is Rust's debug form, with escapes.
+        Some((_, libtorch)) => {
+            let message = libtorch.trim_end_matches("\")").replace("\\n", "\n");
+            train::Error::Torch(tch::TchError::Torch(message))
+        }
+        None => train::Error::Panicked(text.to_owned()),
+    }
 }
 
 fn record(
@@ -335,7 +362,8 @@ fn record(
             program: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
             device: device::name(shared.options.device),
-            device_name: device::processor(),
+            device_name: device::hardware(shared.options.device),
+            matrix_kernels: device::matrix_kernels(),
             threads: shared.team.threads_each,
             cohort,
             host: device::host(),
@@ -356,11 +384,10 @@ fn keep(
     finished: &Finished,
 ) -> Result<Record, crate::runs::Error> {
     if !finished.weights.is_empty() {
-        use sha2::Digest;
         let path = shared.store.weights(&record.key);
         let bytes = checkpoint::encode(&path, &finished.weights, None)?;
-        write_whole(&path, &bytes)?;
-        record.weights_sha256 = Some(hex(&sha2::Sha256::digest(&bytes)));
+        write_whole(&path, &bytes).map_err(crate::runs::Error::io("write", &path))?;
+        record.weights_sha256 = Some(Digest::of(&bytes).to_string());
     }
     shared.store.write_record(&record)?;
     Ok(record)

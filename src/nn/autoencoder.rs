@@ -58,18 +58,6 @@ impl Autoencoder {
         Self { layers, decoder }
     }
 
-    /// Number of input features.
-    #[must_use]
-    pub fn inputs(&self) -> i64 {
-        self.layers[0].inputs
-    }
-
-    /// Number of latent features.
-    #[must_use]
-    pub fn latent(&self) -> i64 {
-        self.layers[self.decoder].inputs
-    }
-
     /// Multiply-adds of one sample in forward and backward, times two: the FLOP of a training step
     /// per row (the first layer needs no gradient with respect to its input).
     #[must_use]

@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::autoencoder::{Autoencoder, Dense};
 use super::elementwise::{add_bias, back_through_bias, scaled_error};
 use super::parameters::{Parameters, Segment, plain};
+use super::slices::ordered_sum;
 
 /// Told of each gradient when it is there: the segment, and the gradient laid out as it is.
 pub type Update<'a> = dyn FnMut(Segment, &Tensor) -> Result<(), tch::TchError> + 'a;
@@ -176,10 +177,15 @@ impl Pass {
         update(layer.segment, &layer.gradient)
     }
 
-    /// Mean squared error of the last forward pass on `rows`, `[models]`.
-    pub fn reconstruction_loss(&self, rows: &Tensor) -> Tensor {
-        let error = (self.output() - rows).square();
-        error.mean_dim([1, 2].as_slice(), false, Kind::Float)
+    /// Mean squared error of the last forward pass on `rows`, for each model.
+    #[must_use]
+    pub fn reconstruction_losses(&self, rows: &Tensor) -> Vec<f64> {
+        let errors = (self.output() - rows).square();
+        let errors = errors.sum_dim_intlist(-1, false, Kind::Double);
+        let models = 0..self.models;
+        models
+            .map(|model| ordered_sum(&errors.get(model)) / rows.numel() as f64)
+            .collect()
     }
 
     /// The rows as the first layer's input: a view for each model, without a copy.
@@ -282,7 +288,7 @@ mod tests {
                     .allclose(&output, 1e-5, 1e-6, false)
             );
             let loss = (output - &x).square().mean(Kind::Float).double_value(&[]);
-            let ours = pass.reconstruction_loss(&x).double_value(&[model]);
+            let ours = pass.reconstruction_losses(&x)[model as usize];
             assert!((loss - ours).abs() < 1e-6);
         }
     }

@@ -7,6 +7,10 @@ use tch::{Device, Kind, Tensor};
 /// # Panics
 /// If the tensor lies elsewhere, has another kind, or has gaps: a bug of the caller.
 pub(crate) fn slice(tensor: &Tensor) -> &[f32] {
+    if tensor.numel() == 0 {
+        // The memory of nothing may be nowhere.
+        return &[];
+    }
     // SAFETY: `checked` has made sure that the memory holds `numel` floats; it lives as long as the
     // tensor, which the result borrows.
     unsafe { std::slice::from_raw_parts(checked(tensor), tensor.numel()) }
@@ -18,9 +22,20 @@ pub(crate) fn slice(tensor: &Tensor) -> &[f32] {
 /// # Panics
 /// As [`slice`].
 pub(crate) fn slice_mut(tensor: &mut Tensor) -> &mut [f32] {
+    if tensor.numel() == 0 {
+        return &mut [];
+    }
     // SAFETY: as in `slice`; tensors may share memory, so exclusiveness is the caller's promise,
     // kept by using the slice within one function on views that do not overlap.
     unsafe { std::slice::from_raw_parts_mut(checked(tensor), tensor.numel()) }
+}
+
+/// The sum of all values, added one after the other in double precision. libtorch's own sum of
+/// everything depends on the number of threads: each adds up a part.
+pub(crate) fn ordered_sum(tensor: &Tensor) -> f64 {
+    let values = tensor.to_device(Device::Cpu).to_kind(Kind::Double);
+    let values = Vec::<f64>::try_from(values.reshape([-1])).unwrap_or_default();
+    values.into_iter().sum()
 }
 
 fn checked(tensor: &Tensor) -> *mut f32 {

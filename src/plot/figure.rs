@@ -1,8 +1,5 @@
 //! A finished figure: outlines, pixels, and the words for those who cannot see them.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +8,7 @@ use resvg::usvg::{Group, ImageHrefResolver, ImageKind, Node, Options, Tree, Writ
 
 use super::canvas::UNITS;
 use super::{Error, font};
+use crate::files::{with_suffix, write_whole};
 
 /// Pixels of the PNG for each pixel of the SVG.
 const PNG_SCALE: f32 = 2.0;
@@ -159,38 +157,13 @@ impl Figure {
         let png = self.png()?;
         let paths = [with_suffix(stem, ".svg"), with_suffix(stem, ".png")];
         for (path, bytes) in paths.iter().zip([self.svg.as_bytes(), &png]) {
-            write(path, bytes).map_err(|source| Error::Write {
+            write_whole(path, bytes).map_err(|source| Error::Write {
                 path: path.clone(),
                 source,
             })?;
         }
         Ok(paths)
     }
-}
-
-/// Appends to the file name: `Path::with_extension` would cut `fig.1` to `fig`.
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder)?;
-    }
-    let part = with_suffix(path, &format!(".{}.part", std::process::id()));
-    let result = File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    if result.is_err() {
-        // The first error is the one to tell; a part that was never made cannot be removed.
-        let _ = fs::remove_file(&part);
-    }
-    result
 }
 
 /// Gives plotters' SVG its size in pixels, round line ends, and the bitmap.

@@ -4,7 +4,7 @@ use crate::replication::VariantRecords;
 use crate::runs::Outcome;
 
 /// The columns `variant, seed, metric, value, outcome, run, training_seconds`; an undefined value is
-/// an empty cell.
+/// an empty cell, and a run without any, a diverged one, has one row with neither.
 ///
 /// # Errors
 /// If the writer fails, which it does not in memory.
@@ -25,7 +25,7 @@ pub fn write(variants: &[VariantRecords]) -> Result<Vec<u8>, std::io::Error> {
                 Outcome::Completed => "completed".to_owned(),
                 Outcome::Diverged { iteration } => format!("diverged at {iteration}"),
             };
-            for (metric, value) in &record.metrics {
+            let mut row = |metric: &str, value: Option<f64>| {
                 writer.write_record([
                     &variant.id,
                     &record.identity.seed.to_string(),
@@ -34,7 +34,13 @@ pub fn write(variants: &[VariantRecords]) -> Result<Vec<u8>, std::io::Error> {
                     &outcome,
                     record.key.as_str(),
                     &format!("{:.3}", record.provenance.training_seconds),
-                ])?;
+                ])
+            };
+            if record.metrics.is_empty() {
+                row("", None)?;
+            }
+            for (metric, value) in &record.metrics {
+                row(metric, *value)?;
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use crate::data::Digest;
 use crate::random::Seed;
 
 /// The version of the record's format and of the meaning of its fields.
@@ -101,18 +101,7 @@ impl Identity {
 fn hash(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
-    hex(&Sha256::digest(text))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Digest::of(text.as_bytes()).to_string()
 }
 
 /// JSON without spaces and with sorted keys, whatever order the map type keeps: the same value has

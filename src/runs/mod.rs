@@ -28,6 +28,14 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A table cannot be written.
+    #[error("cannot write {}: {source}\nThe runs are stored: name another folder and draw again with replicate figures.", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A record that is not what this program writes.
     #[error(
         "the record {} cannot be read: {reason}\nNothing was deleted. Move its folder away to have the run done again.",

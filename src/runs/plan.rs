@@ -30,6 +30,11 @@ pub enum Reason {
         /// The program's version.
         to: u32,
     },
+    /// Its record is there but cannot be read; it is left alone.
+    Unreadable {
+        /// What is wrong with it.
+        message: String,
+    },
     /// The last attempt ended with an error.
     FailedBefore {
         /// Its text.
@@ -45,11 +50,23 @@ impl std::fmt::Display for Reason {
             Self::New => f.write_str("new"),
             Self::DataChanged => f.write_str("data changed"),
             Self::AlgorithmChanged { from, to } => write!(f, "algorithm v{from} -> v{to}"),
+            Self::Unreadable { message } => write!(f, "unreadable: {}", first_line(message)),
             Self::FailedBefore { message } => {
-                let first = message.lines().next().unwrap_or_default();
-                write!(f, "failed before: {first}")
+                write!(f, "failed before: {}", first_line(message))
             }
         }
+    }
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+impl Reason {
+    /// Whether the run is to be carried out.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        !matches!(self, Self::Cached | Self::Unreadable { .. })
     }
 }
 
@@ -85,9 +102,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The runs that are not in the store.
+    /// The runs that are to be carried out.
     pub fn pending(&self) -> impl Iterator<Item = &PlannedRun> {
-        self.runs.iter().filter(|run| run.reason != Reason::Cached)
+        self.runs.iter().filter(|run| run.reason.is_pending())
     }
 
     /// How long the pending runs take when `workers` share them; `None` unless all are estimated.
@@ -102,7 +119,7 @@ impl Plan {
         let mut busy = vec![Duration::ZERO; workers.max(1)];
         for time in times {
             if let Some(first) = busy.iter_mut().min() {
-                *first += time;
+                *first = first.saturating_add(time);
             }
         }
         busy.into_iter().max()

@@ -19,7 +19,7 @@ pub enum Outcome {
     },
 }
 
-/// A quantity followed through training.
+/// The losses of a run, followed through training.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Curves {
     /// The iterations at which the others were taken.
@@ -40,6 +40,8 @@ pub struct Provenance {
     pub device: String,
     /// The processor's or GPU's name.
     pub device_name: String,
+    /// Which of MKL's kernels were asked for (`MKL_CBWR`): they decide the last bits on a CPU.
+    pub matrix_kernels: String,
     /// Threads that this run's operations could use.
     pub threads: usize,
     /// Runs trained together with it, itself included.

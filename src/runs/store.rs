@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use super::Error;
 use super::identity::{Identity, Key, SCHEMA};
 use super::plan::Reason;
 use super::record::Record;
+use crate::files::write_whole;
 
 /// A folder of runs.
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ impl Store {
         }
     }
 
-    /// All complete runs, by lineage; records that cannot be read are left out (they are reported
+    /// The latest version of all complete runs, by lineage; records that cannot be read are left out (they are reported
     /// when their own run is asked for).
     ///
     /// # Errors
@@ -100,13 +101,17 @@ impl Store {
         let folder = self.root.join("runs");
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(HashMap::new()),
             Err(error) => return Err(Error::io("list", folder)(error)),
         };
         let mut found = HashMap::new();
         for entry in entries.flatten() {
             if let Ok(Some(record)) = read_record(&entry.path().join("record.json")) {
-                found.insert(record.identity.lineage(), record.identity);
+                let (lineage, identity) = (record.identity.lineage(), record.identity);
+                let known: Option<&Identity> = found.get(&lineage);
+                if known.is_none_or(|known| known.algorithm <= identity.algorithm) {
+                    found.insert(lineage, identity);
+                }
             }
         }
         Ok(found)
@@ -158,22 +163,46 @@ impl Store {
         match file.try_lock() {
             Ok(()) => Ok(Some(RunLock { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
+            // Some network file systems have no locks. Two processes may then do a run twice; its
+            // files still appear whole, by renaming, and are the same.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                Ok(Some(RunLock { _file: file }))
+            }
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
         }
     }
 
-    /// What has to be done for a run, and why.
+    /// Whether files can be written here.
     ///
     /// # Errors
-    /// If its record cannot be read.
+    /// If not; the message says what to do.
+    pub fn probe(&self) -> Result<(), Error> {
+        let path = self.root.join(".writable");
+        write_whole(&path, b"").map_err(Error::io("write", &path))?;
+        // An empty file left behind does no harm.
+        let _ = fs::remove_file(path);
+        Ok(())
+    }
+
+    /// What has to be done for a run, and why; `lineages` are those of [`Store::by_lineage`].
+    ///
+    /// # Errors
+    /// If the store itself cannot be read.
     pub fn reason(
         &self,
         identity: &Identity,
         lineages: &HashMap<String, Identity>,
     ) -> Result<Reason, Error> {
         let key = identity.key();
-        if self.record(&key)?.is_some() {
-            return Ok(Reason::Cached);
+        match self.record(&key) {
+            Ok(Some(_)) => return Ok(Reason::Cached),
+            Ok(None) => {}
+            Err(error @ Error::Unreadable { .. }) => {
+                return Ok(Reason::Unreadable {
+                    message: error.to_string(),
+                });
+            }
+            Err(error) => return Err(error),
         }
         if let Some(progress) = crate::train::checkpoint::progress(&self.checkpoint(&key)) {
             return Ok(Reason::Resume {
@@ -206,7 +235,7 @@ struct Version {
 fn read_record(path: &Path) -> Result<Option<Record>, Error> {
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     let unreadable = |reason: String| Error::Unreadable {
@@ -231,32 +260,5 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
         reason: error.to_string(),
     })?;
     text.push(b'\n');
-    write_whole(path, &text)
-}
-
-/// Writes a file so that it is there whole or not at all, even after a power cut.
-///
-/// # Errors
-/// If the disk refuses; the file is then as it was before.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(name);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written {
-        let _ = fs::remove_file(&temporary);
-        return Err(Error::io("write", path)(error));
-    }
-    fs::rename(&temporary, path).map_err(Error::io("write", path))?;
-    // The rename itself must survive too: flush the folder. Some file systems refuse; then it is
-    // as durable as they make it.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    write_whole(path, &text).map_err(Error::io("write", path))
 }

@@ -13,10 +13,10 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::files::write_whole;
 use crate::nn::slices::slice;
 use crate::runs::Error;
 use crate::runs::record::Curves;
-use crate::runs::store::write_whole;
 
 /// The header field that holds the [`Progress`].
 const FIELD: &str = "replicate";
@@ -49,7 +49,8 @@ pub fn save(
     tensors: &[(String, Tensor)],
     progress: Option<&Progress>,
 ) -> Result<(), Error> {
-    write_whole(path, &encode(path, tensors, progress)?)
+    let bytes = encode(path, tensors, progress)?;
+    write_whole(path, &bytes).map_err(Error::io("write", path))
 }
 
 /// The bytes that [`save`] writes.
@@ -105,9 +106,9 @@ pub fn progress(path: &Path) -> Option<Progress> {
     if header > LONGEST_HEADER.min(length) {
         return None;
     }
-    let mut bytes = start.to_vec();
+    let mut bytes = Vec::new();
     file.take(header).read_to_end(&mut bytes).ok()?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
+    let metadata: Metadata = serde_json::from_slice(&bytes).ok()?;
     let whole = 8 + header + metadata.data_len() as u64;
     (length == whole)
         .then(|| read_progress(&metadata))

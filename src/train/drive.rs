@@ -6,6 +6,7 @@ use tch::Tensor;
 
 use super::checkpoint::{self, Named, Progress};
 use super::{Context, Error, Event, Member};
+use crate::files::with_suffix;
 use crate::runs::record::Curves;
 
 /// A curve has about this many points.
@@ -33,7 +34,7 @@ pub trait Trainable {
     /// Puts back what [`Trainable::state`] gave, after `iteration` steps.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape; the message says which.
+    /// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
     fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String>;
 }
 
@@ -113,20 +114,23 @@ impl Loop {
             curves: vec![Curves::default(); cohort.len()],
             diverged: vec![None; cohort.len()],
         };
+        let mut starts = Vec::new();
         for (index, member) in cohort.iter().enumerate() {
-            let Some((state, Some(progress))) = checkpoint::load(&member.checkpoint)? else {
-                continue;
-            };
-            let restored = model.restore(index, progress.iteration, &state);
-            restored.map_err(|reason| crate::runs::Error::Tensors {
-                path: member.checkpoint.clone(),
-                reason,
-            })?;
-            this.iteration = progress.iteration;
-            this.earlier = progress.elapsed;
-            this.resumed = progress.resumed + 1;
-            this.curves[index] = progress.curves;
-            this.diverged[index] = progress.diverged;
+            let progress = restore(model, index, member)?;
+            starts.push(progress.as_ref().map_or(0, |progress| progress.iteration));
+            if let Some(progress) = progress {
+                this.iteration = progress.iteration;
+                this.earlier = progress.elapsed;
+                this.resumed = progress.resumed + 1;
+                this.curves[index] = progress.curves;
+                this.diverged[index] = progress.diverged;
+            }
+        }
+        if starts.iter().any(|start| *start != this.iteration) {
+            return Err(Error::Settings(format!(
+                "runs that train together must have come equally far, not {starts:?} iterations: \
+                 start the same command again"
+            )));
         }
         Ok(this)
     }
@@ -138,11 +142,16 @@ impl Loop {
     fn note_losses(&mut self, model: &dyn Trainable) {
         let losses = model.losses();
         for (index, curves) in self.curves.iter_mut().enumerate() {
+            // What follows after a divergence says nothing, and would depend on how long the
+            // others of the cohort go on.
+            if self.diverged[index].is_some() {
+                continue;
+            }
             curves.iteration.push(self.iteration);
             for (name, values) in &losses {
                 let value = values[index];
                 let finite = value.is_finite().then_some(value);
-                if finite.is_none() && self.diverged[index].is_none() {
+                if finite.is_none() {
                     self.diverged[index] = Some(self.iteration);
                 }
                 curves
@@ -188,4 +197,27 @@ impl Loop {
         }
         Ok(())
     }
+}
+
+/// Puts a model back to where its checkpoint has it; `None` if there is none. One that cannot be
+/// used, because it is damaged or was written by another version, is set aside.
+fn restore(
+    model: &mut dyn Trainable,
+    index: usize,
+    member: &Member,
+) -> Result<Option<Progress>, Error> {
+    let path = &member.checkpoint;
+    match checkpoint::load(path) {
+        Ok(None) => return Ok(None),
+        Ok(Some((state, Some(progress))))
+            if model.restore(index, progress.iteration, &state).is_ok() =>
+        {
+            return Ok(Some(progress));
+        }
+        Err(error @ crate::runs::Error::Io { .. }) => return Err(error.into()),
+        Ok(_) | Err(_) => {}
+    }
+    let aside = with_suffix(path, ".unusable");
+    std::fs::rename(path, &aside).map_err(crate::runs::Error::io("rename", path))?;
+    Ok(None)
 }

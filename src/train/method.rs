@@ -25,8 +25,6 @@ pub struct TrainingData {
     pub labels: Vec<u8>,
     /// Number of classes.
     pub classes: usize,
-    /// Height and width of the rows that are images.
-    pub image: Option<(usize, usize)>,
 }
 
 impl TrainingData {
@@ -37,7 +35,6 @@ impl TrainingData {
             features: self.features.shallow_clone(),
             labels: self.labels.clone(),
             classes: self.classes,
-            image: self.image,
         }
     }
 
@@ -100,20 +97,23 @@ pub struct Finished {
     pub curves: Curves,
     /// Trained parameters to keep, by name, on any device.
     pub weights: Vec<(String, Tensor)>,
-    /// Seconds of training, earlier attempts included.
+    /// Time of training, earlier attempts included.
     pub training: Duration,
-    /// Seconds of evaluation.
+    /// Time of evaluation.
     pub evaluation: Duration,
     /// How often it was resumed.
     pub resumed: u32,
 }
+
+/// What the members of a cohort came to, in order; one that fails does not touch the others.
+pub type Runs = Vec<Result<Finished, Error>>;
 
 /// What a method has to do for one run, and how long that takes here.
 #[derive(Debug, Clone, Copy)]
 pub struct Work {
     /// Iterations of training.
     pub iterations: u64,
-    /// Seconds for each of them.
+    /// Time for each of them.
     pub per_iteration: Duration,
     /// What comes on top: set-up, evaluation.
     pub fixed: Duration,
@@ -124,7 +124,9 @@ impl Work {
     #[must_use]
     pub fn remaining(&self, done: u64) -> Duration {
         let left = self.iterations.saturating_sub(done);
-        self.fixed + Duration::from_secs_f64(self.per_iteration.as_secs_f64() * left as f64)
+        let seconds = self.per_iteration.as_secs_f64() * left as f64;
+        let training = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        self.fixed.saturating_add(training)
     }
 }
 
@@ -136,11 +138,11 @@ pub trait Method: Sync {
     /// Raised by hand whenever the method's results change, so that older runs are done again.
     fn version(&self) -> u32;
 
-    /// Runs whose shapes are equal may train together as one cohort.
+    /// Runs whose shapes are equal may train together as one cohort; a run without one trains alone.
     ///
     /// # Errors
     /// If the settings make no sense; the message says which.
-    fn shape(&self, settings: &Value) -> Result<String, Error>;
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error>;
 
     /// Measures, in well under a second, what a run costs on this thread and device. `rows` and
     /// `dims` describe the data; no data set is needed.
@@ -155,10 +157,11 @@ pub trait Method: Sync {
         device: Device,
     ) -> Result<Work, Error>;
 
-    /// Trains and evaluates a cohort of runs of one shape, resuming from their checkpoints (all at
-    /// the same iteration). `None` if interrupted: the state is then in the checkpoints.
+    /// Trains and evaluates a cohort of runs of one shape, resuming from their checkpoints, which
+    /// are all at the same iteration. Gives what each member came to, in order; `None` if
+    /// interrupted: what can be saved is then in the checkpoints.
     ///
     /// # Errors
     /// If the cohort as a whole fails; a diverged run is an outcome, not an error.
-    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error>;
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error>;
 }

@@ -1,5 +1,6 @@
 //! The data of one fit: centred, checked, with what every distance needs computed once.
 
+use crate::nn::slices::ordered_sum;
 use tch::{Kind, Tensor};
 
 use super::Error;
@@ -37,7 +38,7 @@ impl Points {
         let mean = data.f_mean_dim(0_i64, false, None)?;
         let values = data.f_sub(&mean)?;
         let norms = squared_norms(&values)?;
-        let spread = norms.f_sum(Kind::Double)?.f_double_value(&[])?;
+        let spread = ordered_sum(&norms);
         if !spread.is_finite() {
             // One bad value spoils the mean and with it every row: look for it in the original.
             let row = match first_not_finite(&squared_norms(&data)?)? {

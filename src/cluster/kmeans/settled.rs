@@ -1,5 +1,6 @@
 //! The last look at converged restarts: labels that agree with the centres, and the exact inertia.
 
+use crate::nn::slices::ordered_sum;
 use tch::{Kind, Tensor};
 
 use super::points::{CHUNK, chunks};
@@ -30,7 +31,7 @@ pub(super) fn settle(points: &Points, centres: &Tensor) -> Result<Settled, Error
     let labels = Tensor::f_empty([restarts, points.rows()], (Kind::Int, device))?;
     let mut sums = Tensor::f_zeros([restarts * clusters, columns], double)?;
     let mut sizes = Tensor::f_zeros([restarts * clusters], double)?;
-    let mut spread = Tensor::f_zeros([] as [i64; 0], double)?;
+    let mut spread = 0.0;
     for (start, length) in chunks(points.rows()) {
         let rows = points.values.f_narrow(0, start, length)?;
         let found = nearest.search(&rows)?;
@@ -39,7 +40,7 @@ pub(super) fn settle(points: &Points, centres: &Tensor) -> Result<Settled, Error
         let rows = rows.f_to_kind(Kind::Double)?;
         let _ = sums.f_addmm_(&members, &rows)?;
         let _ = sizes.f_add_(&members.f_sum_dim_intlist(1_i64, false, None)?)?;
-        let _ = spread.f_add_(&rows.f_square()?.f_sum(None)?)?;
+        spread += ordered_sum(&rows.f_square()?.f_sum_dim_intlist(1_i64, false, None)?);
     }
 
     let sums = sums.f_view([restarts, clusters, columns])?;
@@ -56,7 +57,7 @@ pub(super) fn settle(points: &Points, centres: &Tensor) -> Result<Settled, Error
     // All points on their centres: rounding may go below zero.
     let inertia = lengths
         .f_sub(&towards.f_mul_scalar(2.0)?)?
-        .f_add(&spread)?
+        .f_add_scalar(spread)?
         .f_clamp_min(0.0)?;
     Ok(Settled {
         labels,

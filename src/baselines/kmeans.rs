@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::{KMeans, Progress};
+use crate::cluster::{self, KMeans, Progress};
 use crate::metrics::{Contingency, evaluate};
 use crate::random;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
-use crate::train::{Context, Error, Event, Finished, Member, Method, Work};
+use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Work};
 
 /// The baseline's settings; scikit-learn's defaults of 2019 where they have names there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BaselineSettings {
+pub struct KMeansSettings {
     /// Number of clusters.
     pub clusters: usize,
     /// Fits from different initial centres, the best of which counts (`n_init`).
@@ -29,7 +29,7 @@ pub struct BaselineSettings {
     pub tolerance: f64,
 }
 
-impl BaselineSettings {
+impl KMeansSettings {
     /// scikit-learn's defaults: 10 restarts, 300 iterations, tolerance 1e-4.
     #[must_use]
     pub fn new(clusters: usize) -> Self {
@@ -77,8 +77,9 @@ impl Method for KMeansBaseline {
         1
     }
 
-    fn shape(&self, settings: &Value) -> Result<String, Error> {
-        BaselineSettings::read(settings).map(|_| settings.to_string())
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
+        // Restarts are a batch already: fits gain nothing from sharing a cohort.
+        KMeansSettings::read(settings).map(|_| None)
     }
 
     fn calibrate(
@@ -88,13 +89,14 @@ impl Method for KMeansBaseline {
         dims: i64,
         device: Device,
     ) -> Result<Work, Error> {
-        let kmeans = BaselineSettings::read(settings)?;
+        let kmeans = KMeansSettings::read(settings)?;
         let sample = rows.min(4096);
         let data = Tensor::rand([sample, dims], (Kind::Float, device));
         let centres = Tensor::rand([kmeans.clusters as i64, dims], (Kind::Float, device));
         let time = || -> Result<Duration, Error> {
             let clock = Instant::now();
-            super::assign(&data, &centres).map_err(|error| Error::Clustering(error.to_string()))?;
+            cluster::assign(&data, &centres)
+                .map_err(|error| Error::Clustering(error.to_string()))?;
             Ok(clock.elapsed())
         };
         time()?;
@@ -107,21 +109,22 @@ impl Method for KMeansBaseline {
         })
     }
 
-    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
-        let mut finished = Vec::with_capacity(cohort.len());
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
+        let mut runs = Runs::with_capacity(cohort.len());
         for member in cohort {
-            match fit(member, context)? {
-                Some(run) => finished.push(run),
+            match fit(member, context) {
+                Ok(Some(finished)) => runs.push(Ok(finished)),
                 // A fit takes seconds to minutes and keeps no checkpoint: it starts again.
-                None => return Ok(None),
+                Ok(None) => return Ok(None),
+                Err(error) => runs.push(Err(error)),
             }
         }
-        Ok(Some(finished))
+        Ok(Some(runs))
     }
 }
 
 fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
-    let kmeans = BaselineSettings::read(&member.settings)?;
+    let kmeans = KMeansSettings::read(&member.settings)?;
     let clock = Instant::now();
     let mut rng = random::stream(member.seed, "k-means");
     let mut follow = |progress: Progress| {
@@ -139,7 +142,7 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     };
     let fitted = match kmeans.fit_with(&context.data.features, &mut rng, &mut follow) {
         Ok(fitted) => fitted,
-        Err(super::Error::Interrupted) => return Ok(None),
+        Err(cluster::Error::Interrupted) => return Ok(None),
         Err(error) => return Err(Error::Clustering(error.to_string())),
     };
     let training = clock.elapsed();
@@ -150,6 +153,8 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         .map(|(metric, value)| (metric.id().to_owned(), value))
         .collect();
     metrics.insert("inertia".to_owned(), fitted.inertia);
+    // Fewer than asked for if the data has fewer distinct rows.
+    metrics.insert("clusters_found".to_owned(), fitted.distinct as f64);
     Ok(Some(Finished {
         outcome: Outcome::Completed,
         metrics,

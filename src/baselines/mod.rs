@@ -1,0 +1,5 @@
+//! What papers compare their methods with.
+
+pub mod kmeans;
+
+pub use kmeans::{KMeansBaseline, KMeansSettings};
