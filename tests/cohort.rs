@@ -11,7 +11,7 @@ use replicate::data::{self, Access};
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
 use replicate::runs::Outcome;
-use replicate::train::checkpoint::{self, Named};
+use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
 use replicate::train::{Context, Driven, Error, Member, Method, Trainable, TrainingData, drive};
 use tch::{Device, Kind, Tensor};

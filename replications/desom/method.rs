@@ -12,8 +12,8 @@ use crate::metrics::{Contingency, evaluate};
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
+use crate::runs::checkpoint::Progress;
 use crate::som::nearest;
-use crate::train::checkpoint::Progress;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Work,
     drive,

@@ -12,8 +12,8 @@ use tch::{Device, Kind, Tensor};
 use super::Settings;
 use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Segment, Slot};
 use crate::random::{self, Seed};
+use crate::runs::checkpoint::Named;
 use crate::som::SomLoss;
-use crate::train::checkpoint::Named;
 use crate::train::{Error, Trainable};
 
 /// What the losses of the last step are computed from.

@@ -24,10 +24,8 @@ use crate::files::write_whole;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
 use crate::runs::store::{Failure, RunLock};
-use crate::runs::{PlannedRun, Reason, Store};
-use crate::train::{
-    self, Context, Event, Finished, Member, Method, Observer, TrainingData, checkpoint,
-};
+use crate::runs::{PlannedRun, Reason, Store, checkpoint};
+use crate::train::{self, Context, Event, Finished, Member, Method, Observer, TrainingData};
 
 /// What the names of worker threads start with.
 pub const WORKER: &str = "worker";

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::checkpoint;
 use super::identity::{Identity, Key, SCHEMA};
 use super::plan::Reason;
 use super::record::Record;
@@ -204,7 +205,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         }
-        if let Some(progress) = crate::train::checkpoint::progress(&self.checkpoint(&key)) {
+        if let Some(progress) = checkpoint::progress(&self.checkpoint(&key)) {
             return Ok(Reason::Resume {
                 at: progress.iteration,
                 of: progress.iterations,

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
-use super::checkpoint::{self, Named, Progress};
 use super::{Context, Error, Event, Member};
 use crate::files::with_suffix;
+use crate::runs::checkpoint::{self, Named, Progress};
 use crate::runs::record::Curves;
 
 /// A curve has about this many points.

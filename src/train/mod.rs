@@ -1,7 +1,6 @@
-//! Training: what a method is, the loop that drives its models, checkpoints, and what an observer
-//! is told meanwhile.
+//! Training: what a method is, the loop that drives its models, and what an observer is told
+//! meanwhile.
 
-pub mod checkpoint;
 pub mod drive;
 pub mod method;
 pub mod observer;

@@ -13,10 +13,10 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::Error;
+use super::record::Curves;
 use crate::files::write_whole;
 use crate::nn::slices::slice;
-use crate::runs::Error;
-use crate::runs::record::Curves;
 
 /// The header field that holds the [`Progress`].
 const FIELD: &str = "replicate";
