@@ -45,8 +45,18 @@ pub enum Error {
         /// The first error.
         first: String,
     },
+    /// Stored runs that cannot be read; they are left alone.
+    #[error("{count} stored runs cannot be read and were left out. The first: {first}")]
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// The first error.
+        first: String,
+    },
     /// The user or the system stopped the program.
-    #[error("interrupted: everything is saved. Start the same command again to go on.")]
+    #[error(
+        "interrupted: finished runs and the state of trainings are saved (k-means fits begin anew). Start the same command again to go on."
+    )]
     Interrupted,
     /// Output that cannot be written.
     #[error("cannot write the output: {0}")]
@@ -63,7 +73,7 @@ impl Error {
             | Self::Device(_)
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Data(error) if error.concerns_data() => 20,
-            Self::RunsFailed { .. } | Self::Train(_) => 30,
+            Self::RunsFailed { .. } | Self::Unreadable { .. } | Self::Train(_) => 30,
             Self::Interrupted => 130,
             Self::Data(_)
             | Self::Store(_)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::claims::Published;
 use crate::plot::Figure;
-use crate::report::Table;
+use crate::report::Comparison;
 use crate::runs::Record;
 use crate::train::Method;
 
@@ -42,8 +42,12 @@ impl Profile {
     pub fn note(self) -> Option<String> {
         match self {
             Self::Paper => None,
-            Self::Quick => Some("quick profile, shortened training: no verdict".to_owned()),
-            Self::Smoke => Some("smoke profile, small network, other data: no verdict".to_owned()),
+            Self::Quick => {
+                Some("quick profile, shortened training: no verdict on the paper".to_owned())
+            }
+            Self::Smoke => {
+                Some("smoke profile, small network, other data: no verdict on the paper".to_owned())
+            }
         }
     }
 }
@@ -95,12 +99,18 @@ impl FromIterator<(String, String)> for Changes {
 }
 
 impl Changes {
-    /// The changes that make another experiment of the protocol, by name.
+    /// The changes but for the one named.
     #[must_use]
-    pub fn altering(&self, settings: &[Setting]) -> Vec<(String, String)> {
-        let altering = settings
-            .iter()
-            .filter(|setting| setting.effect == Effect::Alters);
+    pub fn without(&self, name: &str) -> Self {
+        let mut others = self.clone();
+        others.0.remove(name);
+        others
+    }
+
+    /// The changes of one effect, by name; a change to the protocol's own choice is none.
+    #[must_use]
+    pub fn with_effect(&self, effect: Effect, settings: &[Setting]) -> Vec<(String, String)> {
+        let altering = settings.iter().filter(|setting| setting.effect == effect);
         altering
             .filter_map(|setting| {
                 let value = self.text(setting.name)?;
@@ -220,7 +230,7 @@ pub struct VariantRecords {
 pub struct Results {
     /// The profile that was run.
     pub profile: Profile,
-    /// What was changed in its protocol, see [`Changes::altering`].
+    /// What was changed in its protocol, by name.
     pub altered: Vec<(String, String)>,
     /// The data set's title.
     pub data_title: String,
@@ -245,7 +255,10 @@ impl Results {
             .collect();
         match (self.profile.note(), altered.is_empty()) {
             (note, true) => note,
-            (None, false) => Some(format!("changed: {}; no verdict", altered.join(", "))),
+            (None, false) => Some(format!(
+                "changed: {}; no verdict on the paper",
+                altered.join(", ")
+            )),
             (Some(note), false) => Some(format!("changed: {}; {note}", altered.join(", "))),
         }
     }
@@ -260,8 +273,10 @@ impl Results {
 /// What a replication shows of its results.
 #[derive(Debug)]
 pub struct Presentation {
-    /// The table with the paper's values beside ours.
-    pub table: Table,
+    /// Our values beside the paper's.
+    pub comparisons: Vec<Comparison>,
+    /// What to know when reading them.
+    pub caption: String,
     /// Figures by name, e.g. `fig1`.
     pub figures: Vec<(String, Figure)>,
 }

@@ -236,14 +236,14 @@ fn the_smoke_profile_does_the_whole_experiment() {
     let done = json(store.path(), &arguments);
     eprintln!("the smoke profile took {:.1?}", clock.elapsed());
     assert!(done["note"].as_str().unwrap().contains("no verdict"));
-    assert!(
-        done["table"]["caption"]
-            .as_str()
-            .unwrap()
-            .contains("no verdict")
+    assert!(done["caption"].as_str().unwrap().contains("no verdict"));
+    let rows = done["results"].as_array().unwrap();
+    // Four metrics of eight variants, but for the accuracy of 64 clusters.
+    assert_eq!(rows.len(), 4 * 8 - 1);
+    assert_eq!(
+        (&done["planned"], &done["stored"]),
+        (&24.into(), &24.into())
     );
-    let rows = done["table"]["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 8);
     for file in done["files"].as_array().unwrap() {
         assert!(
             fs::metadata(file.as_str().unwrap()).unwrap().len() > 100,
@@ -252,21 +252,16 @@ fn the_smoke_profile_does_the_whole_experiment() {
     }
     // Even this small experiment shows the paper's main effect.
     let purity = |variant: &str| -> f64 {
-        let row = rows.iter().find(|row| row[0] == variant).unwrap();
-        row[3]
-            .as_str()
-            .unwrap()
-            .split(' ')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap()
+        let row = rows
+            .iter()
+            .find(|row| row["variant"] == variant && row["title"] == "purity");
+        row.unwrap()["ours"]["mean"].as_f64().unwrap()
     };
     assert!(purity("gamma=0.001") > 0.5, "{rows:?}");
     assert!(purity("gamma=10") < 0.3, "{rows:?}");
 
     // The same command again does nothing, and says the same.
-    assert_eq!(json(store.path(), &arguments)["table"], done["table"]);
+    assert_eq!(json(store.path(), &arguments)["results"], done["results"]);
     let plan = json(
         store.path(),
         &["plan", "desom-gamma", "--profile", "smoke", "--json"],
@@ -328,7 +323,7 @@ fn changed_settings_are_named_and_kept_apart() {
         done["changed"],
         serde_json::json!({"iterations": "2", "map-distance": "as-coded"})
     );
-    let caption = done["table"]["caption"].as_str().unwrap();
+    let caption = done["caption"].as_str().unwrap();
     assert!(
         caption.contains("changed: iterations = 2, map-distance = as-coded"),
         "{caption}"
@@ -336,7 +331,9 @@ fn changed_settings_are_named_and_kept_apart() {
     assert!(
         store
             .path()
-            .join("desom-gamma/smoke+iterations=2+map-distance=as-coded/fig1.png")
+            .join(
+                "desom-gamma/smoke+gammas=0.001+seeds=1+iterations=2+map-distance=as-coded/fig1.png"
+            )
             .exists()
     );
     assert!(!store.path().join("desom-gamma/smoke").exists());

@@ -8,7 +8,7 @@ use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
-use crate::report::Table;
+use crate::report::Comparison;
 use crate::runs::{Outcome, Record};
 
 /// The sweep over gamma.
@@ -30,22 +30,22 @@ const SHOWN: [Shown; 4] = [
     Shown {
         title: "accuracy",
         metric: "clustered.accuracy",
-        baseline: (CLASSES_CLUSTERS, "accuracy", "k-means, k = classes"),
+        baseline: (CLASSES_CLUSTERS, "accuracy", "our k-means, k = classes"),
     },
     Shown {
         title: "purity",
         metric: "bmu.purity",
-        baseline: (MANY_CLUSTERS, "purity", "k-means, k = 64"),
+        baseline: (MANY_CLUSTERS, "purity", "our k-means, k = 64"),
     },
     Shown {
         title: "NMI",
         metric: "bmu.nmi_geometric",
-        baseline: (MANY_CLUSTERS, "nmi_geometric", "k-means, k = 64"),
+        baseline: (MANY_CLUSTERS, "nmi_geometric", "our k-means, k = 64"),
     },
     Shown {
         title: "ARI",
         metric: "bmu.ari",
-        baseline: (MANY_CLUSTERS, "ari", "k-means, k = 64"),
+        baseline: (MANY_CLUSTERS, "ari", "our k-means, k = 64"),
     },
 ];
 
@@ -131,7 +131,7 @@ fn settings(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting>
     let mut settings = Settings::paper();
     match profile {
         Profile::Paper => {}
-        Profile::Quick => settings.iterations = 700,
+        Profile::Quick => settings.iterations = 600,
         Profile::Smoke => {
             settings.hidden = vec![100, 100, 400];
             settings.batch = 128;
@@ -255,7 +255,11 @@ impl Replication for Gamma {
             ("NMI", ["bmu.nmi_geometric", "nmi_geometric"]),
             ("accuracy", ["clustered.accuracy", "accuracy"]),
         ];
-        let parts = names.iter().filter_map(|(title, metrics)| {
+        // See `comparisons`: another quantity.
+        let shown = names
+            .iter()
+            .filter(|(title, _)| !(record.variant == MANY_CLUSTERS && *title == "accuracy"));
+        let parts = shown.filter_map(|(title, metrics)| {
             let value = metrics.iter().find_map(|metric| record.metric(metric))?;
             Some(format!("{title} {value:.3}"))
         });
@@ -265,7 +269,8 @@ impl Replication for Gamma {
     fn present(&self, results: &Results) -> Result<Presentation, crate::Error> {
         let published = published()?;
         Ok(Presentation {
-            table: self.table(results, &published),
+            comparisons: self.comparisons(results, &published),
+            caption: Self::caption(results),
             figures: vec![("fig1".to_owned(), self.figure(results, &published).draw()?)],
         })
     }
@@ -287,75 +292,75 @@ fn gamma_of(variant: &str) -> Option<f64> {
 }
 
 impl Gamma {
-    fn table(&self, results: &Results, published: &Published) -> Table {
-        let comparable = comparable(results);
-        let mut head = vec!["variant".to_owned(), "n".to_owned()];
-        for shown in SHOWN {
-            head.push(shown.title.to_owned());
-            if comparable {
-                head.push("published".to_owned());
-            }
-        }
+    /// Metric by metric, variant by variant.
+    fn comparisons(&self, results: &Results, published: &Published) -> Vec<Comparison> {
         let mut rows = Vec::new();
-        let mut collapsed = 0;
-        let mut diverged = 0;
-        for variant in &results.variants {
-            let is_baseline = gamma_of(&variant.id).is_none();
-            let mut row = vec![variant.id.clone(), variant.records.len().to_string()];
-            for shown in SHOWN {
-                let metric = if is_baseline {
-                    shown
-                        .metric
-                        .split_once('.')
-                        .map_or(shown.metric, |(_, metric)| metric)
-                } else {
-                    shown.metric
+        for shown in SHOWN {
+            for variant in &results.variants {
+                let metric = match gamma_of(&variant.id) {
+                    Some(_) => shown.metric,
+                    None => shown.metric.rsplit('.').next().unwrap_or(shown.metric),
                 };
                 // With more clusters than classes most clusters stay unmatched: that accuracy is
                 // another quantity.
                 if variant.id == MANY_CLUSTERS && metric == "accuracy" {
-                    row.extend(vec!["-".to_owned(); 1 + usize::from(comparable)]);
                     continue;
                 }
-                let summary = summary(results, &variant.id, metric);
-                row.push(match summary.undefined {
-                    0 => summary.to_string(),
-                    _ => format!("{summary} (n = {})", summary.values.len()),
+                let value = published.value(self.id(), &variant.id, metric);
+                rows.push(Comparison {
+                    title: shown.title.to_owned(),
+                    variant: variant.id.clone(),
+                    metric: metric.to_owned(),
+                    ours: summary(results, &variant.id, metric),
+                    published: value.filter(|_| comparable(results)).cloned(),
                 });
-                if comparable {
-                    let value = published.value(self.id(), &variant.id, metric);
-                    row.push(
-                        value.map_or("-".to_owned(), |value| match value.sample_sd() {
-                            Some(sd) => format!("{:.3} \u{b1} {sd:.3}", value.mean),
-                            None => format!("{:.3}", value.mean),
-                        }),
-                    );
-                }
-            }
-            rows.push(row);
-            for record in &variant.records {
-                collapsed += u32::from(record.metric("units_used") == Some(1.0));
-                diverged += u32::from(record.outcome != Outcome::Completed);
             }
         }
+        rows
+    }
+
+    fn caption(results: &Results) -> String {
         let mut caption = format!(
-            "{}; mean \u{b1} sample standard deviation over n runs (published ones converted to the \
-             same divisor, n - 1). Accuracy after k-means on the \
-             prototypes, the others on the best matching units; NMI with geometric normalisation.",
+            "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
+             Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
+             prototypes;\npurity, NMI (geometric normalisation) and ARI of the best matching units. \
+             k-means: on pixels.",
             results.data_title
         );
-        if collapsed + diverged > 0 {
-            caption +=
-                &format!(" {collapsed} runs collapsed onto a single unit, {diverged} diverged.");
+        if comparable(results) {
+            caption += "\nPublished: 10 runs each; figures digitised to about 0.002, their standard \
+                        deviations\nconverted to the same divisor.";
+        }
+        for variant in &results.variants {
+            let runs = variant.records.len();
+            let collapsed = variant.records.iter();
+            let collapsed = collapsed
+                .filter(|run| run.metric("units_used") == Some(1.0))
+                .count();
+            let diverged = variant.records.iter();
+            let diverged = diverged
+                .filter(|run| run.outcome != Outcome::Completed)
+                .count();
+            for (count, what) in [
+                (collapsed, "collapsed onto a single unit"),
+                (diverged, "diverged"),
+            ] {
+                if count > 0 {
+                    caption += &format!("\n{}: {count} of {runs} runs {what}.", variant.id);
+                }
+            }
+        }
+        if results
+            .variants
+            .iter()
+            .any(|variant| variant.records.len() < 3)
+        {
+            caption += "\nWith fewer than 3 runs the spread is unknown: nothing can be concluded.";
         }
         if let Some(note) = results.note() {
             caption += &format!("\n{note}");
         }
-        Table {
-            caption,
-            head,
-            rows,
-        }
+        caption
     }
 
     fn figure(&self, results: &Results, published: &Published) -> Sweep {
@@ -387,10 +392,20 @@ impl Gamma {
             parameter: "\u{3b3}".to_owned(),
             scale: Scale::Log,
             panels: panels.collect(),
-            caption: "After Forest et al. (2019), additional material, Fig. 1 (MNIST). Accuracy \
-                      after k-means on the prototypes; purity, NMI (geometric) and ARI on the best \
-                      matching units."
-                .to_owned(),
+            caption: format!(
+                "{}Accuracy after k-means on the prototypes; purity, NMI (geometric) and ARI of the \
+                 best matching units.{}",
+                if comparable(results) {
+                    "After Forest et al. (2019), additional material, Fig. 1. "
+                } else {
+                    ""
+                },
+                if comparable(results) {
+                    " Published: 10 runs."
+                } else {
+                    ""
+                }
+            ),
             note: results.note(),
         }
     }
@@ -466,7 +481,10 @@ mod tests {
                     std::iter::once((setting.name.to_owned(), (*choice).to_owned())).collect();
                 let changed = settings(Profile::Paper, &changes).unwrap();
                 assert_eq!(changed == plain, index == 0, "{} {choice}", setting.name);
-                assert_eq!(changes.altering(SETTINGS).is_empty(), index == 0);
+                assert_eq!(
+                    changes.with_effect(Effect::Alters, SETTINGS).is_empty(),
+                    index == 0
+                );
             }
         }
     }

@@ -90,21 +90,28 @@ impl Method for KMeansBaseline {
         device: Device,
     ) -> Result<Work, Error> {
         let kmeans = KMeansSettings::read(settings)?;
-        let sample = rows.min(4096);
+        // A few iterations of a few restarts on part of the rows: what they cost grows with both.
+        let sample = rows.min(8192).max(kmeans.clusters as i64);
         let data = Tensor::rand([sample, dims], (Kind::Float, device));
-        let centres = Tensor::rand([kmeans.clusters as i64, dims], (Kind::Float, device));
-        let time = || -> Result<Duration, Error> {
-            let clock = Instant::now();
-            cluster::assign(&data, &centres)
-                .map_err(|error| Error::Clustering(error.to_string()))?;
-            Ok(clock.elapsed())
+        let trial = KMeans {
+            restarts: kmeans.restarts.min(2),
+            max_iterations: 4,
+            tolerance: 0.0,
+            ..kmeans.clone()
         };
-        time()?;
-        // An iteration assigns rows and averages them: about twice the work of the assignment.
-        let iteration = 2.0 * time()?.as_secs_f64() * rows as f64 / sample as f64;
+        let clock = Instant::now();
+        trial
+            .fit(
+                &data,
+                &mut random::stream(crate::random::Seed(0), "calibration"),
+            )
+            .map_err(|error| Error::Clustering(error.to_string()))?;
+        // Finding the initial centres counts as one iteration more.
+        let each = clock.elapsed().as_secs_f64() / (5 * trial.restarts) as f64;
+        let restart = each * TYPICAL_ITERATIONS * rows as f64 / sample as f64;
         Ok(Work {
             iterations: kmeans.restarts as u64,
-            per_iteration: Duration::from_secs_f64(iteration * TYPICAL_ITERATIONS),
+            per_iteration: Duration::from_secs_f64(restart),
             fixed: Duration::ZERO,
         })
     }
@@ -127,12 +134,20 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let kmeans = KMeansSettings::read(&member.settings)?;
     let clock = Instant::now();
     let mut rng = random::stream(member.seed, "k-means");
+    let mut steps = 0;
     let mut follow = |progress: Progress| {
+        // One call for each restart in each iteration; how many there will be is not known.
+        steps += 1;
+        let expected = kmeans.restarts as f64 * TYPICAL_ITERATIONS;
         context.observer.notify(&Event::Advanced {
             worker: context.worker,
-            // How many iterations there will be is not known: the bar only shows that it moves.
-            fraction: (progress.iteration as f64 / TYPICAL_ITERATIONS).min(0.95),
-            detail: &format!("Lloyd iteration {}", progress.iteration),
+            fraction: (f64::from(steps) / expected).min(0.95),
+            detail: &format!(
+                "restart {} of {}, iteration {}",
+                progress.restart + 1,
+                kmeans.restarts,
+                progress.iteration
+            ),
         });
         if context.is_interrupted() {
             ControlFlow::Break(())

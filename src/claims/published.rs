@@ -1,6 +1,6 @@
 //! `paper.toml`: who published what, value by value.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 
@@ -23,7 +23,7 @@ pub struct Paper {
 }
 
 /// One published number.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Value {
     /// The replication that tests it.

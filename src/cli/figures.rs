@@ -35,6 +35,7 @@ pub fn run(
     if show(&session, &folder, &Report::default())? {
         return Ok(());
     }
+    session.unreadable()?;
     Err(Error::Usage(format!(
         "there are no stored runs of {id} with these settings in {}: run replicate {id} first, or \
          name the store with --store",

@@ -103,17 +103,20 @@ pub fn show(args: &ShowArgs) -> Result<(), Error> {
     writeln!(out, "\nSettings:")?;
     for setting in replication.settings() {
         let option = format!("--{} {}", setting.name, setting.placeholder);
-        writeln!(out, "    {option:26} {}", setting.help)?;
+        writeln!(out, "    {option:26} {}", super::options::help(setting))?;
     }
     let numbers = published.values.iter();
     let numbers = numbers.filter(|value| value.replication == replication.id());
-    writeln!(out, "\nPublished:")?;
+    writeln!(out, "\nPublished (standard deviations with divisor n):")?;
     for value in numbers {
-        let sd = value.sd.map_or(String::new(), |sd| format!(" \u{b1} {sd}"));
+        let sd = value
+            .sd
+            .map_or(String::new(), |sd| format!(" \u{b1} {sd:.3}"));
+        let n = value.n.map_or(String::new(), |n| format!(", {n} runs"));
         let (variant, metric) = (&value.variant, &value.metric);
         writeln!(
             out,
-            "    {variant:16} {metric:20} {}{sd}  ({})",
+            "    {variant:16} {metric:20} {:.3}{sd}  ({}{n})",
             value.mean, value.source
         )?;
     }

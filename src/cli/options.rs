@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use crate::catalogue::REPLICATIONS;
 use crate::device::{self, Choice};
 use crate::random::Seed;
-use crate::replication::{Changes, Profile, Replication};
+use crate::replication::{Changes, Profile, Replication, Setting};
 
 /// Options of every command that is about the runs of a replication.
 #[derive(Args, Debug, Clone)]
@@ -15,7 +15,8 @@ pub struct RunArgs {
     /// paper (everything; hours on a CPU)
     #[arg(long, short, value_name = "PROFILE", default_value = "quick", value_parser = profile)]
     pub profile: Profile,
-    /// How many seeds (5), or which (0,3,7 or 10..20) [default: the profile's number]
+    /// How many seeds (5 for 0 to 4), or which (0,3,7 or 10..20; one alone: 5,) [default: the
+    /// profile's number]
     #[arg(long, value_name = "N|LIST", value_parser = seeds)]
     pub seeds: Option<Seeds>,
     /// Where to train: auto, cpu, cuda or cuda:N
@@ -40,7 +41,12 @@ impl RunArgs {
 
 /// The seeds of each variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seeds(pub Vec<Seed>);
+pub struct Seeds {
+    /// In ascending order.
+    pub seeds: Vec<Seed>,
+    /// As the user wrote them.
+    pub text: String,
+}
 
 fn profile(text: &str) -> Result<Profile, String> {
     let found = Profile::ALL
@@ -53,18 +59,26 @@ fn profile(text: &str) -> Result<Profile, String> {
 const MOST_SEEDS: u64 = 10_000;
 
 fn seeds(text: &str) -> Result<Seeds, String> {
-    let wrong = || "expected a number (5), a list (0,3,7) or a range (10..20)".to_owned();
+    let wrong = || {
+        "expected a number (5 for 0 to 4), a list (0,3,7) or a range (10..20 for 10 to 19)"
+            .to_owned()
+    };
     let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
     let range = |start: u64, end: u64| {
         if start >= end || end - start > MOST_SEEDS {
-            return Err(format!("expected between 1 and {MOST_SEEDS} seeds"));
+            return Err(format!(
+                "expected between 1 and {MOST_SEEDS} seeds; 10..20 is 10 to 19"
+            ));
         }
         Ok((start..end).collect())
     };
     let mut seeds: Vec<u64> = if let Some((start, end)) = text.split_once("..") {
         range(number(start)?, number(end)?)?
     } else if text.contains(',') {
-        text.split(',').map(number).collect::<Result<_, _>>()?
+        text.trim_end_matches(',')
+            .split(',')
+            .map(number)
+            .collect::<Result<_, _>>()?
     } else {
         range(0, number(text)?)?
     };
@@ -73,38 +87,53 @@ fn seeds(text: &str) -> Result<Seeds, String> {
     if seeds.len() as u64 > MOST_SEEDS {
         return Err(format!("expected between 1 and {MOST_SEEDS} seeds"));
     }
-    Ok(Seeds(seeds.into_iter().map(Seed).collect()))
+    Ok(Seeds {
+        seeds: seeds.into_iter().map(Seed).collect(),
+        text: text.trim().to_owned(),
+    })
 }
 
 /// Gives `command` one subcommand for each replication, with the shared options and its own.
 #[must_use]
 pub fn with_replications(command: Command, own: fn(Command) -> Command) -> Command {
     REPLICATIONS.iter().fold(command, |command, replication| {
-        command.subcommand(own(subcommand(*replication)))
+        command.subcommand(described(own(subcommand(*replication)), *replication))
     })
 }
 
+/// After all arguments: adding an argument struct would put its own documentation here.
+fn described(command: Command, replication: &dyn Replication) -> Command {
+    let long = format!(
+        "{}\n\n{}",
+        replication.summary(),
+        replication.description().trim_end()
+    );
+    command.about(replication.summary()).long_about(long)
+}
+
 fn subcommand(replication: &dyn Replication) -> Command {
-    let command = Command::new(replication.id())
-        .about(replication.summary())
-        .long_about(format!(
-            "{}\n\n{}",
-            replication.summary(),
-            replication.description().trim_end()
-        ));
-    let command = RunArgs::augment_args(command);
+    let command = RunArgs::augment_args(Command::new(replication.id()));
     let settings = replication.settings().iter();
     settings.fold(command, |command, setting| {
         let mut arg = Arg::new(setting.name)
             .long(setting.name)
             .value_name(setting.placeholder)
-            .help(setting.help)
+            .help(help(setting))
             .help_heading("Settings of the experiment");
         if !setting.choices.is_empty() {
             arg = arg.value_parser(PossibleValuesParser::new(setting.choices));
         }
         command.arg(arg)
     })
+}
+
+/// What a setting does, and what it is if nobody says.
+#[must_use]
+pub fn help(setting: &Setting) -> String {
+    match setting.choices.first() {
+        Some(default) => format!("{} [default: {default}]", setting.help),
+        None => setting.help.to_owned(),
+    }
 }
 
 /// The shared options and the changed settings of a replication's subcommand.
@@ -133,7 +162,7 @@ mod tests {
         let parsed = |text| {
             seeds(text)
                 .unwrap()
-                .0
+                .seeds
                 .iter()
                 .map(|seed| seed.0)
                 .collect::<Vec<_>>()
@@ -141,7 +170,8 @@ mod tests {
         assert_eq!(parsed("3"), [0, 1, 2]);
         assert_eq!(parsed("7,1,7"), [1, 7]);
         assert_eq!(parsed("10..12"), [10, 11]);
-        for wrong in ["", "0", "-1", "x", "5..5", "1,,2", "0..99999999999"] {
+        assert_eq!(parsed("5,"), [5]);
+        for wrong in ["", ",", "0", "-1", "x", "5..5", "1,,2", "0..99999999999"] {
             assert!(seeds(wrong).is_err(), "{wrong}");
         }
     }

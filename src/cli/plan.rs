@@ -98,7 +98,7 @@ pub fn summary(session: &Session) -> String {
         format!("; about {}", words::duration(time))
     });
     format!(
-        "{text}{time} with {} of {} on {}",
+        "{text}{time} (if nothing else runs here) with {} of {} on {}",
         words::count(team.workers, "worker"),
         words::count(team.threads_each, "thread"),
         device::name(session.options.device)

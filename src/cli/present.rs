@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::Error;
 use crate::files::write_whole;
 use crate::launch::Report;
-use crate::report::runs_csv;
+use crate::report::{comparison, runs_csv};
 use crate::runs::{Error as StoreError, Reason};
 
 /// Prints the table of the stored runs and writes it with the figures into `folder`; `report` says
@@ -29,12 +29,30 @@ pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, E
         return Ok(false);
     }
     let presentation = session.replication.present(&results)?;
+    let planned = session.tasks.len();
+    let stored: usize = results
+        .variants
+        .iter()
+        .map(|variant| variant.records.len())
+        .sum();
     if !session.args.json {
-        writeln!(std::io::stdout().lock(), "\n{}", presentation.table)?;
+        let mut out = std::io::stdout().lock();
+        if stored < planned {
+            writeln!(
+                out,
+                "\nOnly {stored} of {planned} runs are stored: this is not the whole."
+            )?;
+        }
+        let table = comparison::table(&presentation.comparisons, presentation.caption.clone());
+        writeln!(out, "\n{table}")?;
     }
     let mut files = Vec::new();
+    let note = results.note().unwrap_or_default();
     for (name, bytes) in [
-        ("table.csv", presentation.table.to_csv()?),
+        (
+            "summary.csv",
+            comparison::write_csv(&presentation.comparisons, &note)?,
+        ),
         ("runs.csv", runs_csv::write(&results.variants)?),
     ] {
         let path = folder.join(name);
@@ -64,7 +82,10 @@ pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, E
             "profile": session.args.profile,
             "changed": results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
             "note": results.note(),
-            "table": presentation.table,
+            "planned": planned,
+            "stored": stored,
+            "results": presentation.comparisons,
+            "caption": presentation.caption,
             "files": files,
             "failed": report.failures.len(),
             "elsewhere": report.elsewhere,

@@ -31,6 +31,9 @@ pub fn run(
     if let Some(complaint) = session.args.device.complaint() {
         say(&format!("training on the CPU: {complaint}"));
     }
+    if !session.pending().is_empty() {
+        session.store.probe()?;
+    }
     session.calibrate()?;
     say(&format!(
         "{}: {}",
@@ -43,14 +46,14 @@ pub fn run(
     }
     if report.elsewhere > 0 {
         say(&format!(
-            "{} of the runs are being done by another process and are not shown yet.",
-            report.elsewhere
+            "{} were being done by another process: start the same command again for the whole.",
+            super::words::count(report.elsewhere, "run")
         ));
     }
     // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
     let shown = show(&session, &session.output_folder(), &report);
     match report.failures.first() {
-        None => shown.map(|_| ()),
+        None => shown.and_then(|_| session.unreadable()),
         Some((name, message)) => {
             if let Err(error) = shown {
                 say(&format!("error: {error}"));
@@ -69,7 +72,6 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
     if pending.is_empty() {
         return Ok(Report::default());
     }
-    session.store.probe()?;
     // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
     let data = session.load_data(access)?;
     let interrupted = Arc::new(AtomicBool::new(false));

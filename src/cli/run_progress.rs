@@ -19,7 +19,8 @@ const STEPS: u64 = 1000;
 #[must_use]
 pub fn observer(pending: &[Task]) -> Box<dyn Observer> {
     let forecast = Forecast::new(pending);
-    if std::io::stderr().is_terminal() {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if std::io::stderr().is_terminal() && !dumb {
         Box::new(Bars::new(forecast))
     } else {
         Box::new(Lines {
@@ -204,6 +205,8 @@ impl Drop for Bars {
             bar.finish_and_clear();
         }
         self.overall.finish_and_clear();
+        // Nothing of a bar that was being redrawn stays behind.
+        let _ = self.all.clear();
     }
 }
 

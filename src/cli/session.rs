@@ -7,7 +7,9 @@ use crate::Error;
 use crate::data::{self, Access};
 use crate::launch::{Options, Task, calibrate};
 use crate::random::Seed;
-use crate::replication::{Changes, Protocol, Replication, Results, VariantRecords};
+use crate::replication::{
+    Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
+};
 use crate::runs::identity::SCHEMA;
 use crate::runs::{Identity, Plan, PlannedRun, Precision, Reason, Store};
 
@@ -24,6 +26,8 @@ pub struct Session {
     pub args: RunArgs,
     /// What the user has changed in the protocol.
     pub altered: Vec<(String, String)>,
+    /// Which part of its variants and seeds the user has chosen.
+    pub part: Vec<(String, String)>,
     /// Variants and data.
     pub protocol: Protocol,
     /// How to compute.
@@ -46,7 +50,9 @@ impl Session {
         changes: &Changes,
         store: &Path,
     ) -> Result<Self, Error> {
-        let protocol = replication.protocol(args.profile, changes)?;
+        let profile = args.profile;
+        let seeds_text = args.seeds.as_ref().map(|seeds| seeds.text.clone());
+        let protocol = replication.protocol(profile, changes)?;
         let options = Options {
             device: args.device.resolve()?,
             threads: args.threads(),
@@ -54,14 +60,15 @@ impl Session {
         };
         let store = Store::new(store);
         let seeds = match &args.seeds {
-            Some(seeds) => seeds.0.clone(),
+            Some(seeds) => seeds.seeds.clone(),
             None => (0..protocol.seeds).map(Seed).collect(),
         };
         let tasks = plan(&protocol, &seeds, &store)?;
         Ok(Self {
             replication,
             args,
-            altered: changes.altering(replication.settings()),
+            altered: altered(replication, profile, changes, &protocol)?,
+            part: part(replication, changes, seeds_text),
             protocol,
             options,
             store,
@@ -99,6 +106,28 @@ impl Session {
         pending.cloned().collect()
     }
 
+    /// Whether all records that are there could be read.
+    ///
+    /// # Errors
+    /// If not; the message names the first.
+    pub fn unreadable(&self) -> Result<(), Error> {
+        let messages: Vec<&String> = self
+            .tasks
+            .iter()
+            .filter_map(|task| match &task.run.reason {
+                Reason::Unreadable { message } => Some(message),
+                _ => None,
+            })
+            .collect();
+        match messages.first() {
+            None => Ok(()),
+            Some(first) => Err(Error::Unreadable {
+                count: messages.len(),
+                first: (*first).clone(),
+            }),
+        }
+    }
+
     /// What is in the store now for the planned runs; those that could not be read when they were
     /// planned are left out.
     ///
@@ -130,11 +159,12 @@ impl Session {
         })
     }
 
-    /// Where this replication's tables and figures go.
+    /// Where this replication's tables and figures go: parts and changed protocols have folders of
+    /// their own, so that they do not replace the whole.
     #[must_use]
     pub fn output_folder(&self) -> PathBuf {
         let mut name = self.args.profile.name().to_owned();
-        for (setting, value) in &self.altered {
+        for (setting, value) in self.part.iter().chain(&self.altered) {
             name += &format!("+{setting}={value}");
         }
         self.store.root().join(self.replication.id()).join(name)
@@ -158,6 +188,39 @@ impl Session {
             classes: set.classes,
         })
     }
+}
+
+/// The changes that lead to other runs than without them.
+fn altered(
+    replication: &dyn Replication,
+    profile: Profile,
+    changes: &Changes,
+    protocol: &Protocol,
+) -> Result<Vec<(String, String)>, Error> {
+    let settings = |protocol: &Protocol| -> Vec<serde_json::Value> {
+        let variants = protocol.variants.iter();
+        variants.map(|variant| variant.settings.clone()).collect()
+    };
+    let mut altered = changes.with_effect(Effect::Alters, replication.settings());
+    let mut same = Vec::new();
+    for (name, _) in &altered {
+        let without = replication.protocol(profile, &changes.without(name))?;
+        if settings(&without) == settings(protocol) {
+            same.push(name.clone());
+        }
+    }
+    altered.retain(|(name, _)| !same.contains(name));
+    Ok(altered)
+}
+
+fn part(
+    replication: &dyn Replication,
+    changes: &Changes,
+    seeds: Option<String>,
+) -> Vec<(String, String)> {
+    let mut part = changes.with_effect(Effect::Selects, replication.settings());
+    part.extend(seeds.map(|seeds| ("seeds".to_owned(), seeds)));
+    part
 }
 
 fn plan(protocol: &Protocol, seeds: &[Seed], store: &Store) -> Result<Vec<Task>, Error> {

@@ -1,6 +1,8 @@
 //! Results as text: printed tables and CSV.
 
+pub mod comparison;
 pub mod runs_csv;
 pub mod table;
 
+pub use comparison::Comparison;
 pub use table::Table;

@@ -29,8 +29,16 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A folder that cannot be a store.
+    #[error("runs cannot be stored in {}: {source}\nChoose another folder with --store.", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A table cannot be written.
-    #[error("cannot write {}: {source}\nThe runs are stored: name another folder and draw again with replicate figures.", path.display())]
+    #[error("cannot write {}: {source}\nThe runs are stored: draw again with replicate figures .. --out DIR.", path.display())]
     Output {
         /// The file.
         path: PathBuf,

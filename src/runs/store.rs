@@ -179,7 +179,10 @@ impl Store {
     /// If not; the message says what to do.
     pub fn probe(&self) -> Result<(), Error> {
         let path = self.root.join(".writable");
-        write_whole(&path, b"").map_err(Error::io("write", &path))?;
+        write_whole(&path, b"").map_err(|source| Error::Unusable {
+            path: self.root.clone(),
+            source,
+        })?;
         // An empty file left behind does no harm.
         let _ = fs::remove_file(path);
         Ok(())
