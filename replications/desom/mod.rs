@@ -2,6 +2,7 @@
 //! (Forest, Lebbah, Azzag & Lacaille, ESANN 2019), and its experiments.
 
 mod gamma;
+mod gamma_shown;
 mod method;
 mod model;
 mod settings;

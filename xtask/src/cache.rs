@@ -89,7 +89,7 @@ mod tests {
         );
         assert_eq!(
             chosen(&[("REPLICATE_CACHE", "cache")], "linux").unwrap(),
-            Path::new("/work/cache")
+            Path::new("/srv/cache")
         );
     }
 
