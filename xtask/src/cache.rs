@@ -46,7 +46,7 @@ mod tests {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
         };
-        folder(variable, os, Path::new("/work"))
+        folder(variable, os, Path::new("/srv"))
     }
 
     #[test]
