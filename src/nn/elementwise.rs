@@ -12,12 +12,7 @@ use super::slices::{slice, slice_mut};
 /// `output = relu(output + bias)`, or without the activation for linear layers.
 pub(super) fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
     if output.device() != Device::Cpu {
-        let mut output = output.shallow_clone();
-        let _ = output.g_add_(bias);
-        if relu {
-            let _ = output.relu_();
-        }
-        return;
+        return add_bias_tensors(output, bias, relu);
     }
     for [mut output, bias] in models([output, bias]) {
         let bias = slice(&bias);
@@ -46,11 +41,7 @@ pub(super) fn back_through_bias(
     bias_gradient: &Tensor,
 ) {
     if delta.device() != Device::Cpu {
-        if relu {
-            let _ = output.threshold_backward_grad_input(delta, delta, 0.0);
-        }
-        let _ = delta.sum_intlist_out(bias_gradient, [-2].as_slice(), true, Kind::Float);
-        return;
+        return back_through_bias_tensors(delta, output, relu, bias_gradient);
     }
     for [mut delta, output, mut gradient] in models([delta, output, bias_gradient]) {
         let gradient = slice_mut(&mut gradient);
@@ -73,9 +64,7 @@ pub(super) fn back_through_bias(
 /// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models.
 pub(super) fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
     if delta.device() != Device::Cpu {
-        let mut delta = output.sub_out(delta, rows);
-        let _ = delta.g_mul_scalar_(scale);
-        return;
+        return scaled_error_tensors(delta, output, rows, scale);
     }
     for [mut delta, output] in models([delta, output]) {
         let values = slice(&output).iter().zip(slice(rows));
@@ -83,6 +72,26 @@ pub(super) fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale
             *delta = scale as f32 * (output - target);
         }
     }
+}
+
+fn add_bias_tensors(output: &Tensor, bias: &Tensor, relu: bool) {
+    let mut output = output.shallow_clone();
+    let _ = output.g_add_(bias);
+    if relu {
+        let _ = output.relu_();
+    }
+}
+
+fn back_through_bias_tensors(delta: &Tensor, output: &Tensor, relu: bool, bias_gradient: &Tensor) {
+    if relu {
+        let _ = output.threshold_backward_grad_input(delta, delta, 0.0);
+    }
+    let _ = delta.sum_intlist_out(bias_gradient, [-2].as_slice(), true, Kind::Float);
+}
+
+fn scaled_error_tensors(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
+    let mut delta = output.sub_out(delta, rows);
+    let _ = delta.g_mul_scalar_(scale);
 }
 
 /// The tensors of each model in turn.
@@ -124,6 +133,31 @@ mod tests {
             assert_eq!(delta, passed);
             let sums = passed.sum_dim_intlist(1, true, Kind::Float);
             assert!(gradient.allclose(&sums, 1e-5, 1e-6, false));
+        }
+    }
+
+    /// What a GPU does, on the CPU: the same as the loops do.
+    #[test]
+    fn tensors_and_slices_agree() {
+        tch::manual_seed(4);
+        for relu in [true, false] {
+            let (output, bias) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let same = output.copy();
+            add_bias(&output, &bias, relu);
+            add_bias_tensors(&same, &bias, relu);
+            assert_eq!(output, same);
+
+            let (delta, gradient) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let (same_delta, same_gradient) = (delta.copy(), gradient.copy());
+            back_through_bias(&delta, &output, relu, &gradient);
+            back_through_bias_tensors(&same_delta, &output, relu, &same_gradient);
+            assert_eq!(delta, same_delta);
+            assert!(gradient.allclose(&same_gradient, 1e-5, 1e-6, false));
+
+            let rows = random(&[6, 5]);
+            scaled_error(&delta, &output, &rows, 0.25);
+            scaled_error_tensors(&same_delta, &output, &rows, 0.25);
+            assert!(delta.allclose(&same_delta, 1e-6, 1e-7, false));
         }
     }
 
