@@ -10,10 +10,11 @@
 use std::sync::Barrier;
 use std::time::Instant;
 
+use replicate::device;
+use replicate::nn::{Autoencoder, Layout, Precision};
 use replicate::random::Seed;
 use replicate::replications::desom::{DesomCohort, Settings};
 use replicate::train::Trainable;
-use replicate::{device, nn::Autoencoder, nn::Layout};
 use tch::{Device, Kind, Tensor};
 
 const ITERATIONS: u32 = 60;
@@ -79,23 +80,33 @@ fn main() {
             }
         });
         let peak = workers as f64 * 10.0 * 2.0 * (side as f64).powi(3) / product_seconds;
-        let model = || {
-            let data = Tensor::rand([8 * settings.batch, 784], (Kind::Float, Device::Cpu));
-            DesomCohort::new(&settings, &[(0.001, Seed(0))], &data, Device::Cpu).unwrap()
-        };
-        let seconds = measure(workers, threads_each, model, |model| {
-            for iteration in 0..ITERATIONS {
-                model.step(iteration.into()).unwrap();
-            }
-        });
-        let each = seconds / f64::from(ITERATIONS) / workers as f64;
-        println!(
-            "{workers} workers of {threads_each} threads: {:.2} ms per model and iteration, \
+        for precision in Precision::ALL {
+            let model = || {
+                let data = Tensor::rand([8 * settings.batch, 784], (Kind::Float, Device::Cpu));
+                DesomCohort::new(
+                    &settings,
+                    &[(0.001, Seed(0))],
+                    &data,
+                    Device::Cpu,
+                    precision,
+                )
+                .unwrap()
+            };
+            let seconds = measure(workers, threads_each, model, |model| {
+                for iteration in 0..ITERATIONS {
+                    model.step(iteration.into()).unwrap();
+                }
+            });
+            let each = seconds / f64::from(ITERATIONS) / workers as f64;
+            println!(
+                "{workers} workers of {threads_each} threads, {}: {:.2} ms per model and iteration, \
              {:.0} GFLOP/s = {:.1} % of the {:.0} of plain products",
-            each * 1e3,
-            flop / each / 1e9,
-            100.0 * flop / each / peak,
-            peak / 1e9
-        );
+                precision.name(),
+                each * 1e3,
+                flop / each / 1e9,
+                100.0 * flop / each / peak,
+                peak / 1e9
+            );
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use replicate::baselines::{KMeansBaseline, KMeansSettings};
 use replicate::data::{self, Access};
+use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
 use replicate::runs::Outcome;
@@ -44,6 +45,7 @@ fn alone(data: &TrainingData, gamma: f64, seed: u64) -> DesomCohort {
         &[(gamma, Seed(seed))],
         &data.features,
         Device::Cpu,
+        Precision::Exact,
     )
     .unwrap()
 }
@@ -52,6 +54,7 @@ fn context<'a>(data: &'a TrainingData, interrupted: &'a AtomicBool) -> Context<'
     Context {
         data,
         device: Device::Cpu,
+        precision: Precision::Exact,
         interrupted,
         checkpoint_interval: Duration::from_hours(1),
         observer: &Silent,
@@ -74,7 +77,14 @@ fn a_model_of_a_cohort_equals_the_same_model_alone() {
     let data = digits();
     let members = [(0.0001, Seed(0)), (0.001, Seed(1)), (10.0, Seed(0))];
     let train = |members: &[(f64, Seed)]| {
-        let mut models = DesomCohort::new(&small(), members, &data.features, Device::Cpu).unwrap();
+        let mut models = DesomCohort::new(
+            &small(),
+            members,
+            &data.features,
+            Device::Cpu,
+            Precision::Exact,
+        )
+        .unwrap();
         // 1797 rows: the eighth batch of a pass has 5 rows only.
         for iteration in 0..20 {
             models.step(iteration).unwrap();
@@ -110,8 +120,14 @@ fn a_model_of_a_cohort_equals_the_same_model_alone() {
 fn two_cohorts_of_the_same_seeds_are_bit_identical() {
     let data = digits();
     let train = || {
-        let mut models =
-            DesomCohort::new(&small(), &[(0.001, Seed(3))], &data.features, Device::Cpu).unwrap();
+        let mut models = DesomCohort::new(
+            &small(),
+            &[(0.001, Seed(3))],
+            &data.features,
+            Device::Cpu,
+            Precision::Exact,
+        )
+        .unwrap();
         for iteration in 0..10 {
             models.step(iteration).unwrap();
         }
@@ -231,7 +247,14 @@ fn members_that_have_come_unequally_far_do_not_train_together() {
     drive(&mut first, &members[..1], &context(&data, &interrupted)).unwrap();
     interrupted.store(false, Ordering::Relaxed);
     let both = [(0.001, Seed(0)), (0.001, Seed(1))];
-    let mut both = DesomCohort::new(&small(), &both, &data.features, Device::Cpu).unwrap();
+    let mut both = DesomCohort::new(
+        &small(),
+        &both,
+        &data.features,
+        Device::Cpu,
+        Precision::Exact,
+    )
+    .unwrap();
     let error = drive(&mut both, &members, &context(&data, &interrupted)).unwrap_err();
     assert!(error.to_string().contains("[10, 0]"), "{error}");
 }
@@ -273,8 +296,14 @@ fn results_do_not_depend_on_the_number_of_threads() {
 fn a_checkpoint_of_another_shape_is_refused_by_name() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
-    let mut models =
-        DesomCohort::new(&small(), &[(0.001, Seed(0))], &data.features, Device::Cpu).unwrap();
+    let mut models = DesomCohort::new(
+        &small(),
+        &[(0.001, Seed(0))],
+        &data.features,
+        Device::Cpu,
+        Precision::Exact,
+    )
+    .unwrap();
     let path = folder.path().join("checkpoint");
     checkpoint::save(
         &path,

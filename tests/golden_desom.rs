@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use replicate::data::{self, Access};
+use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{DesomCohort, Settings};
 use replicate::som::{Grid, MapDistance, Neighbourhood};
@@ -106,7 +107,8 @@ fn the_first_steps_agree_with_automatic_differentiation() {
             ..Settings::paper()
         };
         let member = [(case.gamma, Seed(0))];
-        let mut model = DesomCohort::new(&settings, &member, &features, Device::Cpu).unwrap();
+        let mut model =
+            DesomCohort::new(&settings, &member, &features, Device::Cpu, Precision::Exact).unwrap();
         let parameters = model.parameters();
         for (index, (name, slot)) in parameters.layout().slots().enumerate() {
             let mut part = parameters.value(slot).get(0);

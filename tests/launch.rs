@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use replicate::launch::{Options, Report, Task, execute};
+use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::runs::identity::SCHEMA;
 use replicate::runs::record::Curves;
-use replicate::runs::{Identity, Outcome, PlannedRun, Precision, Reason, Store};
+use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Error, Event, Finished, Member, Method, Observer, Runs, TrainingData, Work,
+    Context, Error, Event, Finished, Member, Method, Observer, Runs, TrainingData, Trial, Work,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -37,7 +38,11 @@ impl Method for Scripted {
         Ok(together.then(|| settings.to_string()))
     }
 
-    fn calibrate(&self, _: &Value, _: i64, _: i64, _: Device) -> Result<Work, Error> {
+    fn can_round(&self) -> bool {
+        true
+    }
+
+    fn calibrate(&self, _: &Value, _: &Trial) -> Result<Work, Error> {
         Ok(Work {
             iterations: 10,
             per_iteration: Duration::from_millis(1),
@@ -121,7 +126,9 @@ fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observ
     };
     let options = Options {
         device,
+        precision: Precision::Exact,
         threads: 2,
+        workers: None,
         checkpoint_interval: Duration::from_mins(1),
     };
     let interrupted = AtomicBool::new(false);

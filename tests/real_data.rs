@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use replicate::data::{self, Access};
 use replicate::device;
+use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{DesomCohort, Settings};
 use replicate::train::Trainable;
@@ -35,8 +36,14 @@ fn the_first_steps_on_mnist_are_those_of_the_paper() {
     assert_eq!((mnist.rows, mnist.dims), (70_000, 784));
     let features = Tensor::from_slice(&mnist.features).view([70_000, 784]);
     let settings = Settings::paper();
-    let mut model =
-        DesomCohort::new(&settings, &[(0.001, Seed(0))], &features, Device::Cpu).unwrap();
+    let mut model = DesomCohort::new(
+        &settings,
+        &[(0.001, Seed(0))],
+        &features,
+        Device::Cpu,
+        Precision::Exact,
+    )
+    .unwrap();
     let mut losses = Vec::new();
     // The batch before last of a pass, the last one with its 112 rows, and the first of the next.
     for iteration in (0..12).chain(272..275) {

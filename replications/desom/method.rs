@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{DesomCohort, PostClusters, Settings};
 use crate::cluster::KMeans;
+use crate::device::TrainingProducts;
 use crate::metrics::{Contingency, evaluate};
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
@@ -15,8 +16,8 @@ use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::som::nearest;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Work,
-    drive,
+    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Trial,
+    Work, drive,
 };
 
 /// Joint training of autoencoder and SOM.
@@ -43,17 +44,19 @@ impl Method for Desom {
         Ok(Some(settings.to_value().to_string()))
     }
 
-    fn calibrate(
-        &self,
-        settings: &Value,
-        rows: i64,
-        dims: i64,
-        device: Device,
-    ) -> Result<Work, Error> {
+    fn can_round(&self) -> bool {
+        true
+    }
+
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
         let settings = Settings::read(settings)?;
-        let sample = settings.batch.max(settings.map.units() as i64).min(rows);
-        let data = Tensor::rand([sample, dims], (Kind::Float, device));
-        let mut model = DesomCohort::new(&settings, &[(settings.gamma, Seed(0))], &data, device)?;
+        let units = settings.map.units() as i64;
+        let sample = settings.batch.max(units).min(trial.rows);
+        let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
+        let members = vec![(settings.gamma, Seed(0)); trial.models];
+        let mut model =
+            DesomCohort::new(&settings, &members, &data, trial.device, trial.precision)?;
+        let _products = TrainingProducts::set(trial.precision, trial.device)?;
         let wait = |model: &DesomCohort| drop(model.losses());
         model.step(0)?;
         wait(&model);
@@ -70,7 +73,7 @@ impl Method for Desom {
         Ok(Work {
             iterations: settings.iterations,
             per_iteration: step,
-            fixed: Duration::from_secs_f64(per_row * rows as f64 + 0.05),
+            fixed: Duration::from_secs_f64(per_row * trial.rows as f64 + 0.05),
         })
     }
 
@@ -88,7 +91,13 @@ impl Method for Desom {
             .zip(cohort)
             .map(|(settings, member)| (settings.effective_gamma(data.dims()), member.seed))
             .collect();
-        let mut models = DesomCohort::new(first, &members, &data.features, context.device)?;
+        let mut models = DesomCohort::new(
+            first,
+            &members,
+            &data.features,
+            context.device,
+            context.precision,
+        )?;
         let Driven::Finished(progress) = drive(&mut models, cohort, context)? else {
             return Ok(None);
         };

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
 use super::Settings;
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Segment, Slot};
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, Slot};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
 use crate::som::SomLoss;
@@ -31,6 +31,7 @@ struct LastStep {
 #[derive(Debug)]
 pub struct DesomCohort {
     settings: Settings,
+    precision: Precision,
     network: Autoencoder,
     prototypes: Slot,
     map: Segment,
@@ -61,6 +62,7 @@ impl DesomCohort {
         members: &[(f64, Seed)],
         data: &Tensor,
         device: Device,
+        precision: Precision,
     ) -> Result<Self, Error> {
         let (rows, dims) = (data.size()[0], data.size()[1]);
         let units = settings.map.units();
@@ -96,6 +98,7 @@ impl DesomCohort {
             passes: HashMap::new(),
             last: None,
             settings: settings.clone(),
+            precision,
             network,
             prototype_gradient: parameters.value(prototypes).zeros_like(),
             prototypes,
@@ -149,8 +152,9 @@ impl Trainable for DesomCohort {
             .neighbourhood
             .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
+        let precision = self.precision;
         let pass = self.passes.entry(rows);
-        let pass = pass.or_insert_with(|| Pass::new(network, parameters, rows));
+        let pass = pass.or_insert_with(|| Pass::new(network, parameters, rows, precision));
         self.adam.next_step();
         let adam = &self.adam;
         let mut update = |segment: Segment, gradient: &Tensor| {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::cluster::{self, KMeans, Progress};
 use crate::metrics::{Contingency, evaluate};
 use crate::random;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
-use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Work};
+use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Trial, Work};
 
 /// The baseline's settings; scikit-learn's defaults of 2019 where they have names there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,32 +83,34 @@ impl Method for KMeansBaseline {
         KMeansSettings::read(settings).map(|_| None)
     }
 
-    fn calibrate(
-        &self,
-        settings: &Value,
-        rows: i64,
-        dims: i64,
-        device: Device,
-    ) -> Result<Work, Error> {
+    fn can_round(&self) -> bool {
+        // Which of two centres is nearer can hang on the last bits.
+        false
+    }
+
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
         let kmeans = KMeansSettings::read(settings)?;
+        let Trial {
+            rows, dims, device, ..
+        } = *trial;
         // A few iterations of a few restarts on part of the rows: what they cost grows with both.
         let sample = rows.min(8192).max(kmeans.clusters as i64);
         let data = Tensor::rand([sample, dims], (Kind::Float, device));
-        let trial = KMeans {
+        let short = KMeans {
             restarts: kmeans.restarts.min(2),
             max_iterations: 4,
             tolerance: 0.0,
             ..kmeans.clone()
         };
         let clock = Instant::now();
-        trial
+        short
             .fit(
                 &data,
                 &mut random::stream(crate::random::Seed(0), "calibration"),
             )
             .map_err(|error| Error::Clustering(error.to_string()))?;
         // Finding the initial centres counts as one iteration more.
-        let each = clock.elapsed().as_secs_f64() / (5 * trial.restarts) as f64;
+        let each = clock.elapsed().as_secs_f64() / (5 * short.restarts) as f64;
         let restart = each * TYPICAL_ITERATIONS * rows as f64 / sample as f64;
         Ok(Work {
             iterations: kmeans.restarts as u64,

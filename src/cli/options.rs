@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::catalogue::REPLICATIONS;
 use crate::device::{self, Choice};
+use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{Changes, Profile, Replication, Setting};
 
@@ -22,9 +23,16 @@ pub struct RunArgs {
     /// Where to train: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: Choice,
+    /// Accuracy of the products of training: exact (32-bit floats) or fast (bfloat16 on CPUs that have
+    /// it, TF32 on GPUs); runs of either are kept apart
+    #[arg(long, value_name = "PRECISION", default_value = "exact", value_parser = precision)]
+    pub precision: Precision,
     /// CPU threads to use [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Runs to do at the same time on a CPU; they share the threads [default: what is fastest here]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
     /// Write the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -53,6 +61,13 @@ fn profile(text: &str) -> Result<Profile, String> {
         .into_iter()
         .find(|profile| profile.name() == text);
     found.ok_or_else(|| "expected smoke, quick or paper".to_owned())
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    let found = Precision::ALL
+        .into_iter()
+        .find(|precision| precision.name() == text);
+    found.ok_or_else(|| "expected exact or fast".to_owned())
 }
 
 /// Seeds at most: a typing slip should not plan a million runs.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::data::{self, Access};
 use crate::launch::{Options, Task, calibrate};
+use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
     Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
 };
 use crate::runs::identity::SCHEMA;
-use crate::runs::{Identity, Plan, PlannedRun, Precision, Reason, Store};
+use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
 
 use super::options::RunArgs;
 
@@ -55,7 +56,9 @@ impl Session {
         let protocol = replication.protocol(profile, changes)?;
         let options = Options {
             device: args.device.resolve()?,
+            precision: args.precision,
             threads: args.threads(),
+            workers: args.workers.map(usize::from),
             checkpoint_interval: CHECKPOINT_INTERVAL,
         };
         let store = Store::new(store);
@@ -63,11 +66,15 @@ impl Session {
             Some(seeds) => seeds.seeds.clone(),
             None => (0..protocol.seeds).map(Seed).collect(),
         };
-        let tasks = plan(&protocol, &seeds, &store)?;
+        let tasks = plan(&protocol, &seeds, args.precision, &store)?;
+        let mut altered = altered(replication, profile, changes, &protocol)?;
+        if args.precision != Precision::default() {
+            altered.push(("precision".to_owned(), args.precision.name().to_owned()));
+        }
         Ok(Self {
             replication,
             args,
-            altered: altered(replication, profile, changes, &protocol)?,
+            altered,
             part: part(replication, changes, seeds_text),
             protocol,
             options,
@@ -76,14 +83,15 @@ impl Session {
         })
     }
 
-    /// Measures how long the pending runs take here.
+    /// Measures how long the pending runs take here, and with how many workers.
     ///
     /// # Errors
     /// If the data set is unknown or a thread cannot be started.
     pub fn calibrate(&mut self) -> Result<(), Error> {
         let entry = data::catalogue()?.entry(self.protocol.data)?;
         let (rows, dims) = (entry.rows() as i64, entry.dims() as i64);
-        calibrate(&mut self.tasks, rows, dims, self.options)?;
+        let team = calibrate(&mut self.tasks, rows, dims, self.options)?;
+        self.options.workers = Some(team.workers);
         Ok(())
     }
 
@@ -223,7 +231,12 @@ fn part(
     part
 }
 
-fn plan(protocol: &Protocol, seeds: &[Seed], store: &Store) -> Result<Vec<Task>, Error> {
+fn plan(
+    protocol: &Protocol,
+    seeds: &[Seed],
+    precision: Precision,
+    store: &Store,
+) -> Result<Vec<Task>, Error> {
     let data_sha256 = data::dataset_sha256(protocol.data)?;
     let mut lineages: Option<HashMap<String, Identity>> = None;
     let mut tasks = Vec::new();
@@ -237,7 +250,11 @@ fn plan(protocol: &Protocol, seeds: &[Seed], store: &Store) -> Result<Vec<Task>,
                 data: protocol.data.to_owned(),
                 data_sha256: data_sha256.clone(),
                 seed,
-                precision: Precision::Exact,
+                precision: if variant.method.can_round() {
+                    precision
+                } else {
+                    Precision::Exact
+                },
             };
             let key = identity.key();
             let mut reason = store.reason(&identity, &HashMap::new())?;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use super::Error;
+use crate::nn::Precision;
 use crate::nn::operators::set_exact_matmul;
 
 /// Opens libtorch's CUDA library where the loader finds it (`LD_LIBRARY_PATH`, then RUNPATH), which
@@ -65,5 +66,35 @@ pub(super) fn usable(index: usize) -> Result<Device, Error> {
             index,
             reason: error.to_string(),
         }),
+    }
+}
+
+/// While it lives, products of 32-bit floats on a GPU are as accurate as training asks for; then they
+/// are exact again, as evaluation needs them. On a CPU there is nothing to switch.
+#[derive(Debug)]
+pub struct TrainingProducts {
+    rounded: bool,
+}
+
+impl TrainingProducts {
+    /// Switches.
+    ///
+    /// # Errors
+    /// Whatever libtorch says.
+    pub fn set(precision: Precision, device: Device) -> Result<Self, tch::TchError> {
+        let rounded = precision.products(device) == "tf32";
+        if rounded {
+            set_exact_matmul(false)?;
+        }
+        Ok(Self { rounded })
+    }
+}
+
+impl Drop for TrainingProducts {
+    fn drop(&mut self) {
+        if self.rounded {
+            // It could be switched off, so it can be switched on.
+            let _ = set_exact_matmul(true);
+        }
     }
 }

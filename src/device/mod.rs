@@ -5,6 +5,7 @@ mod mkl;
 
 use std::str::FromStr;
 
+pub use cuda::TrainingProducts;
 pub use mkl::{matrix_kernels, prepare};
 use tch::Device;
 

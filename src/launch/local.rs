@@ -1,9 +1,8 @@
 //! Runs on this machine: workers that take cohorts from one queue.
 //!
-//! On a CPU a cohort is one run and there are as many workers as threads, each computing with one
-//! thread: two workers of one thread finish more iterations than one of two. With fewer runs than
-//! threads the threads are divided among them. On a GPU there is one worker, and all runs of equal
-//! shape train as one cohort; one that does not fit into the device's memory is halved.
+//! On a CPU a cohort is one run, and the threads are divided among the workers: how many of them are
+//! fastest is measured (`calibrate`). On a GPU there is one worker, and all runs of equal shape train
+//! as one cohort; one that does not fit into the device's memory is halved.
 //!
 //! Each run is its own fault domain: an error or a panic in one cohort fails the runs of that
 //! cohort and no others.
@@ -21,6 +20,7 @@ use super::Error;
 use crate::data::Digest;
 use crate::device;
 use crate::files::write_whole;
+use crate::nn::Precision;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
 use crate::runs::store::{Failure, RunLock};
@@ -52,8 +52,12 @@ impl Task {
 pub struct Options {
     /// Where to compute.
     pub device: Device,
+    /// How accurate the products of training are.
+    pub precision: Precision,
     /// CPU threads in all.
     pub threads: usize,
+    /// Runs at the same time on a CPU; as many as threads if nobody has said.
+    pub workers: Option<usize>,
     /// How often unfinished runs are saved.
     pub checkpoint_interval: Duration,
 }
@@ -73,7 +77,10 @@ impl Team {
     pub fn new(options: &Options, runs: usize) -> Self {
         let threads = options.threads.max(1);
         let workers = match options.device {
-            Device::Cpu => threads.min(runs.max(1)),
+            Device::Cpu => options
+                .workers
+                .unwrap_or(threads)
+                .clamp(1, threads.min(runs.max(1))),
             _ => 1,
         };
         Self {
@@ -196,6 +203,7 @@ fn work(shared: &Shared, worker: usize, data: &TrainingData) {
     let context = Context {
         data,
         device: shared.options.device,
+        precision: shared.options.precision,
         interrupted: shared.interrupted,
         checkpoint_interval: shared.options.checkpoint_interval,
         observer: shared.observer,
@@ -362,6 +370,12 @@ fn record(
             device: device::name(shared.options.device),
             device_name: device::hardware(shared.options.device),
             matrix_kernels: device::matrix_kernels(),
+            products: task
+                .run
+                .identity
+                .precision
+                .products(shared.options.device)
+                .to_owned(),
             threads: shared.team.threads_each,
             cohort,
             host: device::host(),

@@ -12,7 +12,7 @@ use super::parameters::{Layout, Parameters, Segment, Slot};
 /// A dense layer: `relu(x W + b)`, or `x W + b`.
 #[derive(Debug, Clone)]
 pub(super) struct Dense {
-    inputs: i64,
+    pub(super) inputs: i64,
     pub(super) outputs: i64,
     pub(super) relu: bool,
     pub(super) segment: Segment,

@@ -1,17 +1,22 @@
 //! The steps of a dense layer around its matrix products, each in one pass over memory.
 //!
 //! On a CPU these are loops over slices: what a chain of tensor operations would read and write
-//! several times is touched once, while it is still in the cache. On a GPU they are tensor
-//! operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of one;
+//! several times is touched once, while it is still in the cache. On a GPU, and for rounded numbers,
+//! they are tensor operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of one;
 //! biases have a single row.
 
 use tch::{Device, Kind, Tensor};
 
 use super::slices::{slice, slice_mut};
 
+/// Whether the loops over slices can do it: floats in the processor's memory.
+fn is_plain(tensor: &Tensor) -> bool {
+    tensor.device() == Device::Cpu && tensor.kind() == Kind::Float
+}
+
 /// `output = relu(output + bias)`, or without the activation for linear layers.
 pub(super) fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
-    if output.device() != Device::Cpu {
+    if !is_plain(output) {
         return add_bias_tensors(output, bias, relu);
     }
     for [mut output, bias] in models([output, bias]) {
@@ -40,7 +45,7 @@ pub(super) fn back_through_bias(
     relu: bool,
     bias_gradient: &Tensor,
 ) {
-    if delta.device() != Device::Cpu {
+    if !is_plain(delta) {
         return back_through_bias_tensors(delta, output, relu, bias_gradient);
     }
     for [mut delta, output, mut gradient] in models([delta, output, bias_gradient]) {
@@ -63,7 +68,7 @@ pub(super) fn back_through_bias(
 
 /// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models.
 pub(super) fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
-    if delta.device() != Device::Cpu {
+    if !is_plain(delta) {
         return scaled_error_tensors(delta, output, rows, scale);
     }
     for [mut delta, output] in models([delta, output]) {

@@ -12,9 +12,12 @@ pub mod initial;
 pub mod operators;
 pub mod parameters;
 pub mod pass;
+pub mod precision;
+mod products;
 pub(crate) mod slices;
 
 pub use adam::Adam;
 pub use autoencoder::Autoencoder;
 pub use parameters::{Layout, Parameters, Segment, Slot};
 pub use pass::Pass;
+pub use precision::Precision;

@@ -121,7 +121,12 @@ impl Parameters {
 
     /// One part of the values, `[models, shape..]`; writing to it writes to the buffer.
     pub fn value(&self, slot: Slot) -> Tensor {
-        self.part_of(&self.values, slot, 0)
+        self.part(&self.values, slot)
+    }
+
+    /// One part of a buffer laid out as the values are, `[models, shape..]`.
+    pub(super) fn part(&self, buffer: &Tensor, slot: Slot) -> Tensor {
+        self.part_of(buffer, slot, 0)
     }
 
     /// The floats of a segment, as a range of [`Parameters::values`].

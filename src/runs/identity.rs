@@ -4,19 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::Digest;
+use crate::nn::Precision;
 use crate::random::Seed;
 
 /// The version of the record's format and of the meaning of its fields.
 pub const SCHEMA: u32 = 1;
-
-/// How the numbers of a run are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// 32-bit floating point everywhere. Verdicts are made from these runs.
-    #[default]
-    Exact,
-}
 
 /// Everything that the result of a run depends on. Where and how fast it ran is not part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +28,7 @@ pub struct Identity {
     pub data_sha256: String,
     /// The seed.
     pub seed: Seed,
-    /// Number formats.
+    /// How accurate its products are.
     pub precision: Precision,
 }
 
@@ -166,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_field_changes_the_key() {
-        let changes: [fn(&mut Identity); 7] = [
+        let changes: [fn(&mut Identity); 8] = [
             |i| i.schema += 1,
             |i| i.method.push('x'),
             |i| i.algorithm += 1,
@@ -174,6 +166,7 @@ mod tests {
             |i| i.data.push('x'),
             |i| i.data_sha256.push('x'),
             |i| i.seed = Seed(4),
+            |i| i.precision = Precision::Fast,
         ];
         for change in changes {
             let mut other = identity();

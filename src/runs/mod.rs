@@ -9,7 +9,7 @@ pub mod plan;
 pub mod record;
 pub mod store;
 
-pub use identity::{Identity, Key, Precision};
+pub use identity::{Identity, Key};
 pub use plan::{Plan, PlannedRun, Reason};
 pub use record::{Outcome, Record};
 pub use store::Store;

@@ -110,18 +110,37 @@ impl Plan {
     /// How long the pending runs take when `workers` share them; `None` unless all are estimated.
     #[must_use]
     pub fn estimate(&self, workers: usize) -> Option<Duration> {
-        let mut times: Vec<Duration> = self
-            .pending()
-            .map(|run| run.estimate)
-            .collect::<Option<_>>()?;
-        // The longest first, each to the worker that is free first: as the launcher does it.
-        times.sort_unstable_by(|a, b| b.cmp(a));
-        let mut busy = vec![Duration::ZERO; workers.max(1)];
-        for time in times {
-            if let Some(first) = busy.iter_mut().min() {
-                *first = first.saturating_add(time);
-            }
+        let times = self.pending().map(|run| run.estimate);
+        times
+            .collect::<Option<_>>()
+            .map(|times| makespan(times, workers))
+    }
+}
+
+/// How long `workers` take for runs of these `times`: the longest first, each to the worker that is
+/// free first, as the launcher does it.
+#[must_use]
+pub fn makespan(mut times: Vec<Duration>, workers: usize) -> Duration {
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    let mut busy = vec![Duration::ZERO; workers.max(1)];
+    for time in times {
+        if let Some(first) = busy.iter_mut().min() {
+            *first = first.saturating_add(time);
         }
-        busy.into_iter().max()
+    }
+    busy.into_iter().max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_take_the_longest_run_first() {
+        let times = |seconds: &[u64]| seconds.iter().map(|&s| Duration::from_secs(s)).collect();
+        assert_eq!(makespan(times(&[1, 5, 2, 3]), 2), Duration::from_secs(6));
+        assert_eq!(makespan(times(&[1, 5, 2, 3]), 1), Duration::from_secs(11));
+        assert_eq!(makespan(times(&[2]), 4), Duration::from_secs(2));
+        assert_eq!(makespan(times(&[]), 2), Duration::ZERO);
     }
 }

@@ -42,6 +42,9 @@ pub struct Provenance {
     pub device_name: String,
     /// Which of MKL's kernels were asked for (`MKL_CBWR`): they decide the last bits on a CPU.
     pub matrix_kernels: String,
+    /// The numbers that training multiplied: `float32`, `bfloat16` or `tf32`.
+    #[serde(default = "float32")]
+    pub products: String,
     /// Threads that this run's operations could use.
     pub threads: usize,
     /// Runs trained together with it, itself included.
@@ -83,6 +86,11 @@ pub struct Record {
     pub weights_sha256: Option<String>,
     /// Where and when.
     pub provenance: Provenance,
+}
+
+/// What there was before one could choose.
+fn float32() -> String {
+    "float32".to_owned()
 }
 
 impl Record {

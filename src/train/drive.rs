@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tch::Tensor;
 
 use super::{Context, Error, Event, Member};
+use crate::device::TrainingProducts;
 use crate::files::with_suffix;
 use crate::runs::checkpoint::{self, Named, Progress};
 use crate::runs::record::Curves;
@@ -61,6 +62,7 @@ pub fn drive(
     cohort: &[Member],
     context: &Context,
 ) -> Result<Driven, Error> {
+    let _products = TrainingProducts::set(context.precision, context.device)?;
     let mut loop_ = Loop::start(model, cohort)?;
     let iterations = model.iterations();
     let every = (iterations / CURVE_POINTS).max(1);

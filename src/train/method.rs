@@ -13,6 +13,7 @@ use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::{Error, Observer};
+use crate::nn::Precision;
 use crate::random::Seed;
 use crate::runs::record::{Curves, Outcome};
 
@@ -68,6 +69,8 @@ pub struct Context<'a> {
     pub data: &'a TrainingData,
     /// Where to compute.
     pub device: Device,
+    /// How accurate the products of training are.
+    pub precision: Precision,
     /// Set when the user or the system wants the program to stop.
     pub interrupted: &'a AtomicBool,
     /// How often unfinished runs are saved.
@@ -108,7 +111,22 @@ pub struct Finished {
 /// What the members of a cohort came to, in order; one that fails does not touch the others.
 pub type Runs = Vec<Result<Finished, Error>>;
 
-/// What a method has to do for one run, and how long that takes here.
+/// The circumstances under which a method's speed is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Trial {
+    /// Rows of the data set. The data itself is not needed.
+    pub rows: i64,
+    /// Features of a row.
+    pub dims: i64,
+    /// Runs that train together.
+    pub models: usize,
+    /// Where.
+    pub device: Device,
+    /// How accurate the products of training are.
+    pub precision: Precision,
+}
+
+/// What a method has to do for a cohort, and how long that takes here.
 #[derive(Debug, Clone, Copy)]
 pub struct Work {
     /// Iterations of training.
@@ -120,7 +138,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// How long a run takes that has `done` iterations behind it.
+    /// How long a cohort takes that has `done` iterations behind it.
     #[must_use]
     pub fn remaining(&self, done: u64) -> Duration {
         let left = self.iterations.saturating_sub(done);
@@ -144,18 +162,15 @@ pub trait Method: Sync {
     /// If the settings make no sense; the message says which.
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error>;
 
-    /// Measures, in well under a second, what a run costs on this thread and device. `rows` and
-    /// `dims` describe the data; no data set is needed.
+    /// Whether [`Precision::Fast`] is another computation than [`Precision::Exact`]. The runs of
+    /// methods that know no such thing are exact, whatever was asked for.
+    fn can_round(&self) -> bool;
+
+    /// Measures, in well under a second, what a cohort costs on this thread.
     ///
     /// # Errors
     /// As [`Method::shape`], or if the device fails.
-    fn calibrate(
-        &self,
-        settings: &Value,
-        rows: i64,
-        dims: i64,
-        device: Device,
-    ) -> Result<Work, Error>;
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error>;
 
     /// Trains and evaluates a cohort of runs of one shape, resuming from their checkpoints, which
     /// are all at the same iteration. Gives what each member came to, in order; `None` if

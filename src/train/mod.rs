@@ -6,7 +6,7 @@ pub mod method;
 pub mod observer;
 
 pub use drive::{Driven, Trainable, drive};
-pub use method::{Context, Finished, Member, Method, Runs, TrainingData, Work};
+pub use method::{Context, Finished, Member, Method, Runs, TrainingData, Trial, Work};
 pub use observer::{Event, Observer};
 
 /// What can go wrong in training.

@@ -1,0 +1,81 @@
+//! How accurate matrix products are: the user's choice between exactness and speed.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
+
+/// The accuracy of the matrix products of training. Parameters, optimiser, losses and evaluation are
+/// 32-bit floats in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floating point everywhere. Verdicts are made from these runs.
+    #[default]
+    Exact,
+    /// Products of rounded numbers, added up in 32 bits: bfloat16 (8 bits of mantissa) on a processor
+    /// that multiplies them natively, TF32 (11 bits) on a GPU; on other processors as `Exact`.
+    Fast,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Exact, Self::Fast];
+
+    /// `exact` or `fast`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Fast => "fast",
+        }
+    }
+
+    /// The numbers that training multiplies on `device`, for records: `float32`, `bfloat16` or `tf32`.
+    #[must_use]
+    pub fn products(self, device: Device) -> &'static str {
+        match (self, device) {
+            (Self::Fast, Device::Cpu) if multiplies_bfloat16() => "bfloat16",
+            (Self::Exact, _) | (Self::Fast, Device::Cpu) => "float32",
+            (Self::Fast, _) => "tf32",
+        }
+    }
+
+    /// The kind of the tensors that are multiplied on `device`. TF32 is a switch of the GPU's matrix
+    /// library, not a kind.
+    pub(super) fn kind(self, device: Device) -> Kind {
+        match self.products(device) {
+            "bfloat16" => Kind::BFloat16,
+            _ => Kind::Float,
+        }
+    }
+}
+
+/// Elsewhere libtorch emulates bfloat16, which is slower than 32 bits.
+#[cfg(target_arch = "x86_64")]
+fn multiplies_bfloat16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn multiplies_bfloat16() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_is_32_bits_everywhere() {
+        for device in [Device::Cpu, Device::Cuda(0)] {
+            assert_eq!(Precision::Exact.products(device), "float32");
+            assert_eq!(Precision::Exact.kind(device), Kind::Float);
+        }
+        assert_eq!(Precision::default(), Precision::Exact);
+    }
+
+    #[test]
+    fn a_gpu_keeps_32_bits_in_memory() {
+        assert_eq!(Precision::Fast.products(Device::Cuda(1)), "tf32");
+        assert_eq!(Precision::Fast.kind(Device::Cuda(1)), Kind::Float);
+    }
+}
