@@ -404,3 +404,54 @@ fn an_interrupted_sweep_is_resumed() {
     }
     assert_eq!(resumed["provenance"]["resumed"], 1);
 }
+
+#[test]
+fn fast_runs_are_kept_apart_and_say_so() {
+    let store = tempfile::tempdir().unwrap();
+    let part = [
+        "desom-gamma",
+        "--profile",
+        "smoke",
+        "--gammas",
+        "0.001",
+        "--seeds",
+        "1",
+    ];
+    let exact = json(store.path(), &[&part[..], &["--json"]].concat());
+    let fast = json(
+        store.path(),
+        &[&part[..], &["--json", "--precision", "fast"]].concat(),
+    );
+    assert_ne!(exact, fast);
+    let mut products = Vec::new();
+    for entry in fs::read_dir(store.path().join("runs")).unwrap() {
+        let record = fs::read_to_string(entry.unwrap().path().join("record.json")).unwrap();
+        let record: Value = serde_json::from_str(&record).unwrap();
+        let of = |value: &Value| value.as_str().unwrap().to_owned();
+        products.push((
+            of(&record["identity"]["method"]),
+            of(&record["identity"]["precision"]),
+            of(&record["provenance"]["products"]),
+        ));
+    }
+    products.sort();
+    products.dedup();
+    let rounded = replicate::nn::Precision::Fast.products(tch::Device::Cpu);
+    let expected = [
+        ("desom", "exact", "float32"),
+        ("desom", "fast", rounded),
+        // k-means knows one precision, and is done once for both.
+        ("k-means", "exact", "float32"),
+    ];
+    let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+    assert_eq!(products, expected);
+    let folder = store.path().join("desom-gamma");
+    let names = fs::read_dir(folder).unwrap();
+    let names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.iter().any(|name| name.ends_with("+precision=fast")),
+        "{names:?}"
+    );
+}

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use replicate::launch::{Options, Report, Task, execute};
+use replicate::launch::{Options, Report, Task, Team, calibrate, execute};
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::runs::identity::SCHEMA;
@@ -42,10 +42,15 @@ impl Method for Scripted {
         true
     }
 
-    fn calibrate(&self, _: &Value, _: &Trial) -> Result<Work, Error> {
+    /// Threads help as much as `"scales"` says: 0 not at all, 1 perfectly. Nothing is gained by
+    /// training together.
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
+        let threads = f64::from(tch::get_num_threads());
+        let gain = threads.powf(settings["scales"].as_f64().unwrap_or(0.0));
+        let seconds = 0.001 * trial.models as f64 / gain;
         Ok(Work {
             iterations: 10,
-            per_iteration: Duration::from_millis(1),
+            per_iteration: Duration::from_secs_f64(seconds),
             fixed: Duration::ZERO,
         })
     }
@@ -112,6 +117,16 @@ fn task(store: &Store, what: &str, seed: u64) -> Task {
     }
 }
 
+fn options(device: Device, threads: usize) -> Options {
+    Options {
+        device,
+        precision: Precision::Exact,
+        threads,
+        workers: None,
+        checkpoint_interval: Duration::from_mins(1),
+    }
+}
+
 fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
     run_on(Device::Cpu, store, tasks, observer)
 }
@@ -124,13 +139,7 @@ fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observ
         labels: vec![0, 1, 0, 1],
         classes: 2,
     };
-    let options = Options {
-        device,
-        precision: Precision::Exact,
-        threads: 2,
-        workers: None,
-        checkpoint_interval: Duration::from_mins(1),
-    };
+    let options = options(device, 2);
     let interrupted = AtomicBool::new(false);
     let headline = |record: &replicate::runs::Record| format!("{:?}", record.metric("value"));
     execute(
@@ -351,4 +360,66 @@ fn the_observer_hears_of_every_run() {
         lines,
         ["finish seed 0: Some(0.0)", "finish seed 1: Some(1.0)"]
     );
+}
+
+/// Tasks that scale with threads so well, one for each seed.
+fn scaling(store: &Store, runs: u64, scales: f64) -> Vec<Task> {
+    let tasks = (0..runs).map(|seed| {
+        let mut task = task(store, "finish", seed);
+        task.run.identity.settings["scales"] = json!(scales);
+        task
+    });
+    tasks.collect()
+}
+
+#[test]
+fn the_team_that_finishes_first_is_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    for (runs, scales, workers) in [
+        (12, 0.0, 4),
+        (12, 0.8, 4),
+        // Five runs on four workers take as long as eight; one after the other they do not.
+        (5, 0.9, 1),
+        (4, 0.9, 4),
+        (2, 0.0, 2),
+        (1, 0.5, 1),
+    ] {
+        let mut tasks = scaling(&store, runs, scales);
+        let team = calibrate(&mut tasks, 100, 5, options(Device::Cpu, 4)).unwrap();
+        let threads_each = 4 / workers;
+        assert_eq!(
+            team,
+            Team {
+                workers,
+                threads_each
+            },
+            "{runs} runs, {scales}"
+        );
+        assert!(tasks.iter().all(|task| task.run.estimate.is_some()));
+    }
+    // What the user says is not measured against anything else.
+    let mut tasks = scaling(&store, 5, 0.9);
+    let asked = Options {
+        workers: Some(2),
+        ..options(Device::Cpu, 4)
+    };
+    let team = calibrate(&mut tasks, 100, 5, asked).unwrap();
+    assert_eq!(team.workers, 2);
+    assert_eq!(team.threads_each, 2);
+}
+
+#[test]
+fn on_a_gpu_estimates_are_shares_of_the_cohort() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let mut tasks = scaling(&store, 6, 0.0);
+    let team = calibrate(&mut tasks, 100, 5, options(Device::Cuda(0), 4)).unwrap();
+    assert_eq!(team.workers, 1);
+    // 10 iterations of 6 x 1 ms, shared by six.
+    let expected = Duration::from_millis(10);
+    for task in &tasks {
+        let estimate = task.run.estimate.unwrap();
+        assert!(estimate.abs_diff(expected) < Duration::from_micros(10));
+    }
 }
