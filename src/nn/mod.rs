@@ -7,7 +7,7 @@
 
 pub mod adam;
 pub mod autoencoder;
-mod elementwise;
+pub mod elementwise;
 pub mod initial;
 pub mod operators;
 pub mod parameters;
