@@ -13,6 +13,7 @@ pub mod cli;
 pub mod cluster;
 pub mod data;
 pub mod device;
+pub mod embedding;
 mod error;
 pub mod files;
 pub mod launch;

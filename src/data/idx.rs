@@ -18,8 +18,11 @@ pub(super) fn label_bytes(rows: usize) -> u64 {
     (8 + rows) as u64
 }
 
-/// The pixels of an IDX file of `rows` images, row-major.
-pub(super) fn images<'a>(
+/// The pixels of an IDX file of `rows` images, row-major. `file` is its name in errors.
+///
+/// # Errors
+/// [`Error::Format`] with the byte where the file is not what it should be.
+pub fn images<'a>(
     file: &str,
     bytes: &'a [u8],
     rows: usize,
@@ -28,8 +31,11 @@ pub(super) fn images<'a>(
     body(file, bytes, &[rows, image.0, image.1])
 }
 
-/// The labels of an IDX file of `rows` labels, each below `classes`.
-pub(super) fn labels<'a>(
+/// The labels of an IDX file of `rows` labels, each below `classes`. `file` is its name in errors.
+///
+/// # Errors
+/// [`Error::Format`] with the byte where the file is not what it should be.
+pub fn labels<'a>(
     file: &str,
     bytes: &'a [u8],
     rows: usize,

@@ -23,7 +23,7 @@ mod digest;
 mod error;
 mod fetch;
 mod http;
-mod idx;
+pub mod idx;
 mod import;
 mod manifest;
 mod mirror;

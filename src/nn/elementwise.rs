@@ -3,7 +3,8 @@
 //! On a CPU these are loops over slices: what a chain of tensor operations would read and write
 //! several times is touched once, while it is still in the cache. On a GPU, and for rounded numbers,
 //! they are tensor operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of one;
-//! biases have a single row.
+//! biases have a single row. CPU tensors of floats must be contiguous: gaps are a bug of the caller and
+//! panic.
 
 use tch::{Device, Kind, Tensor};
 
@@ -15,7 +16,7 @@ fn is_plain(tensor: &Tensor) -> bool {
 }
 
 /// `output = relu(output + bias)`, or without the activation for linear layers.
-pub(super) fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
+pub fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
     if !is_plain(output) {
         return add_bias_tensors(output, bias, relu);
     }
@@ -39,12 +40,7 @@ pub(super) fn add_bias(output: &Tensor, bias: &Tensor, relu: bool) {
 
 /// The way back through [`add_bias`]: sets `delta` to 0 where the activation did, and the bias'
 /// gradient to the sum of the rows of `delta`.
-pub(super) fn back_through_bias(
-    delta: &Tensor,
-    output: &Tensor,
-    relu: bool,
-    bias_gradient: &Tensor,
-) {
+pub fn back_through_bias(delta: &Tensor, output: &Tensor, relu: bool, bias_gradient: &Tensor) {
     if !is_plain(delta) {
         return back_through_bias_tensors(delta, output, relu, bias_gradient);
     }
@@ -67,7 +63,7 @@ pub(super) fn back_through_bias(
 }
 
 /// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models.
-pub(super) fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
+pub fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
     if !is_plain(delta) {
         return scaled_error_tensors(delta, output, rows, scale);
     }

@@ -7,13 +7,13 @@
 
 pub mod adam;
 pub mod autoencoder;
-mod elementwise;
+pub mod elementwise;
 pub mod initial;
 pub mod operators;
 pub mod parameters;
 pub mod pass;
 pub mod precision;
-mod products;
+pub mod products;
 pub(crate) mod slices;
 
 pub use adam::Adam;

@@ -10,7 +10,10 @@ use tch::{Device, Kind, Tensor};
 const NARROW: i64 = 16;
 
 /// `out = a b`: `[m, k]` times `[k, n]`, or the same for each model with a leading dimension.
-pub(super) fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) {
+///
+/// # Panics
+/// If shapes, kinds or devices do not fit: a bug of the caller.
+pub fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) {
     let (a_size, b_size) = (a.size(), b.size());
     let sides = [
         a_size[a_size.len() - 2],

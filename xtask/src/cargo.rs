@@ -97,7 +97,7 @@ pub fn lint() -> Result<ExitCode> {
 }
 
 /// The cargo that started this.
-fn cargo() -> Command {
+pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 

@@ -37,6 +37,10 @@ pub enum Error {
     Pip { advice: &'static str, said: String },
     /// The wheels did not hold what was expected.
     Unpack(String),
+    /// The packages that ours is measured against could not be installed.
+    Peers(String),
+    /// A benchmark could not be built or measured.
+    Bench(String),
     /// The link to libtorch cannot be made because a file or folder is in its place.
     InTheWay(PathBuf),
     /// A program could not be started.
@@ -129,6 +133,12 @@ impl fmt::Display for Error {
                 "the libtorch wheels could not be unpacked:\n{}",
                 indented(fault)
             ),
+            Self::Peers(fault) => write!(
+                f,
+                "the peers of the benchmark could not be installed; try again, or measure ours alone with --no-peers\n{}",
+                indented(fault)
+            ),
+            Self::Bench(fault) => write!(f, "{fault}"),
             Self::InTheWay(path) => write!(
                 f,
                 "{} is not a link of `cargo xtask setup`: move it away, or, if it is a libtorch of your own, \

@@ -1,20 +1,11 @@
-//! The installed libtorch: a folder that is there as a whole or not at all.
-//!
-//! It is made in a sibling folder and renamed at the end; a marker in it says what it was made from. A set-up that
-//! was killed leaves only its sibling folder, which the next one removes.
+//! The installed libtorch: the kept files of its wheels, and a few written ones.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk;
 use crate::error::{Error, Result};
-use crate::lock;
 use crate::platform::{Platform, VERSION, stamp};
-use crate::progress::say;
-
-/// The marker, relative to the installation.
-const MARKER: &str = "complete";
+use crate::whole::Whole;
 
 /// The library that tch names to the linker: the wheel's own wants `libtorch_cuda.so`, this one does without.
 const LINKER_SCRIPT: (&str, &str) = (
@@ -28,7 +19,7 @@ const BUILD_VERSION: &str = "torch/build-version";
 /// libtorch for one platform in one cache folder, installed or not yet.
 #[derive(Debug)]
 pub struct Installation {
-    cache: PathBuf,
+    whole: Whole,
     platform: &'static Platform,
 }
 
@@ -36,21 +27,19 @@ impl Installation {
     /// The installation of `platform` in `cache`.
     pub fn new(cache: &Path, platform: &'static Platform) -> Self {
         Self {
-            cache: cache.to_path_buf(),
+            whole: Whole::new(cache, platform.folder_name(), stamp()),
             platform,
         }
     }
 
     /// The folder that holds `torch/` and `nvidia/`.
     pub fn folder(&self) -> PathBuf {
-        self.cache.join(self.platform.folder_name())
+        self.whole.folder()
     }
 
     /// Whether the marker is the one we would write and every library is there.
     pub fn is_complete(&self) -> bool {
-        let folder = self.folder();
-        fs::read_to_string(folder.join(MARKER)).is_ok_and(|found| found == stamp())
-            && self.missing(&folder).is_none()
+        self.whole.is_complete() && self.missing(&self.folder()).is_none()
     }
 
     fn missing(&self, folder: &Path) -> Option<&'static str> {
@@ -67,29 +56,14 @@ impl Installation {
         needed: u64,
         fill: impl FnOnce(&Path, &Path) -> Result<()>,
     ) -> Result<bool> {
-        fs::create_dir_all(&self.cache).map_err(Error::io("make", &self.cache))?;
-        let name = self.platform.folder_name();
-        let lock = lock::hold(&self.cache.join(format!("{name}.lock")), || {
-            say("another set-up is at work, waiting for it");
-        })?;
-        if self.is_complete() {
-            return Ok(false);
-        }
-        let prefix = format!("{name}.partial-");
-        if lock.is_some() {
-            self.remove_leftovers(&prefix);
-        }
-        disk::require(&self.cache, needed)?;
-        let scratch = Scratch::new(self.cache.join(format!("{prefix}{}", std::process::id())))?;
-        let new = scratch.0.join("new");
-        fs::create_dir(&new).map_err(Error::io("make", &new))?;
-        fill(&scratch.0, &new)?;
-        self.finish(&new)?;
-        self.exchange(&new, &scratch.0.join("old"))?;
-        Ok(true)
+        let is_complete = || self.is_complete();
+        self.whole.make(needed, is_complete, |scratch, new| {
+            fill(scratch, new)?;
+            self.finish(new)
+        })
     }
 
-    /// Writes what the wheels do not hold; the marker comes last.
+    /// Writes what the wheels do not hold.
     fn finish(&self, new: &Path) -> Result<()> {
         let version = (BUILD_VERSION, VERSION);
         for (name, text) in [LINKER_SCRIPT, version] {
@@ -99,47 +73,7 @@ impl Installation {
         if let Some(name) = self.missing(new) {
             return Err(Error::Unpack(format!("{name} was not in them")));
         }
-        let marker = new.join(MARKER);
-        fs::write(&marker, stamp()).map_err(Error::io("write", &marker))
-    }
-
-    /// Puts `new` in the installation's place, and what was there to `old`.
-    fn exchange(&self, new: &Path, old: &Path) -> Result<()> {
-        let folder = self.folder();
-        match fs::rename(&folder, old) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("move away", &folder)(error));
-            }
-            _ => {}
-        }
-        fs::rename(new, &folder).map_err(Error::io("write", &folder))
-    }
-
-    /// Removes the folders of set-ups that were killed. Whoever calls holds the lock, so none is at work.
-    fn remove_leftovers(&self, prefix: &str) {
-        let entries = fs::read_dir(&self.cache).into_iter().flatten().flatten();
-        for entry in entries {
-            if entry.file_name().to_string_lossy().starts_with(prefix) {
-                // One that cannot be removed costs room, no more.
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-}
-
-/// A folder that goes when it is no longer needed, also after an error.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(path: PathBuf) -> Result<Self> {
-        fs::create_dir(&path).map_err(Error::io("make", &path))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        Ok(())
     }
 }
 
@@ -148,6 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::whole::MARKER;
 
     fn installation(cache: &Path) -> Installation {
         Installation::new(cache, Platform::find("linux", "x86_64", "gnu").unwrap())

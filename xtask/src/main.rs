@@ -1,8 +1,9 @@
-//! The project's set-up and daily tasks: `cargo xtask setup|run|test|lint`.
+//! The project's set-up and daily tasks: `cargo xtask setup|run|test|lint|bench`.
 //!
 //! It needs nothing but Rust, a C++ compiler and Python with pip, and fetches nothing but through pip and cargo.
 
 mod advice;
+mod bench;
 mod cache;
 mod cargo;
 mod compiler;
@@ -17,6 +18,7 @@ mod progress;
 mod python;
 mod setup;
 mod task;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -45,5 +47,6 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Run(arguments) => Err(cargo::run(&arguments)),
         Task::Test(arguments) => Err(cargo::test(&arguments)),
         Task::Lint => cargo::lint(),
+        Task::Bench(options) => bench::run(&options),
     }
 }

@@ -1,11 +1,16 @@
-//! What set-up tells on stderr: one plain line for each thing it begins or ends.
+//! What tasks tell on stderr: one plain line for each thing it begins or ends.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// Prints one line.
+/// Prints one line of set-up.
 pub fn say(line: &str) {
-    eprintln!("setup: {line}");
+    say_of("setup", line);
+}
+
+/// Prints one line of a task.
+pub fn say_of(task: &str, line: &str) {
+    eprintln!("{task}: {line}");
 }
 
 /// Whether a person watches: then pip draws its own progress.

@@ -77,17 +77,78 @@ impl Python {
     pub fn download(&self, platform: &Platform, wheels: &Path, scratch: &Path) -> Result<()> {
         let requirements = scratch.join("requirements.txt");
         std::fs::write(&requirements, REQUIREMENTS).map_err(Error::io("write", &requirements))?;
-        let temporary = scratch.join("tmp");
-        std::fs::create_dir_all(&temporary).map_err(Error::io("make", &temporary))?;
         let mut pip = Command::new(&self.0);
         pip.args(download_options(platform))
             .arg("--requirement")
             .arg(&requirements)
             .arg("--dest")
-            .arg(wheels)
-            // /tmp is often a small disk in memory.
-            .env("TMPDIR", &temporary)
-            // The user's rule against stray installations: nothing is installed here.
+            .arg(wheels);
+        let temporary = scratch.join("tmp");
+        let beat = || {
+            let so_far = disk::size(wheels).max(disk::size(&temporary));
+            let (so_far, all) = (so_far.min(platform.download), platform.download);
+            say(&format!(
+                "{} of {} downloaded",
+                megabytes(so_far),
+                megabytes(all)
+            ));
+        };
+        match self.carry_out(pip, &temporary, beat)? {
+            None => Ok(()),
+            Some(said) => Err(Error::Pip {
+                advice: advice(&said),
+                said: gist(&said),
+            }),
+        }
+    }
+
+    /// Installs exactly the packages of a requirements file into the folder `target`, with `scratch` for everything
+    /// temporary.
+    pub fn install(&self, requirements: &Path, target: &Path, scratch: &Path) -> Result<()> {
+        let mut pip = Command::new(&self.0);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-cache-dir",
+            "--no-deps",
+            "--no-compile",
+            "--only-binary=:all:",
+            "--no-warn-script-location",
+        ])
+        .arg("--requirement")
+        .arg(requirements)
+        .arg("--target")
+        .arg(target);
+        let temporary = scratch.join("tmp");
+        let beat = || {
+            let so_far = disk::size(target).max(disk::size(&temporary));
+            say(&format!("{} downloaded and unpacked", megabytes(so_far)));
+        };
+        match self.carry_out(pip, &temporary, beat)? {
+            None => Ok(()),
+            Some(said) => Err(Error::Peers(gist(&said))),
+        }
+    }
+
+    /// The program, to run scripts with.
+    pub fn program(&self) -> &Path {
+        &self.0
+    }
+
+    /// Runs pip, calling `beat` now and then where nobody watches; what it said, if it failed.
+    fn carry_out(
+        &self,
+        mut pip: Command,
+        temporary: &Path,
+        beat: impl Fn(),
+    ) -> Result<Option<String>> {
+        std::fs::create_dir_all(temporary).map_err(Error::io("make", temporary))?;
+        // /tmp is often a small disk in memory.
+        pip.env("TMPDIR", temporary)
+            // The user's rule against stray installations: nothing goes into the user's Python.
             .env("PIP_REQUIRE_VIRTUALENV", "0")
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
@@ -97,23 +158,9 @@ impl Python {
             pip.stdout(Stdio::null());
         }
         let mut child = pip.spawn().map_err(self.cannot_start())?;
-        let said = attend(&mut child, || {
-            let so_far = disk::size(wheels).max(disk::size(&temporary));
-            let (so_far, all) = (so_far.min(platform.download), platform.download);
-            say(&format!(
-                "{} of {} downloaded",
-                megabytes(so_far),
-                megabytes(all)
-            ));
-        });
+        let said = attend(&mut child, beat);
         let status = child.wait().map_err(self.cannot_start())?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Error::Pip {
-            advice: advice(&said),
-            said: gist(&said),
-        })
+        Ok((!status.success()).then_some(said))
     }
 
     /// Unpacks what `platform` keeps out of each wheel in `wheels`, and deletes the wheel.

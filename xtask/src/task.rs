@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::bench::Options;
 use crate::error::{Error, Result};
 
 /// Printed by `cargo xtask help`.
@@ -15,6 +16,15 @@ Tasks:
   run [ARGS]    build the program and run it with ARGS; its exit code is passed on
   test [ARGS]   run every test; ARGS go to `cargo test`
   lint          check format, lints and documentation
+  bench [OPTIONS]
+                measure ours and its peers in turns; the peers' packages are installed into the cache folder (1.9 GB)
+                  --only TASK    iteration, products, kmeans, tsne or memory; may be repeated (default: all)
+                  --rounds N     measured rounds of the quick tasks (default 7)
+                  --threads N    cores to use (default: all)
+                  --no-peers     ours alone: installs nothing
+                  --profile      where the time of a training iteration goes, nothing else
+                  --json FILE    every number, as JSON
+                  --write        put the tables into benches/RESULTS.md
   help          print this
 
 Environment:
@@ -37,6 +47,8 @@ pub enum Task {
     Test(Vec<OsString>),
     /// Check format, lints and documentation.
     Lint,
+    /// Measure ours and its peers.
+    Bench(Options),
 }
 
 impl Task {
@@ -63,6 +75,7 @@ impl Task {
             Some("run") => Ok(Self::Run(rest.to_vec())),
             Some("test") => Ok(Self::Test(rest.to_vec())),
             Some("lint") => alone(Self::Lint),
+            Some("bench") => Options::parse(rest).map(Self::Bench),
             _ => Err(Error::Usage(format!(
                 "there is no task `{}`",
                 name.to_string_lossy()
