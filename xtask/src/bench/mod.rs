@@ -138,7 +138,7 @@ fn check(task: &Task, running: &mut [Option<Contender>], rows: &mut [Row]) {
     let mut reference: Option<Vec<f64>> = None;
     for (contender, row) in running.iter_mut().zip(rows) {
         let Some(alive) = contender else { continue };
-        if row.part == Part::Yardstick {
+        if matches!(row.part, Part::Yardstick | Part::Rounded) {
             continue;
         }
         let losses = alive.check(task.patience);

@@ -30,6 +30,8 @@ pub struct Entrant {
 pub enum Part {
     /// Ours: the first of them is what ratios are to.
     Ours,
+    /// Ours with rounded numbers: another computation, whose losses are not compared.
+    Rounded,
     /// What ours is measured against.
     Peer,
     /// Shows what the machine can do: the first of them is the peak that shares are of.
@@ -89,7 +91,11 @@ impl Setting<'_> {
             entrants.push(self.ours(name, &arguments));
         }
         let fast = ["iteration", &n.to_string(), "1", "fast"];
-        entrants.push(self.ours(format!("ours, {}, fast precision", team(n, 1)), &fast));
+        let name = format!("ours, {}, fast precision", team(n, 1));
+        entrants.push(Entrant {
+            part: Part::Rounded,
+            ..self.ours(name, &fast)
+        });
         let all = n.to_string();
         let fused = [all.as_str(), "--fused"];
         entrants.extend([
