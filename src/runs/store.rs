@@ -93,8 +93,8 @@ impl Store {
         }
     }
 
-    /// The latest version of all complete runs, by lineage; records that cannot be read are left out (they are reported
-    /// when their own run is asked for).
+    /// The latest version of all complete runs, by lineage; records that cannot be read are left out
+    /// (they are reported when their own run is asked for).
     ///
     /// # Errors
     /// If the store's folder cannot be listed.
