@@ -29,13 +29,13 @@ pub(super) struct Wanted {
 pub(super) fn extract(archive: impl Read, wanted: &[Wanted], budget: u64) -> Result<(), Refusal> {
     let mut archive = Archive::new(Budget {
         inner: archive,
+        total: budget,
         left: budget,
-        budget,
     });
     let mut taken = vec![false; wanted.len()];
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
-        let path = entry.path().map_err(broken)?.into_owned();
+    for entry in archive.entries().map_err(|error| broken(&error))? {
+        let mut entry = entry.map_err(|error| broken(&error))?;
+        let path = entry.path().map_err(|error| broken(&error))?.into_owned();
         let kind = entry.header().entry_type();
         let Some(path) = plain(&path) else {
             return Err(hostile("a path that leaves the archive", &path));
@@ -66,11 +66,11 @@ pub(super) fn extract(archive: impl Read, wanted: &[Wanted], budget: u64) -> Res
         let mut file = File::create(to).map_err(fail)?;
         let (count, _) =
             copy_hashed(&mut entry, &mut file, *most).map_err(|error| match error {
-                CopyError::Read(error) => broken(error),
+                CopyError::Read(error) => broken(&error),
                 CopyError::Write(error) => fail(error),
             })?;
         if count != size {
-            return Err(broken(io::ErrorKind::UnexpectedEof.into()));
+            return Err(broken(&io::ErrorKind::UnexpectedEof.into()));
         }
     }
     Ok(())
@@ -87,7 +87,7 @@ fn plain(path: &Path) -> Option<PathBuf> {
         .collect()
 }
 
-fn broken(error: io::Error) -> Refusal {
+fn broken(error: &io::Error) -> Refusal {
     let reason = match error.kind() {
         io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
         _ => clip(&error.to_string(), 200),
@@ -103,15 +103,15 @@ fn hostile(what: &str, path: &Path) -> Refusal {
 /// Fails, rather than ends, when more than the budget is read.
 struct Budget<R> {
     inner: R,
+    total: u64,
     left: u64,
-    budget: u64,
 }
 
 impl<R: Read> Read for Budget<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            io::Error::other(format!("it unpacks to more than {} bytes", self.budget))
+            io::Error::other(format!("it unpacks to more than {} bytes", self.total))
         })?;
         Ok(read)
     }

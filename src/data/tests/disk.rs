@@ -50,7 +50,7 @@ mod full {
         let place = std::sync::Arc::new(std::sync::OnceLock::<std::path::PathBuf>::new());
         let seen = std::sync::Arc::clone(&place);
         let server = Server::new(move |request, stream| {
-            // Once: the second time it is there already, or the place is free.
+            // Once: it is not asked for again.
             if request.path == "train-images.gz" {
                 symlink(FULL, seen.get().unwrap()).unwrap();
             }

