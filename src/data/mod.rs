@@ -28,6 +28,7 @@ mod import;
 mod manifest;
 mod mirror;
 mod npm;
+mod package;
 mod progress;
 mod source;
 mod table;
