@@ -259,32 +259,35 @@ fn members_that_have_come_unequally_far_do_not_train_together() {
     assert!(error.to_string().contains("[10, 0]"), "{error}");
 }
 
-/// Losses, weights and metrics of a DESOM, and labels of a k-means, with one thread and with two.
+/// Losses, weights and metrics of a DESOM (exact and fast), and labels of a k-means, with one thread
+/// and with two.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
     let interrupted = AtomicBool::new(false);
-    let run = |method: &dyn Method, settings: serde_json::Value, threads: i32| {
+    let run = |method: &dyn Method, settings: serde_json::Value, precision, threads: i32| {
         tch::set_num_threads(threads);
+        let context = Context {
+            precision,
+            ..context(&data, &interrupted)
+        };
         let member = Member {
             settings,
             seed: Seed(1),
             checkpoint: folder.path().join("none"),
         };
-        let runs = method
-            .run(&[member], &context(&data, &interrupted))
-            .unwrap()
-            .unwrap();
+        let runs = method.run(&[member], &context).unwrap().unwrap();
         runs.into_iter().next().unwrap().unwrap()
     };
     let kmeans = KMeansSettings::new(64).to_value();
-    for (method, settings) in [
-        (&Desom as &dyn Method, small().to_value()),
-        (&KMeansBaseline, kmeans),
+    for (method, settings, precision) in [
+        (&Desom as &dyn Method, small().to_value(), Precision::Exact),
+        (&Desom, small().to_value(), Precision::Fast),
+        (&KMeansBaseline, kmeans, Precision::Exact),
     ] {
-        let one = run(method, settings.clone(), 1);
-        let two = run(method, settings, 2);
+        let one = run(method, settings.clone(), precision, 1);
+        let two = run(method, settings, precision, 2);
         assert_eq!(one.metrics, two.metrics);
         assert_eq!(one.curves, two.curves);
         assert_eq!(one.weights, two.weights);

@@ -160,9 +160,10 @@ fn a_full_disk_costs_what_does_not_fit_until_there_is_room() {
     // The bits of a disk that was never full.
     let whole = tempfile::tempdir().unwrap();
     assert!(run(whole.path()).status.success());
-    let copied = folders(&out.join("store"));
-    for (copied, whole) in copied.iter().zip(folders(whole.path())) {
-        assert_eq!(outcome(copied), outcome(&whole));
+    for entry in fs::read_dir(whole.path().join("runs")).unwrap() {
+        let whole = entry.unwrap();
+        let mended = out.join("store/runs").join(whole.file_name());
+        assert_eq!(outcome(&mended), outcome(&whole.path()));
     }
 }
 
@@ -215,7 +216,7 @@ fn a_store_or_a_run_that_is_read_only_is_told_and_loses_nothing() {
             assert!(words.contains(part), "{name}: {words}");
         }
     }
-    // With 8 KiB there is room for the tables; no figure is half there.
+    // With 8 KiB there is room for a table; no figure is half there.
     let left = fs::read_to_string(out.join("left")).unwrap();
     assert!(!left.contains(".tmp"), "{left}");
 }
@@ -250,10 +251,10 @@ fn damaged_and_foreign_records_are_told_in_the_plan_and_by_the_run() {
     fs::remove_file(folders[1].join("record.json")).unwrap();
     fs::create_dir(folders[1].join("record.json")).unwrap();
 
-    assert_eq!(kinds(&plan(store)), ["damaged", "unreadable", "cached"]);
     let mut words = program(store);
     let words = text(&words.arg("plan").args(RUNS).output().unwrap().stdout);
-    assert!(words.contains("damaged, to be redone"), "{words}");
+    assert!(words.contains("damaged, to be redone: "), "{words}");
+    assert!(words.contains("unreadable: "), "{words}");
     assert!(
         words.contains("1 damaged, 1 with an unreadable record, 1 cached"),
         "{words}"
@@ -275,5 +276,4 @@ fn damaged_and_foreign_records_are_told_in_the_plan_and_by_the_run() {
     assert_eq!(fs::read_to_string(aside).unwrap(), "");
     assert_eq!(outcome(&folders[0]), whole);
     assert!(folders[1].join("record.json").is_dir());
-    assert_eq!(kinds(&plan(store)), ["cached", "unreadable", "cached"]);
 }

@@ -478,12 +478,7 @@ fn record(
             device: device::name(shared.options.device),
             device_name: device::hardware(shared.options.device),
             matrix_kernels: device::matrix_kernels(),
-            products: task
-                .run
-                .identity
-                .precision
-                .products(shared.options.device)
-                .to_owned(),
+            products: task.run.identity.precision.products(shared.options.device),
             threads: shared.team.threads_each,
             cohort,
             host: device::host(),

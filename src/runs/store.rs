@@ -148,8 +148,8 @@ impl Store {
         Ok(kept)
     }
 
-    /// The latest version of all complete runs, by lineage; records that cannot be read are left out (they are reported
-    /// when their own run is asked for).
+    /// The latest version of all complete runs, by lineage; records that cannot be read are left out
+    /// (they are reported when their own run is asked for).
     ///
     /// # Errors
     /// If the store's folder cannot be listed.
@@ -293,7 +293,7 @@ struct Version {
     schema: u32,
 }
 
-fn read_record(path: &Path) -> Result<Option<Record>, Error> {
+pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
     let Some(text) = read(path)? else {
         return Ok(None);
     };
