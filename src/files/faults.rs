@@ -149,9 +149,10 @@ pub(super) fn portion<'a>(path: &Path, bytes: &'a [u8]) -> &'a [u8] {
     match watched(&mut all, path) {
         Some((state, inner)) => {
             let mut silent = state.faults.iter_mut().filter(|fault| fault.code.is_none());
-            match silent.any(|fault| fault.hits(Step::Write, &inner)) {
-                true => &bytes[..bytes.len() / 2],
-                false => bytes,
+            if silent.any(|fault| fault.hits(Step::Write, &inner)) {
+                &bytes[..bytes.len() / 2]
+            } else {
+                bytes
             }
         }
         None => bytes,

@@ -325,11 +325,9 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
 /// The bytes of a file, or `None` if there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let bytes = match fs::metadata(path) {
-        Ok(found) if !found.is_file() => Err(match found.is_dir() {
-            true => ErrorKind::IsADirectory.into(),
-            // To read a pipe would be to wait for ever.
-            false => std::io::Error::other("it is not a file"),
-        }),
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        // To read a pipe would be to wait for ever.
+        Ok(found) if !found.is_file() => Err(std::io::Error::other("it is not a file")),
         Ok(_) => fs::read(path),
         Err(error) => Err(error),
     };
