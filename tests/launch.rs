@@ -323,10 +323,10 @@ fn a_torn_record_is_an_error_that_names_the_file() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let message = store.record(&done.run.key).unwrap_err().to_string();
         assert!(message.contains("record.json"), "{message}");
-        // It is named in the plan, left alone, and not done again.
+        // It is named in the plan, and is to be done again.
         let again = task(&store, "finish", 0).run.reason;
         assert!(
-            !again.is_pending() && again.to_string().contains("record.json"),
+            again.is_pending() && again.to_string().contains("record.json"),
             "{again}"
         );
     }
@@ -336,6 +336,9 @@ fn a_torn_record_is_an_error_that_names_the_file() {
     std::fs::write(&path, newer).unwrap();
     let message = store.record(&done.run.key).unwrap_err().to_string();
     assert!(message.contains("format 99"), "{message}");
+    // What another version has written is left alone.
+    let again = task(&store, "finish", 0).run.reason;
+    assert!(matches!(again, Reason::Unreadable { .. }) && !again.is_pending());
 }
 
 #[test]

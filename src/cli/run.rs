@@ -10,10 +10,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::options::RunArgs;
 use super::session::Session;
 use super::{plan, present::show, run_progress};
-use crate::Error;
 use crate::data::Access;
 use crate::launch::{self, Report};
 use crate::replication::{Changes, Replication};
+use crate::runs::lock::SILENCE;
+use crate::{Error, device};
 
 /// Runs a replication and shows what came of it.
 ///
@@ -41,14 +42,14 @@ pub fn run(
         plan::summary(&session)
     ));
     let report = carry_out(&session, access)?;
+    for path in &report.kept_aside {
+        say(&format!("a damaged file is now {}", path.display()));
+    }
     if report.interrupted {
         return Err(Error::Interrupted);
     }
     if report.elsewhere > 0 {
-        say(&format!(
-            "{} were being done by another process: start the same command again for the whole.",
-            super::words::count(report.elsewhere, "run")
-        ));
+        say(&elsewhere(&report));
     }
     // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
     let shown = show(&session, &session.output_folder(), &report);
@@ -93,6 +94,32 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
         &headline,
     )?;
     Ok(report)
+}
+
+/// `3 runs are being done by another process (host, pid 12)`, and what that means.
+fn elsewhere(report: &Report) -> String {
+    let runs = super::words::count(report.elsewhere, "run");
+    let verb = if report.elsewhere == 1 { "is" } else { "are" };
+    let names: Vec<String> = report.holders.iter().map(ToString::to_string).collect();
+    let others = match names.as_slice() {
+        [] => "another process".to_owned(),
+        [name] => format!("another process ({name})"),
+        names => format!("other processes ({})", names.join("; ")),
+    };
+    let mut text = format!(
+        "{runs} {verb} being done by {others}: start the same command again later for the whole."
+    );
+    if report
+        .holders
+        .iter()
+        .any(|other| other.host != device::host())
+    {
+        text += &format!(
+            " What a machine has left behind that went down can be taken up after {} of silence.",
+            super::words::duration(SILENCE)
+        );
+    }
+    text
 }
 
 /// A worker's panic is caught and told as the error of its run: the default report on standard error

@@ -119,28 +119,29 @@ impl Session {
     /// # Errors
     /// If not; the message names the first.
     pub fn unreadable(&self) -> Result<(), Error> {
-        let messages: Vec<&String> = self
-            .tasks
-            .iter()
-            .filter_map(|task| match &task.run.reason {
-                Reason::Unreadable { message } => Some(message),
-                _ => None,
-            })
-            .collect();
+        let messages = self.left_out();
         match messages.first() {
             None => Ok(()),
             Some(first) => Err(Error::Unreadable {
                 count: messages.len(),
-                first: (*first).clone(),
+                first: first.clone(),
             }),
         }
     }
 
-    /// What is in the store now for the planned runs; those that could not be read when they were
-    /// planned are left out.
+    /// What is wrong with the records that cannot be read now.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let tasks = self.tasks.iter();
+        let errors = tasks.filter_map(|task| self.store.record(&task.run.key).err());
+        errors.map(|error| error.to_string()).collect()
+    }
+
+    /// What is in the store now for the planned runs; those that cannot be read are left out: see
+    /// [`Session::left_out`].
     ///
     /// # Errors
-    /// If a record cannot be read.
+    /// If the data set is unknown.
     pub fn results(&self) -> Result<Results, Error> {
         let mut variants: Vec<VariantRecords> = Vec::new();
         for variant in &self.protocol.variants {
@@ -150,9 +151,7 @@ impl Session {
                 .filter(|task| task.run.variant == variant.id);
             let mut records = Vec::new();
             for task in runs {
-                if !matches!(task.run.reason, Reason::Unreadable { .. }) {
-                    records.extend(self.store.record(&task.run.key)?);
-                }
+                records.extend(self.store.record(&task.run.key).ok().flatten());
             }
             variants.push(VariantRecords {
                 id: variant.id.clone(),
