@@ -14,7 +14,9 @@ use replicate::replications::desom::{Desom, DesomCohort, Settings};
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Driven, Error, Labels, Member, Method, Trainable, TrainingData, drive};
+use replicate::train::{
+    Context, Driven, Error, Labels, Member, Method, Trainable, TrainingData, drive,
+};
 use tch::{Device, Kind, Tensor};
 
 fn digits() -> TrainingData {

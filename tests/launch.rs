@@ -16,7 +16,8 @@ use replicate::runs::record::Curves;
 use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Error, Event, Finished, Labels, Member, Method, Observer, Runs, TrainingData, Trial, Work,
+    Context, Error, Event, Finished, Labels, Member, Method, Observer, Runs, TrainingData, Trial,
+    Work,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};

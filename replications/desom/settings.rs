@@ -221,7 +221,10 @@ mod tests {
                 change(&mut settings, number);
                 let error = Settings::read(&settings.to_value()).unwrap_err();
                 let message = error.to_string();
-                assert!(message.contains(&format!("{name}: must be a finite")), "{message}");
+                assert!(
+                    message.contains(&format!("{name}: must be a finite")),
+                    "{message}"
+                );
             }
         }
     }

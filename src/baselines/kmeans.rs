@@ -98,7 +98,10 @@ impl Method for KMeansBaseline {
         } = *trial;
         if kmeans.clusters as i64 > rows {
             let (clusters, rows) = (kmeans.clusters, rows as usize);
-            return Err(clustering(cluster::Error::TooManyClusters { clusters, rows }));
+            return Err(clustering(cluster::Error::TooManyClusters {
+                clusters,
+                rows,
+            }));
         }
         // A few iterations of a few restarts on part of the rows: what they cost grows with both.
         let sample = rows.min(8192).max(kmeans.clusters as i64);
@@ -217,9 +220,15 @@ mod tests {
             (refused(|s| s.restarts = 0), "restarts = 0"),
             (refused(|s| s.max_iterations = 0), "max_iterations = 0"),
             (refused(|s| s.tolerance = -1.0), "tolerance = -1"),
-            (refused(|s| s.tolerance = f64::NAN), "tolerance: must be a finite"),
+            (
+                refused(|s| s.tolerance = f64::NAN),
+                "tolerance: must be a finite",
+            ),
         ] {
-            assert!(message.contains("k-means") && message.contains(name), "{message}");
+            assert!(
+                message.contains("k-means") && message.contains(name),
+                "{message}"
+            );
         }
     }
 
@@ -234,7 +243,10 @@ mod tests {
         };
         let settings = KMeansSettings::new(11).to_value();
         let error = KMeansBaseline.calibrate(&settings, &trial(10)).unwrap_err();
-        assert!(error.to_string().contains("11 clusters of 10 rows"), "{error}");
+        assert!(
+            error.to_string().contains("11 clusters of 10 rows"),
+            "{error}"
+        );
         assert!(KMeansBaseline.calibrate(&settings, &trial(11)).is_ok());
     }
 }

@@ -61,7 +61,11 @@ mod tests {
         for kind in [Neighbourhood::Gaussian, Neighbourhood::Window] {
             for cold in [1e-300, 1e-20, 1e-9] {
                 let weights = kind.weights(&squared, cold);
-                assert_eq!(weights, Tensor::from_slice(&[1.0_f32, 0.0, 0.0]), "{kind:?} {cold}");
+                assert_eq!(
+                    weights,
+                    Tensor::from_slice(&[1.0_f32, 0.0, 0.0]),
+                    "{kind:?} {cold}"
+                );
             }
             let warm = kind.weights(&squared, 1e300);
             assert_eq!(warm, Tensor::from_slice(&[1.0_f32; 3]), "{kind:?}");

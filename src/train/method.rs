@@ -46,7 +46,9 @@ impl TrainingData {
     pub fn new(features: Tensor, labels: Option<Labels>) -> Result<Self, Error> {
         let (kind, size) = (features.kind(), features.size());
         let &[rows, columns] = size.as_slice() else {
-            return Err(Error::Data(format!("features must be a matrix, not {size:?}")));
+            return Err(Error::Data(format!(
+                "features must be a matrix, not {size:?}"
+            )));
         };
         if kind != Kind::Float || rows == 0 || columns == 0 {
             return Err(Error::Data(format!(

@@ -57,11 +57,17 @@ mod tests {
             );
         }
         let text = message(&json!({ "inner": { "rate": "fast" } }));
-        assert!(text.starts_with("X settings: inner.rate: invalid type"), "{text}");
+        assert!(
+            text.starts_with("X settings: inner.rate: invalid type"),
+            "{text}"
+        );
         let unknown = message(&json!({ "inner": { "rate": 1.0, "rat": 1.0 } }));
         assert!(unknown.contains("unknown field `rat`"), "{unknown}");
         let missing = message(&json!({ "inner": {} }));
-        assert!(missing.contains("inner") && missing.contains("missing field `rate`"), "{missing}");
+        assert!(
+            missing.contains("inner") && missing.contains("missing field `rate`"),
+            "{missing}"
+        );
         let read: Outer = read("X", &json!({ "inner": { "rate": 0.5 } })).unwrap();
         assert!((read.inner.rate - 0.5).abs() < 1e-15);
     }
