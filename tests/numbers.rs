@@ -509,9 +509,8 @@ fn line<'a>(table: &'a str, metric: &str, variant: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("{variant} of {metric} in\n{table}"))
 }
 
-/// Good, diverged, collapsed and failed runs in one sweep, from training to figure.
-#[test]
-fn a_sweep_with_all_kinds_of_endings_goes_on_and_shows_them() {
+/// Runs that end well, that diverge, and that fail.
+fn sweep_of_endings() -> Sweep {
     let mut sweep = Sweep::new(digits());
     let with = |gamma: f64, rate: f64| {
         let mut settings = Settings { gamma, ..small() };
@@ -551,7 +550,13 @@ fn a_sweep_with_all_kinds_of_endings_goes_on_and_shows_them() {
         KMeansSettings::new(301).to_value(),
         0,
     );
+    sweep
+}
 
+/// Good, diverged, collapsed and failed runs in one sweep, from training to figure.
+#[test]
+fn a_sweep_with_all_kinds_of_endings_goes_on_and_shows_them() {
+    let sweep = sweep_of_endings();
     let report = sweep.execute();
     assert_eq!(report.finished, 16);
     let mut failures = report.failures;
@@ -589,7 +594,29 @@ fn a_sweep_with_all_kinds_of_endings_goes_on_and_shows_them() {
     );
 
     let presentation = Gamma.present(&results).unwrap();
-    let table = table(&presentation);
+    check_tables(&presentation, &results);
+    let (_, figure) = &presentation.figures[0];
+    for words in [
+        "Diverged, no value (crosses): \u{3b3} = 0.1 (2 of 3 runs); \u{3b3} = 10 (3 of 3 runs).",
+        "Collapsed, counted in the means (rings): ",
+        "\u{3b3} = 1 (2 of 3 runs).",
+        "Missing: gamma=0.01 (1 of 2 runs), k-means-classes (1 of 1 runs).",
+    ] {
+        assert!(
+            figure.caption().contains(words),
+            "{words}\n{}",
+            figure.caption()
+        );
+    }
+    // To be looked at: target/tmp/numbers.png.
+    figure
+        .save(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("numbers"))
+        .unwrap();
+}
+
+/// What the tables say of the sweep above.
+fn check_tables(presentation: &Presentation, results: &Results) {
+    let table = table(presentation);
     assert!(
         table.lines().next().unwrap().ends_with("of the runs"),
         "{table}"
@@ -633,24 +660,6 @@ fn a_sweep_with_all_kinds_of_endings_goes_on_and_shows_them() {
     assert!(!csv.contains("NaN") && !csv.contains("inf"));
     let csv = String::from_utf8(runs_csv::write(&results.variants).unwrap()).unwrap();
     assert_eq!(csv.matches("diverged at ").count(), 5);
-
-    let (_, figure) = &presentation.figures[0];
-    for words in [
-        "Diverged, no value (crosses): \u{3b3} = 0.1 (2 of 3 runs); \u{3b3} = 10 (3 of 3 runs).",
-        "Collapsed, counted in the means (rings): ",
-        "\u{3b3} = 1 (2 of 3 runs).",
-        "Missing: gamma=0.01 (1 of 2 runs), k-means-classes (1 of 1 runs).",
-    ] {
-        assert!(
-            figure.caption().contains(words),
-            "{words}\n{}",
-            figure.caption()
-        );
-    }
-    // To be looked at: target/tmp/numbers.png.
-    figure
-        .save(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("numbers"))
-        .unwrap();
 }
 
 #[test]

@@ -203,12 +203,13 @@ fn scores_agree_with_scikit_learn() {
 // golden("all but one, mistaken", [0] * 99 + [1], [6] + [5] * 99)
 #[test]
 fn degenerate_partitions_score_as_in_scikit_learn() {
+    type Case<'a> = (&'a str, &'a [u32], &'a [u32], [f64; 5]);
     let (one, six): ([u32; 6], [u32; 6]) = ([5; 6], [0, 1, 2, 3, 4, 5]);
     let (halves, reversed): ([u32; 6], [u32; 6]) = ([0, 0, 0, 1, 1, 1], [5, 4, 3, 2, 1, 0]);
     let (sixth, third) = (0.16666666666666666, 0.3333333333333333);
     let rare = [[0; 99].as_slice(), &[1]].concat();
     let mistaken = [[6].as_slice(), &[5; 99]].concat();
-    let cases: [(&str, &[u32], &[u32], [f64; 5]); 12] = [
+    let cases: [Case; 12] = [
         ("one sample", &[3], &[7], [1.0; 5]),
         ("one class, one cluster", &one, &one, [1.0; 5]),
         (

@@ -254,9 +254,9 @@ mod tests {
         Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3])
     }
 
-    fn labels(values: &[u8]) -> Option<Labels> {
+    fn labels(values: &[u8]) -> Labels {
         let values = values.to_vec();
-        Some(Labels { values, classes: 2 })
+        Labels { values, classes: 2 }
     }
 
     fn refused(features: Tensor, labels: Option<Labels>) -> String {
@@ -285,10 +285,10 @@ mod tests {
     fn labels_have_to_fit_or_to_be_absent() {
         let data = TrainingData::new(features(), None).unwrap();
         assert_eq!((data.classes(), data.rows(), data.dims()), (None, 4, 3));
-        let data = TrainingData::new(features(), labels(&[0, 1, 1, 0])).unwrap();
+        let data = TrainingData::new(features(), Some(labels(&[0, 1, 1, 0]))).unwrap();
         assert_eq!(data.share().classes(), Some([0, 1, 1, 0].as_slice()));
-        assert!(refused(features(), labels(&[0, 1])).contains("2 labels for 4 rows"));
-        let message = refused(features(), labels(&[0, 1, 2, 0]));
+        assert!(refused(features(), Some(labels(&[0, 1]))).contains("2 labels for 4 rows"));
+        let message = refused(features(), Some(labels(&[0, 1, 2, 0])));
         assert!(message.contains("row 2 has the label 2"), "{message}");
     }
 
