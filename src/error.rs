@@ -73,6 +73,7 @@ impl Error {
             | Self::Device(_)
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Data(error) if error.concerns_data() => 20,
+            Self::Train(train::Error::Data(_)) => 20,
             Self::RunsFailed { .. } | Self::Unreadable { .. } | Self::Train(_) => 30,
             Self::Interrupted => 130,
             Self::Data(_)

@@ -221,6 +221,8 @@ pub struct Protocol {
 pub struct VariantRecords {
     /// The variant's id.
     pub id: String,
+    /// Seeds of the plan; those without a record are not done yet, or failed.
+    pub planned: usize,
     /// One for each seed that is done, in the order of seeds.
     pub records: Vec<Record>,
 }

@@ -14,7 +14,9 @@ use replicate::replications::desom::{Desom, DesomCohort, Settings};
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Driven, Error, Member, Method, Trainable, TrainingData, drive};
+use replicate::train::{
+    Context, Driven, Error, Labels, Member, Method, Trainable, TrainingData, drive,
+};
 use tch::{Device, Kind, Tensor};
 
 fn digits() -> TrainingData {
@@ -25,8 +27,10 @@ fn digits() -> TrainingData {
     let set = data::load("digits", &access, &data::Silent).unwrap();
     TrainingData {
         features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
-        labels: set.labels,
-        classes: set.classes,
+        labels: Some(Labels {
+            values: set.labels,
+            classes: set.classes,
+        }),
     }
 }
 

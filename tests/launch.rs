@@ -16,7 +16,8 @@ use replicate::runs::record::Curves;
 use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Error, Event, Finished, Member, Method, Observer, Runs, TrainingData, Trial, Work,
+    Context, Error, Event, Finished, Labels, Member, Method, Observer, Runs, TrainingData, Trial,
+    Work,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -136,8 +137,10 @@ fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Rep
 fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
     let data = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
-        labels: vec![0, 1, 0, 1],
-        classes: 2,
+        labels: Some(Labels {
+            values: vec![0, 1, 0, 1],
+            classes: 2,
+        }),
     };
     let options = options(device, 2);
     let interrupted = AtomicBool::new(false);

@@ -13,6 +13,7 @@ use crate::replication::{
 };
 use crate::runs::identity::SCHEMA;
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
+use crate::train::{Labels, TrainingData};
 
 use super::options::RunArgs;
 
@@ -149,12 +150,14 @@ impl Session {
                 .tasks
                 .iter()
                 .filter(|task| task.run.variant == variant.id);
-            let mut records = Vec::new();
+            let (mut records, mut planned) = (Vec::new(), 0);
             for task in runs {
+                planned += 1;
                 records.extend(self.store.record(&task.run.key).ok().flatten());
             }
             variants.push(VariantRecords {
                 id: variant.id.clone(),
+                planned,
                 records,
             });
         }
@@ -181,7 +184,7 @@ impl Session {
     ///
     /// # Errors
     /// If it cannot be had or is not what it should be.
-    pub fn load_data(&self, access: &Access) -> Result<crate::train::TrainingData, Error> {
+    pub fn load_data(&self, access: &Access) -> Result<TrainingData, Error> {
         let progress = super::data_progress::on_stderr();
         let set = data::load(self.protocol.data, access, progress.as_ref())?;
         let shape = [set.rows as i64, set.dims as i64];
@@ -189,11 +192,11 @@ impl Session {
             .and_then(|features| features.f_view(shape.as_slice()))
             .and_then(|features| features.f_to_device(self.options.device))
             .map_err(crate::train::Error::Torch)?;
-        Ok(crate::train::TrainingData {
-            features,
-            labels: set.labels,
+        let labels = Labels {
+            values: set.labels,
             classes: set.classes,
-        })
+        };
+        Ok(TrainingData::new(features, Some(labels))?)
     }
 }
 

@@ -4,5 +4,5 @@ pub mod comparison;
 pub mod runs_csv;
 pub mod table;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, Endings};
 pub use table::Table;

@@ -13,7 +13,7 @@ use crate::nn::Products;
 pub enum Outcome {
     /// Trained to the end and evaluated.
     Completed,
-    /// A loss was not a finite number.
+    /// A loss, or what was left after the last step, was not a finite number.
     Diverged {
         /// The iteration at which that was seen.
         iteration: u64,
