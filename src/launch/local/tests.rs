@@ -151,8 +151,7 @@ fn run_observed(
 ) -> Report {
     let data = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
-        labels: vec![0, 1, 0, 1],
-        classes: 2,
+        labels: None,
     };
     let options = Options {
         device,
