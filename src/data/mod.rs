@@ -22,6 +22,7 @@ mod debian;
 mod digest;
 mod error;
 mod fetch;
+pub mod format;
 mod http;
 pub mod idx;
 mod import;
@@ -30,8 +31,8 @@ mod mirror;
 mod npm;
 mod progress;
 mod source;
-mod table;
-mod tarball;
+pub mod table;
+pub mod tarball;
 mod transfer;
 mod verify;
 

@@ -13,7 +13,11 @@ use super::error::Refusal;
 /// No name from the archive becomes a path. An archive with a link, an absolute path or a `..`
 /// among the members up to the wanted one is refused, as is a member above `size_limit` bytes;
 /// no more than `budget` bytes are decoded in all.
-pub(super) fn read_member<T>(
+///
+/// # Errors
+/// [`Refusal::Absent`], [`Refusal::TooLong`], [`Refusal::Package`] for an archive that is broken or
+/// refused, and those of `take`.
+pub fn read_member<T>(
     archive: impl Read,
     member: &str,
     size_limit: u64,
