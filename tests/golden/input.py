@@ -48,9 +48,11 @@ def save_hdf5():
         group = file.create_group("train")
         options = {"chunks": (3, 2), "shuffle": True, "fletcher32": True}
         group.create_dataset("x", data=X.astype(">f8"), compression="gzip", **options)
+        group.create_dataset("deflated", data=X, compression="gzip", chunks=(4, 3))
         group.create_dataset("lzf", data=X, compression="lzf", chunks=(2, 3))
         group.create_dataset("y", data=Y.astype("u1"), chunks=(4,), maxshape=(None,))
         group.create_dataset("text", data=["a", "b"])
+        group.create_dataset("partial", shape=(4, 3), chunks=(2, 3), dtype="f4")[:2] = X[:2]
         group.create_dataset("absent", shape=(1 << 30, 1 << 10), chunks=(4, 4), dtype="f4")
     with h5py.File(FOLDER / "new.h5", "w", libver=("v108", "v110")) as file:
         file["features"] = X

@@ -83,7 +83,7 @@ impl Campaign<'_> {
             None => 0..count,
         };
         let started = Instant::now();
-        let (mut taken, mut most, mut longest) = (0, 0, Duration::ZERO);
+        let (mut taken, mut most, mut longest) = (0, (0, 0), Duration::ZERO);
         for seed in seeds.clone() {
             let bytes = mutate(seed, &self.files, self.tokens);
             let bytes = (self.prepare)(seed, bytes);
@@ -93,7 +93,7 @@ impl Campaign<'_> {
                 peak_of(|| panic::catch_unwind(AssertUnwindSafe(|| parse(&bytes))));
             QUIET.set(false);
             longest = longest.max(clock.elapsed());
-            most = most.max(peak);
+            most = most.max((peak, bytes.len()));
             let (multiple, constant) = self.memory;
             let allowed = multiple * bytes.len() as u64 + constant;
             if peak > allowed {
@@ -119,9 +119,11 @@ impl Campaign<'_> {
             }
         }
         println!(
-            "{}: {} inputs, {taken} taken, at most {most} bytes and {longest:?} for one, {:?} in all",
+            "{}: {} inputs, {taken} taken, at most {} bytes (for {}) and {longest:?} for one, {:?} in all",
             self.name,
             seeds.end - seeds.start,
+            most.0,
+            most.1,
             started.elapsed()
         );
     }

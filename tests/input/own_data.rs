@@ -95,7 +95,7 @@ fn npz() {
         file: "file.npz",
         places: PLACES,
         placeless: PLACELESS,
-        memory: (20, 8 * LIMIT),
+        memory: (4, 4 * LIMIT),
     };
     campaign.run(|bytes| parse("file.npz", bytes, None, Labels::Found));
 }
@@ -110,7 +110,7 @@ fn npz_with_right_checksums() {
         file: "file.npz",
         places: PLACES,
         placeless: PLACELESS,
-        memory: (20, 8 * LIMIT),
+        memory: (4, 4 * LIMIT),
     };
     campaign.run(|bytes| parse("file.npz", bytes, None, Labels::Found));
 }
@@ -167,7 +167,8 @@ fn hdf5_with_chunks() {
     campaign.run(|bytes| {
         let labels = Labels::Named("train/y".to_owned());
         parse("file.h5", bytes, Some("train/x"), labels)?;
-        parse("file.h5", bytes, Some("train/lzf"), Labels::Absent)
+        parse("file.h5", bytes, Some("train/lzf"), Labels::Absent)?;
+        parse("file.h5", bytes, Some("train/deflated"), Labels::Absent)
     });
 }
 

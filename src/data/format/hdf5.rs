@@ -1,9 +1,9 @@
 //! HDF5 as h5py and Keras write it: numeric data sets, contiguous or in chunks, compressed with
 //! deflate or LZF, shuffled, with checksums.
 //!
-//! The file's structure is read by the `hdf5-pure` crate, which believes the sizes that a file
-//! announces. They are compared with the file's length here, before any value is read: what was
-//! never written (HDF5 fills it in) is therefore refused as well.
+//! The file's structure is read by the `hdf5-pure` crate, which believes the sizes and places that
+//! a file announces. They are compared with the file's length and the array's shape here, before
+//! any value is read: what was never written (HDF5 fills it in) is therefore refused as well.
 
 use hdf5_pure::{
     Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, Layout as Storage,
@@ -102,7 +102,7 @@ impl<'a> Content<'a> {
             return Err(origin.whole(format!("its shape {sizes:?} is more than there can be")));
         };
         origin.within(bytes as u64, limit, "it")?;
-        self.check_storage(origin, &data, &sizes, bytes as u64)?;
+        self.check_storage(origin, &data, &sizes, bytes as u64, limit)?;
         let bytes = data.read_raw().map_err(wrong)?;
         let count = bytes.len();
         Numbers::new(element, order, Layout::C, shape, bytes).ok_or_else(|| {
@@ -119,6 +119,7 @@ impl<'a> Content<'a> {
         data: &Dataset,
         shape: &[u64],
         bytes: u64,
+        limit: u64,
     ) -> Result<(), Unreadable> {
         let wrong = |error: hdf5_pure::Error| origin.whole(error.to_string());
         let filters = data.filters();
@@ -148,14 +149,56 @@ impl<'a> Content<'a> {
         if chunk > most {
             return Err(absent(chunk));
         }
+        origin.within(chunk, limit, "one of its chunks")?;
         // Each takes a byte at least; their list is made before they are looked for.
-        let pairs = shape.iter().zip(&chunk_shape);
-        let chunks = product(pairs.map(|(&size, &chunk)| size.div_ceil(chunk.max(1))));
+        let counts = || {
+            shape
+                .iter()
+                .zip(&chunk_shape)
+                .map(|(&size, &chunk)| size.div_ceil(chunk.max(1)))
+        };
+        let chunks = product(counts());
         if chunks > self.length {
             return Err(absent(chunks));
         }
+        // The crate adds to their places without looking, and fills in those that are missing.
+        let mut places = Vec::new();
+        for chunk in data.chunks().map_err(wrong)? {
+            let place = place(&chunk.offset, shape, &chunk_shape);
+            places.push(place.ok_or_else(|| {
+                let outside = &chunk.offset;
+                origin.byte(
+                    chunk.address as usize,
+                    format!("a chunk whose place in the array is said to be {outside:?}, outside of {shape:?}"),
+                )
+            })?);
+        }
+        places.sort_unstable();
+        places.dedup();
+        if places.len() as u64 != chunks {
+            let count = places.len();
+            return Err(origin.whole(format!("{count} of its {chunks} chunks were written")));
+        }
         Ok(())
     }
+}
+
+/// The number of the chunk at `offset`, in row-major order.
+fn place(offset: &[u64], shape: &[u64], chunk_shape: &[u64]) -> Option<u64> {
+    if offset.len() != shape.len() || shape.len() != chunk_shape.len() {
+        return None;
+    }
+    let axes = offset.iter().zip(shape).zip(chunk_shape);
+    let mut place = 0_u64;
+    for ((&offset, &size), &chunk) in axes {
+        if chunk == 0 || offset >= size || offset % chunk != 0 {
+            return None;
+        }
+        place = place
+            .checked_mul(size.div_ceil(chunk))?
+            .checked_add(offset / chunk)?;
+    }
+    Some(place)
 }
 
 /// The type of the stored numbers, if it is one of those that computers count with.
@@ -165,7 +208,7 @@ fn element(stored: &Datatype) -> Option<(Element, Order)> {
             size,
             byte_order,
             layout,
-        } if layout.bit_offset == 0 && u32::from(layout.bit_precision) == 8 * size => {
+        } if layout.bit_offset == 0 && u64::from(layout.bit_precision) == 8 * u64::from(size) => {
             let element = match (size, layout.signed) {
                 (1, false) => Element::U8,
                 (2, false) => Element::U16,

@@ -48,6 +48,7 @@ fn every_format_gives_the_same_features() {
         ("contiguous.h5", None),
         ("chunked.h5", Some("train/x")),
         ("chunked.h5", Some("/train/lzf")),
+        ("chunked.h5", Some("train/deflated")),
         ("new.h5", None),
         ("header.csv", None),
         ("x.idx.gz", None),
@@ -131,7 +132,7 @@ fn absent_arrays_are_answered_with_those_there_are() {
             Some("x"),
             Labels::Found,
             "chunked.h5: it has no array `x`; \
-             there are: train/absent, train/lzf, train/text, train/x, train/y",
+             there are: train/absent, train/deflated, train/lzf, train/partial, train/text, train/x, train/y",
         ),
         (
             "stored.npz",
@@ -383,6 +384,10 @@ fn features_and_labels_must_be_as_such_are() {
 fn hdf5_that_cannot_be_used_is_named() {
     for (array, expected) in [
         ("train/absent", "more than a file of"),
+        (
+            "train/partial",
+            "array `train/partial`: 1 of its 2 chunks were written",
+        ),
         ("train/text", "array `train/text`: its elements are of type"),
         ("train/y", "array `train/y`: it has one axis of 4"),
     ] {
