@@ -147,7 +147,7 @@ fn hdf5_with_contiguous_arrays() {
         places: PLACES,
         // What is wrong with the structure has a place in no array.
         placeless: &["file.h5: "],
-        memory: (40, 8 * LIMIT),
+        memory: (40, 10 * LIMIT),
     };
     campaign.run(|bytes| parse("file.h5", bytes, None, Labels::Found));
 }
@@ -162,7 +162,7 @@ fn hdf5_with_chunks() {
         file: "file.h5",
         places: PLACES,
         placeless: &["file.h5: "],
-        memory: (40, 8 * LIMIT),
+        memory: (40, 10 * LIMIT),
     };
     campaign.run(|bytes| {
         let labels = Labels::Named("train/y".to_owned());
