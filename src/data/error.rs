@@ -101,6 +101,9 @@ pub enum Error {
         /// Ids of data sets with missing files.
         missing: Vec<String>,
     },
+    /// A file of the user's own that is not what it should be.
+    #[error(transparent)]
+    Unreadable(#[from] super::format::Unreadable),
     /// The results could not be written.
     #[error("cannot write the results: {0}")]
     Output(#[from] io::Error),

@@ -22,6 +22,7 @@ mod debian;
 mod digest;
 mod error;
 mod fetch;
+pub mod format;
 mod http;
 pub mod idx;
 mod import;
@@ -31,8 +32,8 @@ mod npm;
 mod package;
 mod progress;
 mod source;
-mod table;
-mod tarball;
+pub mod table;
+pub mod tarball;
 mod transfer;
 mod verify;
 

@@ -12,13 +12,14 @@ use super::digest::{CopyError, copy_hashed};
 use super::error::{Refusal, clip};
 
 /// A member to take.
-pub(super) struct Wanted {
+#[derive(Debug)]
+pub struct Wanted {
     /// Its path in the archive.
-    pub(super) member: String,
+    pub member: String,
     /// More bytes than it may have are refused.
-    pub(super) most: u64,
+    pub most: u64,
     /// Where it goes.
-    pub(super) to: PathBuf,
+    pub to: PathBuf,
 }
 
 /// Takes the `wanted` members out of `archive`; those that it does not hold are left out.
@@ -26,7 +27,11 @@ pub(super) struct Wanted {
 /// The archive is read to its end. One that is broken or cut short, that decodes to more than
 /// `budget` bytes, that holds a wanted member twice or too large, or that holds a link, a device,
 /// an absolute path or a `..` anywhere, is refused.
-pub(super) fn extract(archive: impl Read, wanted: &[Wanted], budget: u64) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal::Package`] for an archive that is refused, with the reason; [`Refusal::Io`] if a member
+/// cannot be written.
+pub fn extract(archive: impl Read, wanted: &[Wanted], budget: u64) -> Result<(), Refusal> {
     let mut archive = Archive::new(Budget {
         inner: archive,
         total: budget,
