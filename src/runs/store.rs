@@ -236,7 +236,7 @@ struct Version {
     schema: u32,
 }
 
-fn read_record(path: &Path) -> Result<Option<Record>, Error> {
+pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
