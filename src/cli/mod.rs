@@ -10,6 +10,7 @@ pub mod options;
 mod plan;
 mod present;
 mod rerun;
+mod rerun_report;
 mod run;
 mod run_progress;
 mod session;

@@ -62,7 +62,10 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<(), Error> {
 
 fn no_store(root: &Path) -> String {
     let text = root.display();
-    if root.to_str().is_some_and(|name| catalogue::find(name).is_some()) {
+    if root
+        .to_str()
+        .is_some_and(|name| catalogue::find(name).is_some())
+    {
         return format!(
             "verify checks a store, and {text} is a replication: replicate {text} runs it and shows \
              its results"
@@ -79,7 +82,12 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
             Kind::Strange => "strange",
             Kind::LeftOver => "left over",
         };
-        writeln!(out, "{kind:9} {}: {}", finding.path.display(), finding.message)?;
+        writeln!(
+            out,
+            "{kind:9} {}: {}",
+            finding.path.display(),
+            finding.message
+        )?;
     }
     let runs = found.sound + found.unfinished + found.damaged;
     writeln!(

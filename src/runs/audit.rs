@@ -68,7 +68,10 @@ pub fn read(path: &Path) -> Result<Record, Error> {
     }
     Err(Error::Unreadable {
         path: path.to_owned(),
-        reason: format!("its settings give the key {key}, but it says {}: it was altered", record.key),
+        reason: format!(
+            "its settings give the key {key}, but it says {}: it was altered",
+            record.key
+        ),
     })
 }
 
@@ -124,7 +127,11 @@ impl Audit {
                     // The run may have gone on, or been completed, in the meantime.
                     Ok(None | Some((_, Some(_)))) => {}
                     Ok(Some((_, None))) => {
-                        self.find(Kind::Damaged, path, "it does not say how far the run has come");
+                        self.find(
+                            Kind::Damaged,
+                            path,
+                            "it does not say how far the run has come",
+                        );
                     }
                     Err(error) => self.find(Kind::Damaged, path, reason(&error)),
                 },
@@ -141,7 +148,11 @@ impl Audit {
                     self.find(Kind::LeftOver, path, "a checkpoint that could not be used");
                 }
                 temporary if is_temporary(temporary) => {
-                    self.find(Kind::LeftOver, path, "being written, or left by a killed process");
+                    self.find(
+                        Kind::LeftOver,
+                        path,
+                        "being written, or left by a killed process",
+                    );
                 }
                 _ => self.find(Kind::Strange, path, "no run leaves a file like this"),
             }
@@ -178,7 +189,11 @@ impl Audit {
                 self.find(Kind::Damaged, path, message);
             }
             (Some(_), None) => {
-                self.find(Kind::Damaged, path, "it is missing, and the record has its SHA-256");
+                self.find(
+                    Kind::Damaged,
+                    path,
+                    "it is missing, and the record has its SHA-256",
+                );
             }
             (None, Some(_)) => {
                 self.find(Kind::Strange, path, "the record knows of no weights");
@@ -211,8 +226,14 @@ fn is_key(name: &str) -> bool {
 
 /// Whether this is the temporary name of a file that a run writes.
 fn is_temporary(name: &str) -> bool {
-    let own = ["record.json.", "weights.safetensors.", "checkpoint.safetensors.", "failure.json."];
-    name.ends_with(".tmp") && own.iter().any(|own| name.starts_with(own))
+    let own = [
+        "record.json.",
+        "weights.safetensors.",
+        "checkpoint.safetensors.",
+        "failure.json.",
+    ];
+    let whole = name.strip_suffix(".tmp");
+    whole.is_some_and(|name| own.iter().any(|own| name.starts_with(own)))
 }
 
 /// An error's text without the path and the advice, which stand elsewhere.

@@ -19,7 +19,7 @@ fn provenance() -> Provenance {
         device: "cpu".into(),
         device_name: "none".into(),
         matrix_kernels: "default".into(),
-        products: "float32".into(),
+        products: Precision::Exact.products(tch::Device::Cpu),
         threads: 1,
         cohort: 1,
         host: "none".into(),
@@ -102,9 +102,18 @@ fn torn_and_altered_records_are_named() {
     for (text, expected) in [
         (torn(0), "EOF"),
         (torn(whole.len() / 2), "EOF"),
-        (whole.replacen("\"gamma\": 0.1", "\"gamma\": 0.2", 1), "it was altered"),
-        (whole.replacen("\"schema\": 1", "\"schema\": 9", 1), "format 9"),
-        (whole.replacen("\"seed\": 0", "\"seed\": 7", 1), "it was altered"),
+        (
+            whole.replacen("\"gamma\": 0.1", "\"gamma\": 0.2", 1),
+            "it was altered",
+        ),
+        (
+            whole.replacen("\"schema\": 1", "\"schema\": 9", 1),
+            "format 9",
+        ),
+        (
+            whole.replacen("\"seed\": 0", "\"seed\": 7", 1),
+            "it was altered",
+        ),
     ] {
         assert_ne!(text, whole);
         fs::write(&path, text).unwrap();
@@ -122,7 +131,11 @@ fn torn_and_altered_records_are_named() {
 fn a_record_in_the_folder_of_another_run_is_named() {
     let (_folder, store, first) = three();
     let other = complete(&store, 9);
-    fs::copy(store.folder(&other.key).join("record.json"), first.join("record.json")).unwrap();
+    fs::copy(
+        store.folder(&other.key).join("record.json"),
+        first.join("record.json"),
+    )
+    .unwrap();
     let (kind, name, message) = only(&audit(&store).unwrap());
     assert_eq!((kind, name.as_str()), (Kind::Damaged, "record.json"));
     assert!(message.contains(other.key.short()), "{message}");
@@ -134,11 +147,17 @@ fn weights_that_are_altered_or_missing_are_named() {
     let path = first.join("weights.safetensors");
     fs::write(&path, b"weights of no usE").unwrap();
     let (kind, name, message) = only(&audit(&store).unwrap());
-    assert_eq!((kind, name.as_str()), (Kind::Damaged, "weights.safetensors"));
+    assert_eq!(
+        (kind, name.as_str()),
+        (Kind::Damaged, "weights.safetensors")
+    );
     assert!(message.contains("SHA-256"), "{message}");
     fs::remove_file(&path).unwrap();
     let (kind, _, message) = only(&audit(&store).unwrap());
-    assert!(kind == Kind::Damaged && message.contains("missing"), "{message}");
+    assert!(
+        kind == Kind::Damaged && message.contains("missing"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -162,10 +181,16 @@ fn checkpoints_are_read() {
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     let (kind, name, _) = only(&audit(&store).unwrap());
-    assert_eq!((kind, name.as_str()), (Kind::Damaged, "checkpoint.safetensors"));
+    assert_eq!(
+        (kind, name.as_str()),
+        (Kind::Damaged, "checkpoint.safetensors")
+    );
     checkpoint::save(&path, &tensor(), None).unwrap();
     let (kind, _, message) = only(&audit(&store).unwrap());
-    assert!(kind == Kind::Damaged && message.contains("how far"), "{message}");
+    assert!(
+        kind == Kind::Damaged && message.contains("how far"),
+        "{message}"
+    );
 }
 
 #[test]
