@@ -40,7 +40,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Every replication is a command of its own: replicate desom-gamma --profile quick
 
-Exit codes: 0 done, 2 usage, 10 a rerun differs from its record, 20 data or stored results missing or
+Exit codes: 0 done, 2 usage, 10 a rerun differs from its record, 20 data or stored results missing or \
 damaged, 30 runs failed, 130 interrupted (start the same command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.

@@ -40,14 +40,15 @@ pub struct RerunArgs {
     json: bool,
 }
 
+// Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
-Everything comes from the record: method, settings, seed, precision, and the data set, whose bytes must
-be those recorded. The run is done alone, in memory; the store is left as it is. Keys are listed by
-replicate plan NAME and in runs.csv.
+Everything comes from the record: method, settings, seed, precision, and the data set, whose bytes \
+must be those recorded. The run is done alone and in memory; the store is left as it is. \
+`replicate plan NAME` and runs.csv list the keys.
 
-The same bits are expected with the same program, libtorch, kind of processor and matrix kernels
-(MKL_CBWR), whatever the number of threads. Where results differ, what differs in how they were made is
-shown beside them.
+The same bits are expected from the same program, libtorch, kind of processor and matrix kernels \
+(MKL_CBWR), whatever the number of threads. Where results differ, what differs in how they were made \
+is shown beside them.
 
 Exit codes: 0 identical bits, 10 something differs, 20 the record is damaged.";
 

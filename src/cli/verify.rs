@@ -23,11 +23,12 @@ pub struct VerifyArgs {
     json: bool,
 }
 
+// Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
-Checked for every run: the record can be read, its key is the hash of its settings and the name of its
-folder, the weights have the recorded SHA-256, a checkpoint can be resumed from. Named as well: files
-that no run writes, and what killed processes left (neither is damage). Whether a record's metrics are
-true only `replicate rerun` can tell.
+Checked for every run: the record can be read, its key is the hash of its settings and begins with \
+the name of its folder, the weights have the recorded SHA-256, a checkpoint can be read. Named as \
+well: files that no run writes, and what killed processes left; neither is damage. Whether a \
+record's metrics are true, only `replicate rerun` can tell.
 
 Exit codes: 0 nothing is damaged, 20 something is.";
 
@@ -46,18 +47,19 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<(), Error> {
     } else {
         print(root, &found)?;
     }
-    match found.damaged {
-        0 => Ok(()),
-        damaged => Err(Error::Damaged(format!(
-            "{} of {} damaged. Nothing was changed: move the folder of a damaged run away to have it \
-             done again.",
-            damaged,
-            match found.sound + found.unfinished + damaged {
-                1 => "1 run is".to_owned(),
-                runs => format!("{runs} runs are"),
-            }
-        ))),
+    if found.damaged == 0 {
+        return Ok(());
     }
+    Err(Error::Damaged(format!(
+        "{} of {} damaged. Nothing was changed: move the folder of a damaged run away to have it done \
+         again.",
+        found.damaged,
+        words::count(runs(&found), "run"),
+    )))
+}
+
+fn runs(found: &Audit) -> usize {
+    found.sound + found.unfinished + found.damaged
 }
 
 fn no_store(root: &Path) -> String {
@@ -89,11 +91,10 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
             finding.message
         )?;
     }
-    let runs = found.sound + found.unfinished + found.damaged;
     writeln!(
         out,
         "{} in {}: {} sound, {} unfinished, {} damaged; {:.1} MB of weights hashed",
-        words::count(runs, "run"),
+        words::count(runs(found), "run"),
         root.display(),
         found.sound,
         found.unfinished,
