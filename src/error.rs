@@ -53,6 +53,12 @@ pub enum Error {
         /// The first error.
         first: String,
     },
+    /// A rerun that did not come out as its record says.
+    #[error("{0}")]
+    Differs(String),
+    /// Stored results, or data, that are not what they should be.
+    #[error("{0}")]
+    Damaged(String),
     /// The user or the system stopped the program.
     #[error(
         "interrupted: finished runs and the state of trainings are saved (k-means fits begin anew). Start the same command again to go on."
@@ -64,7 +70,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The process's exit code: 2 usage, 20 data, 30 runs failed, 130 interrupted, 1 anything else.
+    /// The process's exit code: 2 usage, 10 a rerun differs, 20 data or stored results damaged, 30 runs failed, 130 interrupted, 1 anything else.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -72,6 +78,8 @@ impl Error {
             | Self::Setting(_)
             | Self::Device(_)
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
+            Self::Differs(_) => 10,
+            Self::Damaged(_) | Self::Store(runs::Error::Unreadable { .. }) => 20,
             Self::Data(error) if error.concerns_data() => 20,
             Self::Train(train::Error::Data(_)) => 20,
             Self::RunsFailed { .. } | Self::Unreadable { .. } | Self::Train(_) => 30,

@@ -4,13 +4,17 @@ mod data;
 mod data_progress;
 mod doctor;
 mod figures;
+mod interrupt;
 mod list;
 pub mod options;
 mod plan;
 mod present;
+mod rerun;
+mod rerun_report;
 mod run;
 mod run_progress;
 mod session;
+mod verify;
 mod words;
 
 use std::io::Write;
@@ -36,8 +40,8 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Every replication is a command of its own: replicate desom-gamma --profile quick
 
-Exit codes: 0 done, 2 usage, 20 data missing or damaged, 30 runs failed, 130 interrupted (start the
-same command again to go on), 1 anything else.";
+Exit codes: 0 done, 2 usage, 10 a rerun differs from its record, 20 data or stored results missing or \
+damaged, 30 runs failed, 130 interrupted (start the same command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.
 #[derive(Args, Debug, Clone)]
@@ -56,6 +60,10 @@ enum Fixed {
     List(list::ListArgs),
     /// Explain a replication: what it does, what the paper says, what can be set
     Show(list::ShowArgs),
+    /// Do a stored run again and say whether it gives the same bits
+    Rerun(rerun::RerunArgs),
+    /// Check that nothing in the store is damaged; changes nothing
+    Verify(verify::VerifyArgs),
     /// List, fetch, verify and import data sets
     Data(data::DataArgs),
     /// Check what this machine offers: libtorch, devices, folders
@@ -128,6 +136,8 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
     match Cli::from_arg_matches(matches).map_err(usage)?.command {
         Fixed::List(args) => list::list(&args),
         Fixed::Show(args) => list::show(&args),
+        Fixed::Rerun(args) => rerun::run(&args, &places.store, &access()?),
+        Fixed::Verify(args) => verify::run(&args, &places.store),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
             Ok(data::run(&args, &access()?, progress.as_ref())?)

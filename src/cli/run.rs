@@ -2,14 +2,10 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::options::RunArgs;
 use super::session::Session;
-use super::{plan, present::show, run_progress};
+use super::{interrupt, plan, present::show, run_progress};
 use crate::data::Access;
 use crate::launch::{self, Report};
 use crate::replication::{Changes, Replication};
@@ -75,12 +71,7 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
     }
     // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
     let data = session.load_data(access)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // The first signal asks for an orderly end; a second one ends the program at once.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
-    }
+    let interrupted = interrupt::watch()?;
     quiet_panics_of_workers();
     let observer = run_progress::observer(&pending);
     let headline = |record: &_| session.replication.headline(record);
@@ -124,7 +115,7 @@ fn elsewhere(report: &Report) -> String {
 
 /// A worker's panic is caught and told as the error of its run: the default report on standard error
 /// would only tear the progress display apart.
-fn quiet_panics_of_workers() {
+pub(super) fn quiet_panics_of_workers() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
@@ -138,6 +129,6 @@ fn quiet_panics_of_workers() {
 }
 
 /// A line on standard error. There is nowhere left to say that it fails.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

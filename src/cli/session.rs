@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tch::Device;
 
 use crate::Error;
 use crate::data::{self, Access};
@@ -18,7 +21,9 @@ use crate::train::{Labels, TrainingData};
 use super::options::RunArgs;
 
 /// Between two checkpoints of a run: a lost interval costs little, and so does saving.
-const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_mins(1);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
+/// Another interval, in milliseconds. Not for users: tests cannot wait a minute.
+const CHECKPOINT_VARIABLE: &str = "REPLICATE_CHECKPOINT_MS";
 
 /// A replication with the user's options, its store and its tasks.
 pub struct Session {
@@ -60,7 +65,7 @@ impl Session {
             precision: args.precision,
             threads: args.threads(),
             workers: args.workers.map(usize::from),
-            checkpoint_interval: CHECKPOINT_INTERVAL,
+            checkpoint_interval: checkpoint_interval()?,
         };
         let store = Store::new(store);
         let seeds = match &args.seeds {
@@ -185,19 +190,40 @@ impl Session {
     /// # Errors
     /// If it cannot be had or is not what it should be.
     pub fn load_data(&self, access: &Access) -> Result<TrainingData, Error> {
-        let progress = super::data_progress::on_stderr();
-        let set = data::load(self.protocol.data, access, progress.as_ref())?;
-        let shape = [set.rows as i64, set.dims as i64];
-        let features = tch::Tensor::f_from_slice(&set.features)
-            .and_then(|features| features.f_view(shape.as_slice()))
-            .and_then(|features| features.f_to_device(self.options.device))
-            .map_err(crate::train::Error::Torch)?;
-        let labels = Labels {
-            values: set.labels,
-            classes: set.classes,
-        };
-        Ok(TrainingData::new(features, Some(labels))?)
+        training_data(self.protocol.data, self.options.device, access)
     }
+}
+
+/// The data set called `id` on the device that trains, fetched if need be.
+///
+/// # Errors
+/// If it cannot be had or is not what it should be, or does not fit on the device.
+pub fn training_data(id: &str, device: Device, access: &Access) -> Result<TrainingData, Error> {
+    let progress = super::data_progress::on_stderr();
+    let set = data::load(id, access, progress.as_ref())?;
+    let shape = [set.rows as i64, set.dims as i64];
+    let features = tch::Tensor::f_from_slice(&set.features)
+        .and_then(|features| features.f_view(shape.as_slice()))
+        .and_then(|features| features.f_to_device(device))
+        .map_err(crate::train::Error::Torch)?;
+    let labels = Labels {
+        values: set.labels,
+        classes: set.classes,
+    };
+    Ok(TrainingData::new(features, Some(labels))?)
+}
+
+fn checkpoint_interval() -> Result<Duration, Error> {
+    let Some(text) = std::env::var_os(CHECKPOINT_VARIABLE) else {
+        return Ok(CHECKPOINT_INTERVAL);
+    };
+    let milliseconds = text.to_str().and_then(|text| text.parse().ok());
+    milliseconds.map(Duration::from_millis).ok_or_else(|| {
+        let text = text.display();
+        Error::Usage(format!(
+            "{CHECKPOINT_VARIABLE}={text}: expected a whole number of milliseconds"
+        ))
+    })
 }
 
 /// The changes that lead to other runs than without them.

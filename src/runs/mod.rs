@@ -3,6 +3,7 @@
 //! A run is one variant with one seed. Its [`Identity`] says everything that its result depends on;
 //! the SHA-256 of that is its key, and its folder in the [`Store`] bears the key as its name.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod identity;
 pub mod lock;

@@ -123,7 +123,7 @@ pub struct Member {
     pub settings: Value,
     /// The run's seed.
     pub seed: Seed,
-    /// Where an unfinished run keeps its state.
+    /// Where an unfinished run keeps its state; nowhere if the path is empty.
     pub checkpoint: PathBuf,
 }
 
