@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -226,7 +226,9 @@ fn of_several_experiments_one_is_chosen() {
 const NOISE: [f64; 10] = [-1.5, 0.4, 1.2, -0.7, 0.9, -1.1, 1.6, -0.3, 0.2, -0.7];
 
 struct Made {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder in the end.
+    _guard: Option<tempfile::TempDir>,
     store: Store,
     replication: &'static dyn Replication,
     published: Published,
@@ -235,10 +237,15 @@ struct Made {
 impl Made {
     fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::at(folder.path().to_owned(), Some(folder))
+    }
+
+    fn at(folder: PathBuf, guard: Option<tempfile::TempDir>) -> Self {
         let replication = catalogue::find("desom-gamma").unwrap();
         Self {
-            store: Store::new(folder.path()),
+            store: Store::new(&folder),
             folder,
+            _guard: guard,
             replication,
             published: replication.published().unwrap(),
         }
@@ -247,12 +254,16 @@ impl Made {
     /// All runs of the paper profile, with the published means and spreads, moved by `shift`.
     fn whole(shift: f64) -> Self {
         let made = Self::empty();
+        made.fill(shift);
+        made
+    }
+
+    fn fill(&self, shift: f64) {
         for seed in 0..10 {
-            for (place, identity) in made.identities(seed).into_iter().enumerate() {
-                made.write(identity, place, shift, |_| {});
+            for (place, identity) in self.identities(seed).into_iter().enumerate() {
+                self.write(identity, place, shift, |_| {});
             }
         }
-        made
     }
 
     fn variants(&self) -> Vec<String> {
@@ -338,14 +349,23 @@ impl Made {
     }
 
     fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 }
 
 /// The published numbers themselves as runs: for tests that change nothing.
 fn whole() -> &'static Made {
     static WHOLE: OnceLock<Made> = OnceLock::new();
-    WHOLE.get_or_init(|| Made::whole(0.0))
+    WHOLE.get_or_init(|| {
+        // Statics are never dropped: this folder stays, within the target folder.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdicts");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        let made = Made::at(folder, None);
+        made.fill(0.0);
+        made
+    })
 }
 
 #[test]
@@ -581,7 +601,7 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
     let progress = |iteration| Progress {
         iteration,
         iterations: 10_000,
-        elapsed: Duration::from_secs(60),
+        elapsed: Duration::from_mins(1),
         resumed: 1,
         curves: Curves::default(),
         diverged: None,
