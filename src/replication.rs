@@ -402,7 +402,7 @@ pub fn judge(
 #[must_use]
 pub fn untested(claim: &claims::Claim) -> Judgement {
     let reason = match &claim.test {
-        Test::Qualitative(test) => format!("a matter of looking ({})", test.look),
+        Test::Qualitative(test) => format!("to be looked at: {}", test.look),
         _ => format!("its experiment, {}, does not exist yet", *claim.replication),
     };
     claims::not_tested(claim, &reason)

@@ -88,7 +88,7 @@ fn anybodys_numbers_are_judged() {
     for words in [
         "5 claims: 1 reproduced, 1 consistent, 1 not reproduced, 1 inconclusive, 1 not tested.",
         "  reproduced      purity ",
-        "(a matter of looking",
+        "(to be looked at: ",
         "ours 0.898 \u{b1} 0.008 (10 runs), published 0.902",
     ] {
         assert!(out.contains(words), "{words}\n{out}");
