@@ -25,6 +25,7 @@ pub mod replication;
 pub mod report;
 pub mod runs;
 pub mod som;
+pub mod statistics;
 pub mod train;
 
 #[path = "../replications/mod.rs"]

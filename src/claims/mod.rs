@@ -1,20 +1,63 @@
-//! What papers say, as data, and summaries of our runs to put beside it.
+//! What papers say, as data; summaries of our runs to put beside it; and verdicts.
+//!
+//! `paper.toml` holds numbers (`[[value]]`) and claims (`[[claim]]`), see [`Published`] and [`Claim`].
+//! [`judge()`] sets [`Results`], from records or from a CSV file, against claims and gives
+//! [`Judgement`]s. The statistics are in [`statistics`](crate::statistics); nothing here trains, stores
+//! or draws. What a replication's stored runs come to is
+//! [`replication::judge`](crate::replication::judge).
 
+mod check;
+mod claim;
+mod conclusion;
+mod fingerprint;
+pub mod judge;
+mod listing;
+mod position;
+mod prospect;
 pub mod published;
+mod records;
+mod results;
+mod results_csv;
+mod rule;
 pub mod summary;
+mod verdict;
+mod words;
 
-pub use published::{Paper, Published, Value};
+pub use check::{Anything, Vocabulary};
+pub use claim::{
+    Aggregate, Argmax, Better, Bound, Change, Claim, Collapse, Equivalence, Margin, Operand, Order,
+    Qualitative, Quantity, Test, Trend, ValueTest, Wherein,
+};
+pub use conclusion::Conclusion;
+pub use fingerprint::{Fingerprints, made_before};
+pub use judge::{Conditions, judge, not_tested};
+pub use listing::{SCHEMA, head, json, rows, summary};
+pub use position::At;
+pub use prospect::{Prospect, prospect};
+pub use published::{Paper, Printed, Published, Value};
+pub use results::{Ending, Results, Run};
 pub use summary::Summary;
+pub use verdict::{Finding, Group, Judgement, MoreSeeds, Verdict, more};
 
-/// What can be wrong with a paper's file.
-#[derive(Debug, thiserror::Error)]
+/// What can be wrong with a paper's file or with a file of results.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It does not parse, or a key is missing or unknown.
     #[error("{file}: {reason}")]
     Parse {
         /// The file.
-        file: &'static str,
+        file: String,
         /// Line, column and key, from the parser.
+        reason: String,
+    },
+    /// It parses and makes no sense.
+    #[error("{file}, line {line}: {reason}")]
+    Meaning {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// The key, what is wrong with it, and what would be right.
         reason: String,
     },
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub fn run(args: &RerunArgs, store: &Path, access: &Access) -> Result<(), Error>
             estimate,
         },
         method,
+        claims: Arc::new(record.claims.clone()),
     };
     say(&format!(
         "{} (run {}), made on {} in {}: doing it again",

@@ -1,23 +1,27 @@
-//! `replicate verify`: is anything in the store damaged?
+//! `replicate verify`: the verdicts on a replication's stored runs, or whether anything in the store is
+//! damaged.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{print_json, words};
+use super::{done, print_json, verdicts, words};
+use crate::Error;
+use crate::catalogue::{self, REPLICATIONS};
+use crate::claims::Conclusion;
 use crate::runs::Store;
 use crate::runs::audit::{Audit, Kind, audit};
-use crate::{Error, catalogue};
 
 /// Arguments of `replicate verify`.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub struct VerifyArgs {
-    /// The store's folder [default: that of --store]
-    #[arg(value_name = "STORE")]
-    folder: Option<PathBuf>,
+    /// A replication, whose stored runs of the paper profile are judged, or a store's folder, whose files
+    /// are checked [default: that of --store]
+    #[arg(value_name = "REPLICATION|STORE")]
+    what: Option<String>,
     /// Write the result as JSON
     #[arg(long)]
     json: bool,
@@ -25,24 +29,37 @@ pub struct VerifyArgs {
 
 // Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
-Checked for every run: the record can be read, its key is the hash of its settings and begins with \
+With a replication: its claims are judged by the stored runs of the paper profile, as after a run of it; \
+nothing is trained. Exit codes: 0 all reproduced, 10 some not, 11 some undecided and none refuted.
+
+With a store, or without an argument, every run's files are checked: the record can be read, its key is the hash of its settings and begins with \
 the name of its folder, the weights have the recorded SHA-256, a checkpoint can be read. Named as \
 well: files that no run writes, and what killed processes left; neither is damage. Whether a \
 record's metrics are true, only `replicate rerun` can tell.
 
 Exit codes: 0 nothing is damaged, 20 something is.";
 
-/// Looks over a store and prints a line for each finding, and a summary.
+/// Judges the replication of that name, or looks over a store.
 ///
 /// # Errors
-/// If there is no such store, it cannot be read, or something in it is damaged.
-pub fn run(args: &VerifyArgs, store: &Path) -> Result<(), Error> {
-    let root = args.folder.as_deref().unwrap_or(store);
+/// If there is neither, it cannot be read, or something in it is damaged.
+pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
+    let Some(what) = &args.what else {
+        return done(look_over(store, args.json));
+    };
+    match catalogue::find(what) {
+        Some(replication) => verdicts::verify(replication, args.json, store),
+        None => done(look_over(Path::new(what), args.json)),
+    }
+}
+
+/// Looks over a store and prints a line for each finding, and a summary.
+fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
     if !root.is_dir() {
         return Err(Error::Usage(no_store(root)));
     }
     let found = audit(&Store::new(root))?;
-    if args.json {
+    if as_json {
         print_json(&json!({"store": root.display().to_string(), "audit": found}))?;
     } else {
         print(root, &found)?;
@@ -63,17 +80,12 @@ fn runs(found: &Audit) -> usize {
 }
 
 fn no_store(root: &Path) -> String {
-    let text = root.display();
-    if root
-        .to_str()
-        .is_some_and(|name| catalogue::find(name).is_some())
-    {
-        return format!(
-            "verify checks a store, and {text} is a replication: replicate {text} runs it and shows \
-             its results"
-        );
-    }
-    format!("there is no store {text}: name its folder, e.g. replicate verify results")
+    let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
+    format!(
+        "{} is neither a store's folder nor a replication; there are: {}",
+        root.display(),
+        known.join(", ")
+    )
 }
 
 fn print(root: &Path, found: &Audit) -> Result<(), Error> {

@@ -127,6 +127,7 @@ fn task(store: &Store, seed: u64) -> Task {
             estimate: None,
         },
         method: &Walks,
+        claims: Arc::default(),
     }
 }
 

@@ -1,0 +1,415 @@
+//! Claims set against runs.
+//!
+//! **For a claim** speaks a one-sided p value of its opposite of at most 0.05 (for values: the 90 %
+//! interval within the margin), **against** it one of the claim of at most 0.025 (the 95 % interval
+//! wholly beyond). A claim of several comparisons holds if each of them does, which needs no
+//! correction (an intersection-union test: R. L. Berger, Technometrics 24, 1982); it fails if any
+//! does, so those p values are Holm-adjusted. Order claims (order, argmax, trend) of one experiment
+//! are Holm-adjusted together.
+//!
+//! **Runs that diverged** have no value. They are counted and named; where more than one run in ten
+//! has none, a claim about values is inconclusive, because those that are left are a selection. For
+//! shares of runs they count as runs that do not show the effect. **Runs that collapsed** have values
+//! like any other.
+//!
+//! **Fewer than five runs** (or pairs) decide nothing, and neither does anything but the paper's own
+//! protocol: see [`Conditions`].
+
+mod argmax;
+mod bound;
+mod equivalence;
+mod order;
+mod pairs;
+mod share;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+mod trend;
+mod value;
+
+use super::results::Sample;
+use super::verdict::{Finding, Group, Judgement, Verdict};
+use super::words::{count, list, number};
+use super::{At, Better, Claim, Published, Quantity, Results, Test};
+use crate::metrics::{Direction, Metric};
+use crate::statistics::closeness::MIN_RUNS;
+use crate::statistics::distributions::normal_quantile;
+use crate::statistics::power::Further;
+use crate::statistics::{holm, upper_share};
+
+/// A claim's opposite has to be at most this likely.
+pub(super) const FOR: f64 = 0.05;
+/// A claim has to be at most this likely to be refuted, on one side.
+const AGAINST: f64 = 0.025;
+/// The largest share of runs without a value that a claim about values bears.
+const WITHOUT_VALUE: f64 = 0.1;
+
+/// What was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conditions {
+    /// The profile's name; only `paper` allows verdicts.
+    pub profile: String,
+    /// What was changed in the protocol, by name.
+    pub altered: Vec<(String, String)>,
+}
+
+impl Conditions {
+    /// The full protocol of the paper.
+    #[must_use]
+    pub fn paper() -> Self {
+        Self {
+            profile: "paper".to_owned(),
+            altered: Vec::new(),
+        }
+    }
+
+    /// Why there can be no verdict; `None` if there can.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let precision = self.altered.iter().find(|(name, _)| name == "precision");
+        if let (Some((_, precision)), 1) = (precision, self.altered.len()) {
+            return Some(format!(
+                "runs of {precision} precision are not used for verdicts; those of exact precision are"
+            ));
+        }
+        if !self.altered.is_empty() {
+            let changes = self.altered.iter();
+            let changes: Vec<_> = changes
+                .map(|(name, value)| format!("{name} = {value}"))
+                .collect();
+            return Some(format!(
+                "with {} it is not the paper's protocol",
+                list(&changes)
+            ));
+        }
+        (self.profile != "paper").then(|| format!("the {} profile gives no verdict", self.profile))
+    }
+}
+
+/// Judges claims of one experiment, in the order given.
+#[must_use]
+pub fn judge<'a>(
+    published: &Published,
+    claims: impl IntoIterator<Item = &'a Claim>,
+    results: &Results,
+    conditions: &Conditions,
+) -> Vec<Judgement> {
+    let refusal = conditions.refusal();
+    let judged = claims.into_iter().map(|claim| match &refusal {
+        Some(reason) => not_tested(claim, reason),
+        None => judge_one(published, claim, results),
+    });
+    let mut judgements: Vec<Judgement> = judged.collect();
+    correct_together(&mut judgements);
+    judgements
+}
+
+/// The judgement of a claim that cannot be tested, e.g. because its experiment does not exist.
+#[must_use]
+pub fn not_tested(claim: &Claim, reason: &str) -> Judgement {
+    let verdict = Verdict::NotTested {
+        reason: reason.to_owned(),
+    };
+    Judgement {
+        explanation: vec![format!("Not tested: {reason}.")],
+        ..judgement(claim, verdict, Vec::new())
+    }
+}
+
+fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgement {
+    Judgement {
+        claim: claim.id.to_string(),
+        replication: claim.replication.to_string(),
+        statement: claim.statement.clone(),
+        source: claim.source.clone(),
+        test: claim.test.kind(),
+        verdict,
+        better_than_published: false,
+        older_runs: 0,
+        explanation: Vec::new(),
+        findings,
+        deviations: claim.deviations.clone(),
+    }
+}
+
+/// What every test is given.
+struct Case<'a> {
+    claim: &'a Claim,
+    published: &'a Published,
+    results: &'a Results,
+}
+
+fn judge_one(published: &Published, claim: &Claim, results: &Results) -> Judgement {
+    let case = Case {
+        claim,
+        published,
+        results,
+    };
+    let findings = match &claim.test {
+        Test::Value(test) => value::findings(&case, test),
+        Test::Order(test) => order::findings(&case, test),
+        Test::Argmax(test) => argmax::findings(&case, test),
+        Test::Trend(test) => trend::findings(&case, test),
+        Test::Equivalence(test) => equivalence::findings(&case, test),
+        Test::Bound(test) => bound::findings(&case, test),
+        Test::Collapse(test) => share::findings(&case, test),
+        Test::Qualitative(test) => {
+            return not_tested(claim, &format!("to be looked at: {}", test.look));
+        }
+    };
+    combine(claim, findings)
+}
+
+/// One verdict from those of the comparisons.
+fn combine(claim: &Claim, mut findings: Vec<Finding>) -> Judgement {
+    let against: Vec<f64> = findings
+        .iter()
+        .map(|one| one.p_against.unwrap_or(1.0))
+        .collect();
+    for (finding, adjusted) in findings.iter_mut().zip(holm(&against)) {
+        if finding.verdict.is_against() && adjusted > AGAINST {
+            demote(finding, adjusted, AGAINST);
+        }
+    }
+    let verdicts = || findings.iter().map(|finding| &finding.verdict);
+    let verdict = if let Some(against) = verdicts().find(|one| **one == Verdict::NotReproduced) {
+        against.clone()
+    } else if let Some(against) = verdicts().find(|one| one.is_against()) {
+        against.clone()
+    } else if let Some(missing) = verdicts().find(|one| matches!(one, Verdict::NotTested { .. })) {
+        missing.clone()
+    } else if let Some(more_seeds) = verdicts()
+        .filter_map(undecided)
+        .max_by_key(|one| rank(*one))
+    {
+        Verdict::Inconclusive { more_seeds }
+    } else if let Some(weaker) = verdicts().find(|one| **one == Verdict::Consistent) {
+        weaker.clone()
+    } else {
+        Verdict::Reproduced
+    };
+    let mut explanation: Vec<String> = findings.iter().map(|one| one.words.clone()).collect();
+    explanation.extend(notes(&findings, &verdict, &claim.test));
+    let mut against = findings
+        .iter()
+        .filter(|finding| finding.verdict.is_against());
+    let better = verdict.is_against() && against.all(|finding| finding.better);
+    Judgement {
+        better_than_published: better,
+        explanation,
+        ..judgement(claim, verdict, findings)
+    }
+}
+
+fn undecided(verdict: &Verdict) -> Option<Further> {
+    match verdict {
+        Verdict::Inconclusive { more_seeds } => Some(*more_seeds),
+        _ => None,
+    }
+}
+
+fn rank(further: Further) -> u32 {
+    match further {
+        Further::About(seeds) => seeds,
+        Further::MoreThanMost => u32::MAX - 1,
+        Further::Never => u32::MAX,
+    }
+}
+
+/// Holm over the order claims of the experiment.
+fn correct_together(judgements: &mut [Judgement]) {
+    let mut orders: Vec<&mut Judgement> = judgements
+        .iter_mut()
+        .filter(|one| matches!(one.test, "order" | "argmax" | "trend") && !one.findings.is_empty())
+        .collect();
+    let largest = |one: &&mut Judgement| {
+        let p = one
+            .findings
+            .iter()
+            .map(|finding| finding.p_for.unwrap_or(1.0));
+        p.fold(0.0, f64::max)
+    };
+    let smallest = |one: &&mut Judgement| {
+        let p: Vec<f64> = one
+            .findings
+            .iter()
+            .map(|one| one.p_against.unwrap_or(1.0))
+            .collect();
+        holm(&p).into_iter().fold(1.0, f64::min)
+    };
+    let speaks_for: Vec<f64> = orders.iter().map(largest).collect();
+    let speaks_against: Vec<f64> = orders.iter().map(smallest).collect();
+    let adjusted = holm(&speaks_for).into_iter().zip(holm(&speaks_against));
+    for (judgement, (for_it, against)) in orders.iter_mut().zip(adjusted) {
+        let (p, level) = match judgement.verdict {
+            Verdict::Reproduced if for_it > FOR => (for_it, FOR),
+            Verdict::NotReproduced if against > AGAINST => (against, AGAINST),
+            _ => continue,
+        };
+        let fewest = judgement
+            .findings
+            .iter()
+            .flat_map(|one| &one.ours)
+            .map(|group| group.n)
+            .min();
+        judgement.verdict = Verdict::Inconclusive {
+            more_seeds: to_level(p, level, fewest.unwrap_or(0)),
+        };
+        judgement.better_than_published = false;
+        judgement.explanation.push(format!(
+            "Together with the experiment's other order claims the p value is {} (Holm), above {level}.",
+            number(p)
+        ));
+    }
+}
+
+/// Makes a refutation that did not survive its correction inconclusive.
+fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
+    let n = finding.ours.iter().map(|group| group.n).min().unwrap_or(0);
+    finding.verdict = Verdict::Inconclusive {
+        more_seeds: to_level(adjusted, level, n),
+    };
+    finding.better = false;
+    finding.words += &format!(
+        " Among the claim's several comparisons that is {} (Holm), above {level}.",
+        number(adjusted)
+    );
+}
+
+/// Further runs that bring a p value down to a level, were the statistic normal and to grow with the
+/// root of the runs.
+fn to_level(p: f64, level: f64, n: usize) -> Further {
+    let (now, needed) = (normal_quantile(1.0 - p), normal_quantile(1.0 - level));
+    if now.is_nan() || now <= 0.0 {
+        return Further::Never;
+    }
+    let more = (n as f64 * ((needed / now).powi(2) - 1.0)).ceil().max(1.0);
+    if more > f64::from(crate::statistics::power::MOST_FURTHER) {
+        Further::MoreThanMost
+    } else {
+        Further::About(more as u32)
+    }
+}
+
+/// What readers have to know beside the numbers.
+fn notes(findings: &[Finding], verdict: &Verdict, test: &Test) -> Vec<String> {
+    let mut notes = Vec::new();
+    let groups: Vec<&Group> = findings.iter().flat_map(|finding| &finding.ours).collect();
+    let mut named: Vec<(&str, usize, &str)> = Vec::new();
+    for group in &groups {
+        let marks = [
+            (group.diverged, "diverged"),
+            (group.collapsed, "collapsed"),
+            (group.undefined, "without a value"),
+        ];
+        for (runs, what) in marks {
+            if runs > 0 && !named.contains(&(&group.variant, runs, what)) {
+                named.push((&group.variant, runs, what));
+                let all = group.n + group.diverged + group.undefined;
+                notes.push(format!(
+                    "{}: {runs} of {} {what}.",
+                    group.variant,
+                    count(all, "run")
+                ));
+            }
+        }
+    }
+    let of_means = !matches!(test, Test::Collapse(_));
+    let smallest = groups.iter().map(|group| group.n).min();
+    if let (true, true, true, Some(n)) = (verdict.is_for(), of_means, named.is_empty(), smallest) {
+        notes.push(format!(
+            "A rare collapse is not excluded: none in {} is still likely enough if up to {:.0} % of all \
+             runs collapse.",
+            count(n, "run"),
+            100.0 * upper_share(n as u32)
+        ));
+    }
+    notes
+}
+
+impl Case<'_> {
+    fn quantity(&self, variant: &str, metric: &str) -> Quantity {
+        Quantity {
+            variant: variant.to_owned(),
+            metric: metric.to_owned(),
+            data: self.claim.data.clone(),
+        }
+    }
+
+    /// The runs of a metric of a variant, if they allow a test of values.
+    fn sample(&self, label: &str, variant: &str, metric: &str) -> Result<Sample, Box<Finding>> {
+        let found = self.results.sample(&self.quantity(variant, metric));
+        let sample = found.map_err(|reason| {
+            let words = format!("{label}: not tested, {reason}.");
+            Box::new(Finding::new(
+                label.to_owned(),
+                Verdict::NotTested { reason },
+                words,
+            ))
+        })?;
+        let short = |more_seeds, words: String| {
+            let verdict = Verdict::Inconclusive { more_seeds };
+            Box::new(Finding {
+                ours: vec![Group::of(variant, metric, &sample)],
+                ..Finding::new(label.to_owned(), verdict, words)
+            })
+        };
+        let (lost, runs) = (sample.without_value(), sample.runs());
+        if lost as f64 > WITHOUT_VALUE * runs as f64 {
+            return Err(short(
+                Further::Never,
+                format!(
+                    "{label}: {lost} of {} of {variant} have no value ({} diverged); what is left is a \
+                     selection, and its mean is not the method's.",
+                    count(runs, "run"),
+                    sample.diverged
+                ),
+            ));
+        }
+        let n = sample.values.len();
+        if n < MIN_RUNS as usize {
+            return Err(short(
+                Further::About(MIN_RUNS - n as u32),
+                format!(
+                    "{label}: {} of {variant}; fewer than {MIN_RUNS} decide nothing.",
+                    count(n, "run")
+                ),
+            ));
+        }
+        Ok(sample)
+    }
+
+    /// Which way a metric improves: as the claim says, or as its name does.
+    fn better(&self, metric: &str) -> Option<Better> {
+        self.claim.better.or_else(|| {
+            let name = metric.rsplit('.').next().unwrap_or(metric);
+            Metric::from_id(name).map(|metric| match metric.direction() {
+                Direction::HigherIsBetter => Better::Higher,
+                Direction::LowerIsBetter => Better::Lower,
+            })
+        })
+    }
+}
+
+/// The verdict of two p values.
+fn decided(p_for: f64, p_against: f64, more: impl FnOnce() -> Further) -> Verdict {
+    if p_for <= FOR {
+        Verdict::Reproduced
+    } else if p_against <= AGAINST {
+        Verdict::NotReproduced
+    } else {
+        Verdict::Inconclusive { more_seeds: more() }
+    }
+}
+
+/// Each metric with each variant.
+pub(super) fn each<'a>(
+    metrics: &'a [At<String>],
+    variants: &'a [At<String>],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    metrics.iter().flat_map(move |metric| {
+        let pairs = variants.iter();
+        pairs.map(move |variant| (metric.as_str(), variant.as_str()))
+    })
+}

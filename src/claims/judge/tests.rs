@@ -1,0 +1,419 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use super::super::{Ending, Run};
+use super::*;
+
+const PAPER: &str = r#"
+[paper]
+id = "x"
+title = "On X"
+authors = ["A. Author"]
+venue = "X"
+year = 2020
+url = "https://example.org"
+
+[[value]]
+replication = "r"
+variant = "a"
+metric = "purity"
+mean = 0.80
+sd = 0.02
+n = 10
+read = { printed = 2 }
+source = "Table 1"
+
+[[value]]
+replication = "r"
+variant = "b"
+metric = "purity"
+mean = 0.70
+n = 10
+source = "Table 1"
+"#;
+
+/// One claim `c` with this test, judged.
+fn judged(test: &str, results: &Results) -> Judgement {
+    judged_all(&[("c", test)], results, &Conditions::paper()).remove(0)
+}
+
+fn judged_all(
+    tests: &[(&str, &str)],
+    results: &Results,
+    conditions: &Conditions,
+) -> Vec<Judgement> {
+    let mut text = PAPER.to_owned();
+    for (id, test) in tests {
+        text += &format!(
+            "\n[[claim]]\nid = \"{id}\"\nreplication = \"r\"\nsource = \"Table 1\"\n\
+             statement = \"It is so.\"\n{test}\n"
+        );
+    }
+    let published = Published::parse("paper.toml", &text).unwrap();
+    judge(&published, published.claims_of("r"), results, conditions)
+}
+
+/// Ten numbers about 0 with standard deviation 0.02, the same for all.
+const NOISE: [f64; 10] = [
+    0.012, -0.021, 0.031, -0.008, 0.004, -0.033, 0.019, 0.007, -0.014, 0.003,
+];
+
+/// Runs of a variant: the mean plus noise, turned by `turn` so that variants are not alike seed by seed.
+fn runs(variant: &str, metric: &str, mean: f64, turn: usize, n: usize) -> Vec<Run> {
+    let value = |seed: usize| Some(mean + NOISE[(seed * (2 * turn + 1) + turn) % 10]);
+    (0..n)
+        .map(|seed| Run {
+            variant: variant.into(),
+            seed: seed as u64,
+            values: BTreeMap::from([(metric.to_owned(), value(seed))]),
+            ..Run::default()
+        })
+        .collect()
+}
+
+fn results(groups: &[(&str, f64)]) -> Results {
+    let runs = groups.iter().enumerate();
+    Results {
+        runs: runs
+            .flat_map(|(turn, (name, mean))| runs_of(name, *mean, turn))
+            .collect(),
+    }
+}
+
+fn runs_of(name: &str, mean: f64, turn: usize) -> Vec<Run> {
+    runs(name, "purity", mean, turn, 10)
+}
+
+const VALUE: &str = "[claim.test.value]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\n\
+                     margin = { size = 0.03, reason = \"why\" }";
+
+#[test]
+fn values_are_reproduced_or_not_or_better() {
+    let of = |mean| judged(VALUE, &results(&[("a", mean)]));
+    let close = of(0.802);
+    assert_eq!(close.verdict, Verdict::Reproduced);
+    assert!(
+        close.explanation[0].contains("within the margin of \u{b1}0.030"),
+        "{close:?}"
+    );
+    assert!(close.explanation[1].contains("up to 26 %"), "{close:?}");
+    let worse = of(0.72);
+    assert_eq!(
+        (worse.verdict.clone(), worse.better_than_published),
+        (Verdict::NotReproduced, false)
+    );
+    let better = of(0.88);
+    assert_eq!(better.headline(), "not reproduced: better than published");
+    let unclear = of(0.825);
+    assert!(
+        matches!(unclear.verdict, Verdict::Inconclusive { .. }),
+        "{unclear:?}"
+    );
+}
+
+#[test]
+fn a_mean_alone_gets_the_weaker_words() {
+    let test = VALUE.replace("\"a\"", "\"b\"");
+    let of = |mean| judged(&test, &results(&[("b", mean)]));
+    assert_eq!(of(0.71).verdict, Verdict::Consistent);
+    let far = of(0.80);
+    assert_eq!(far.verdict, Verdict::Inconsistent);
+    assert!(far.better_than_published);
+    assert!(far.explanation[0].contains("spread not given"), "{far:?}");
+}
+
+#[test]
+fn other_conditions_give_no_verdict() {
+    let results = results(&[("a", 0.8)]);
+    let mut conditions = Conditions::paper();
+    conditions.profile = "quick".into();
+    let quick = judged_all(&[("c", VALUE)], &results, &conditions).remove(0);
+    let reason = "the quick profile gives no verdict".to_owned();
+    assert_eq!(quick.verdict, Verdict::NotTested { reason });
+    let mut conditions = Conditions::paper();
+    conditions.altered.push(("decay".into(), "linear".into()));
+    let altered = judged_all(&[("c", VALUE)], &results, &conditions).remove(0);
+    assert!(altered.headline().contains("decay = linear"), "{altered:?}");
+    assert!(altered.findings.is_empty());
+}
+
+#[test]
+fn missing_and_few_runs_decide_nothing() {
+    let nothing = judged(VALUE, &results(&[("b", 0.8)]));
+    assert!(
+        nothing.headline().contains("there are no runs of a"),
+        "{nothing:?}"
+    );
+    let few = Results {
+        runs: runs("a", "purity", 0.8, 0, 3),
+    };
+    let verdict = judged(VALUE, &few).verdict;
+    let more_seeds = Further::About(2);
+    assert_eq!(verdict, Verdict::Inconclusive { more_seeds });
+}
+
+#[test]
+fn diverged_runs_are_named_and_many_of_them_decide_nothing() {
+    let mut results = results(&[("a", 0.802)]);
+    let lose = |results: &mut Results, seed: usize| {
+        results.runs[seed].ending = Ending::Diverged;
+        results.runs[seed].values.clear();
+    };
+    lose(&mut results, 4);
+    let one = judged(VALUE, &results);
+    assert_eq!(one.verdict, Verdict::Reproduced);
+    assert!(
+        one.explanation
+            .contains(&"a: 1 of 10 runs diverged.".to_owned()),
+        "{one:?}"
+    );
+    lose(&mut results, 7);
+    let two = judged(VALUE, &results);
+    let more_seeds = Further::Never;
+    assert_eq!(two.verdict, Verdict::Inconclusive { more_seeds });
+    assert_eq!(two.findings[0].ours[0].diverged, 2);
+}
+
+#[test]
+fn collapsed_runs_count_like_any_other() {
+    let mut results = results(&[("a", 0.802)]);
+    results.runs[0].ending = Ending::Collapsed;
+    results.runs[0].values.insert("purity".into(), Some(0.11));
+    let judgement = judged(VALUE, &results);
+    assert!(
+        matches!(judgement.verdict, Verdict::Inconclusive { .. }),
+        "{judgement:?}"
+    );
+    assert_eq!(judgement.findings[0].ours[0].n, 10);
+    assert!(
+        judgement
+            .explanation
+            .iter()
+            .any(|words| words.contains("1 of 10 runs collapsed"))
+    );
+}
+
+const ORDER: &str = "[claim.test.order]\nmetrics = [\"purity\"]\n\
+                     descending = [{ variant = \"a\" }, { variant = \"b\" }]";
+
+#[test]
+fn an_order_holds_is_reversed_or_open() {
+    let of = |a, b| judged(ORDER, &results(&[("a", a), ("b", b)]));
+    let holds = of(0.8, 0.7);
+    assert_eq!(holds.verdict, Verdict::Reproduced);
+    assert!(holds.findings[0].numbers["superiority"] > 0.95);
+    assert!(holds.explanation[0].contains("10 pairs"), "{holds:?}");
+    assert_eq!(of(0.7, 0.8).verdict, Verdict::NotReproduced);
+    assert!(matches!(
+        of(0.801, 0.8).verdict,
+        Verdict::Inconclusive { .. }
+    ));
+    // With a margin, no difference that counts is enough to refute it.
+    let test = format!("{ORDER}\nmargin = {{ size = 0.1, reason = \"why\" }}");
+    let equal = judged(&test, &results(&[("a", 0.8), ("b", 0.8)]));
+    assert_eq!(equal.verdict, Verdict::NotReproduced);
+}
+
+#[test]
+fn runs_without_a_partner_are_not_used() {
+    let mut results = results(&[("a", 0.8), ("b", 0.7)]);
+    results
+        .runs
+        .retain(|run| run.variant == "a" || run.seed < 6);
+    let judgement = judged(ORDER, &results);
+    assert!(judgement.explanation[0].contains("6 pairs, 4 runs without a partner unused"));
+    results
+        .runs
+        .retain(|run| run.variant == "a" || run.seed < 4);
+    let verdict = judged(ORDER, &results).verdict;
+    let more_seeds = Further::About(1);
+    assert_eq!(verdict, Verdict::Inconclusive { more_seeds });
+}
+
+#[test]
+fn order_claims_are_corrected_together() {
+    // One alone: p = 0.03 or so. Six of them: not below 0.05 any more.
+    let results = results(&[("a", 0.719), ("b", 0.7)]);
+    let alone = judged(ORDER, &results);
+    assert_eq!(alone.verdict, Verdict::Reproduced, "{alone:?}");
+    let p = alone.findings[0].p_for.unwrap();
+    assert!(p > 0.05 / 6.0 && p < 0.05, "{p}");
+    let ids = ["c1", "c2", "c3", "c4", "c5", "c6"];
+    let six = judged_all(&ids.map(|id| (id, ORDER)), &results, &Conditions::paper());
+    assert!(
+        matches!(six[0].verdict, Verdict::Inconclusive { .. }),
+        "{:?}",
+        six[0].verdict
+    );
+    assert!(six[0].explanation.last().unwrap().contains("Holm"));
+}
+
+#[test]
+fn the_best_of_several() {
+    let test =
+        "[claim.test.argmax]\nmetric = \"purity\"\nbest = \"a\"\namong = [\"a\", \"b\", \"d\"]";
+    let of = |a, b, d| judged(test, &results(&[("a", a), ("b", b), ("d", d)]));
+    let best = of(0.8, 0.7, 0.72);
+    assert_eq!(best.verdict, Verdict::Reproduced);
+    assert!(best.findings[0].numbers["share_best"] > 0.99);
+    assert!(best.explanation[0].contains("a 100 %"), "{best:?}");
+    assert_eq!(of(0.7, 0.8, 0.6).verdict, Verdict::NotReproduced);
+    assert!(matches!(
+        of(0.8, 0.799, 0.6).verdict,
+        Verdict::Inconclusive { .. }
+    ));
+}
+
+#[test]
+fn a_trend_holds_or_turns() {
+    let test = "[claim.test.trend]\nmetrics = [\"purity\"]\nalong = \"gamma\"\n\
+                variants = [\"a\", \"b\", \"d\", \"e\"]\nchange = \"falls\"";
+    let of = |m: [f64; 4]| {
+        judged(
+            test,
+            &results(&[("a", m[0]), ("b", m[1]), ("d", m[2]), ("e", m[3])]),
+        )
+    };
+    let falls = of([0.8, 0.75, 0.6, 0.3]);
+    assert_eq!(falls.verdict, Verdict::Reproduced);
+    assert!((falls.findings[0].numbers["kendall_tau"] - 1.0).abs() < 1e-12);
+    assert!(falls.findings[0].difference.unwrap() < -0.4);
+    assert_eq!(of([0.3, 0.6, 0.75, 0.8]).verdict, Verdict::NotReproduced);
+    // Down on the whole, but clearly up once.
+    let turns = of([0.8, 0.5, 0.7, 0.3]);
+    assert_eq!(turns.verdict, Verdict::NotReproduced);
+    assert!(
+        turns.explanation[0].contains("From b to d it goes the other way"),
+        "{turns:?}"
+    );
+}
+
+#[test]
+fn equivalence_on_both_sides_or_one() {
+    let test = |within: &str| {
+        format!(
+            "[claim.test.equivalence]\nmetrics = [\"purity\"]\nreference = \"b\"\nvariants = [\"a\"]\n\
+             within = \"{within}\"\nmargin = {{ size = 0.03, reason = \"why\" }}"
+        )
+    };
+    let of = |within: &str, a| judged(&test(within), &results(&[("a", a), ("b", 0.8)])).verdict;
+    assert_eq!(of("both-sides", 0.801), Verdict::Reproduced);
+    assert_eq!(of("both-sides", 0.7), Verdict::NotReproduced);
+    assert_eq!(of("not-above", 0.7), Verdict::Reproduced);
+    assert_eq!(of("not-below", 0.7), Verdict::NotReproduced);
+    assert_eq!(of("not-above", 0.9), Verdict::NotReproduced);
+    assert!(matches!(
+        of("both-sides", 0.825),
+        Verdict::Inconclusive { .. }
+    ));
+}
+
+#[test]
+fn bounds_on_the_mean_and_the_middle_half() {
+    for (aggregate, yes, no) in [
+        ("mean", Verdict::Consistent, Verdict::Inconsistent),
+        ("iqm", Verdict::Reproduced, Verdict::NotReproduced),
+    ] {
+        let test = format!(
+            "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\nat_least = 0.7\n\
+             at_most = 0.8\nreason = \"why\"\naggregate = \"{aggregate}\""
+        );
+        let of = |mean| judged(&test, &results(&[("a", mean)]));
+        assert_eq!(of(0.75).verdict, yes, "{aggregate}");
+        assert_eq!(of(0.6).verdict, no, "{aggregate}");
+        let above = of(0.9);
+        assert_eq!(above.verdict, no, "{aggregate}");
+        assert!(above.better_than_published);
+        assert!(
+            matches!(of(0.8).verdict, Verdict::Inconclusive { .. }),
+            "{aggregate}"
+        );
+    }
+}
+
+#[test]
+fn a_mean_is_reproduced_only_if_one_failed_run_would_not_matter() {
+    let of = |bound: &str| {
+        let test = format!(
+            "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\n{bound}\nworst = 0\n\
+             reason = \"why\""
+        );
+        judged(&test, &results(&[("a", 0.75)]))
+    };
+    assert_eq!(of("at_least = 0.5").verdict, Verdict::Reproduced);
+    assert!(matches!(
+        of("at_least = 0.7").verdict,
+        Verdict::Inconclusive { .. }
+    ));
+    // A failure would only speak further against it.
+    assert_eq!(of("at_least = 0.8").verdict, Verdict::NotReproduced);
+    let words = of("at_least = 0.5").explanation[0].clone();
+    assert!(words.contains("one failed run of 0.000"), "{words}");
+}
+
+#[test]
+fn few_runs_have_no_middle_half() {
+    let test = "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\nat_least = 0.7\n\
+                reason = \"why\"\naggregate = \"iqm\"";
+    let few = Results {
+        runs: runs("a", "purity", 0.8, 0, 9),
+    };
+    assert_eq!(
+        judged(test, &few).headline(),
+        "inconclusive (about 1 more seed)"
+    );
+}
+
+#[test]
+fn shares_of_runs_are_exact() {
+    let test = "[claim.test.collapse]\nmetric = \"purity\"\nvariants = [\"a\"]\nat_most = 0.2\n\
+                share = 0.7\nreason = \"why\"";
+    let all = judged(test, &results(&[("a", 0.11)]));
+    assert_eq!(all.verdict, Verdict::Reproduced);
+    assert!(
+        all.explanation[0].contains("10 of 10 runs of a, 95 % interval 69 % to 100 %"),
+        "{all:?}"
+    );
+    assert_eq!(
+        judged(test, &results(&[("a", 0.5)])).verdict,
+        Verdict::NotReproduced
+    );
+    // One diverged: 9 of 10 are not enough for 70 %, and it does not count as collapsed.
+    let mut nine = results(&[("a", 0.11)]);
+    nine.runs[0].ending = Ending::Diverged;
+    nine.runs[0].values.clear();
+    let nine = judged(test, &nine);
+    assert!(
+        matches!(
+            nine.verdict,
+            Verdict::Inconclusive {
+                more_seeds: Further::About(_)
+            }
+        ),
+        "{nine:?}"
+    );
+}
+
+#[test]
+fn looking_is_not_testing() {
+    let judgement = judged(
+        "[claim.test.qualitative]\nlook = \"the map\"",
+        &results(&[]),
+    );
+    assert_eq!(judgement.headline(), "not tested: to be looked at: the map");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let test = "[claim.test.argmax]\nmetric = \"purity\"\nbest = \"a\"\namong = [\"a\", \"b\"]";
+    let once = || {
+        let judgements = judged_all(
+            &[("c", test), ("d", VALUE)],
+            &results(&[("a", 0.8), ("b", 0.79)]),
+            &Conditions::paper(),
+        );
+        super::super::json(&judgements).to_string()
+    };
+    assert_eq!(once(), once());
+}

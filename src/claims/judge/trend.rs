@@ -1,0 +1,218 @@
+//! A metric falls or rises along a parameter.
+//!
+//! Of each seed the change over the whole range is taken, by least squares over the steps (values of
+//! the parameter count as evenly spaced). For the claim speaks that its mean is in the claimed direction
+//! (t and sign-flip test, both); against it that it is below the margin, or that a single step goes the
+//! other way by more than the margin (Holm over the steps).
+
+use rand_chacha::rand_core::Rng;
+
+use super::super::results::{Sample, common_seeds};
+use super::super::verdict::Group;
+use super::super::words::{count, interval, number, p_value, signed};
+use super::super::{Change, Trend};
+use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
+use crate::random::{Seed, stream};
+use crate::statistics::bootstrap::percentile_interval;
+use crate::statistics::closeness::MIN_RUNS;
+use crate::statistics::paired::sign_flip;
+use crate::statistics::power::{Further, further_for_mean};
+use crate::statistics::{Difference, Interval, Moments, holm, kendall};
+
+/// One for each metric.
+pub(super) fn findings(case: &Case, test: &Trend) -> Vec<Finding> {
+    let metrics = test.metrics.iter();
+    metrics
+        .map(|metric| finding(case, test, metric).unwrap_or_else(|stopped| *stopped))
+        .collect()
+}
+
+fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Finding>> {
+    let (verb, sign) = match test.change {
+        Change::Falls => ("falls", -1.0),
+        Change::Rises => ("rises", 1.0),
+    };
+    let label = format!("{metric} {verb} along {}", test.along);
+    let samples = test
+        .variants
+        .iter()
+        .map(|one| case.sample(&label, one, metric));
+    let samples: Vec<Sample> = samples.collect::<Result<_, _>>()?;
+    let groups = test.variants.iter().zip(&samples);
+    let groups: Vec<Group> = groups
+        .map(|(one, sample)| Group::of(one, metric, sample))
+        .collect();
+    let seeds = common_seeds(&samples);
+    // Upwards is as claimed from here on.
+    let rows: Vec<Vec<f64>> = seeds
+        .iter()
+        .map(|&seed| {
+            samples
+                .iter()
+                .filter_map(|one| Some(sign * one.at(seed)?))
+                .collect()
+        })
+        .collect();
+    let changes: Vec<f64> = rows.iter().map(|row| change(row)).collect();
+    let enough = changes.len() >= MIN_RUNS as usize;
+    let Some(moments) = Moments::of(&changes).filter(|_| enough) else {
+        let words = format!(
+            "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
+            count(seeds.len(), "seed")
+        );
+        let more_seeds = Further::About(MIN_RUNS.saturating_sub(seeds.len() as u32));
+        return Err(Box::new(Finding {
+            ours: groups,
+            ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
+        }));
+    };
+    let margin = test.margin.as_ref().map(|margin| *margin.size);
+    let null = margin.unwrap_or(0.0);
+    let whole = Tested::of(&changes, moments, case, metric);
+    let p_for = whole.p_greater(0.0);
+    let mut hypotheses = vec![whole.p_less(null)];
+    let mut backwards = Vec::new();
+    for step in 1..test.variants.len() {
+        let steps: Vec<f64> = rows.iter().map(|row| row[step] - row[step - 1]).collect();
+        if let Some(moments) = Moments::of(&steps) {
+            hypotheses.push(Tested::of(&steps, moments, case, metric).p_less(-null));
+            if moments.mean < 0.0 {
+                backwards.push((step, moments.mean));
+            }
+        }
+    }
+    let adjusted = holm(&hypotheses);
+    let p_against = adjusted.iter().copied().fold(1.0, f64::min);
+    let reversed = p_against <= AGAINST;
+    let verdict = if reversed {
+        Verdict::NotReproduced
+    } else {
+        decided(p_for, p_against, || {
+            further_for_mean(moments, |difference| {
+                difference.p_greater(0.0) <= FOR || difference.p_less(null) <= AGAINST
+            })
+        })
+    };
+    let rng = &mut stream(
+        Seed(0),
+        &format!("claims/{}/trend/{metric}", *case.claim.id),
+    );
+    let tau = agreement(&rows, rng);
+    let difference = Difference::of_one(moments);
+    let mut words = format!(
+        "{label}: change over the whole range {} ({}), 95 % interval {} (positive is as claimed), \
+         one-sided {}.",
+        signed(moments.mean),
+        count(rows.len(), "seed"),
+        interval(difference.interval(0.95)),
+        p_value(p_for)
+    );
+    if let Some((tau, around)) = tau {
+        words += &format!(
+            " Kendall's tau of the means with the claimed order: {} ({}).",
+            number(tau),
+            interval(around)
+        );
+    }
+    words += &reversals(test, &backwards, &adjusted);
+    let mut finding = Finding {
+        ours: groups,
+        difference: Some(sign * moments.mean),
+        margin,
+        p_for: Some(p_for),
+        p_against: Some(p_against),
+        ..Finding::new(label, verdict, words)
+    };
+    finding
+        .numbers
+        .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
+    Ok(finding)
+}
+
+/// Kendall's tau of the means with the claimed order, and its interval over resampled seeds.
+fn agreement(rows: &[Vec<f64>], rng: &mut impl Rng) -> Option<(f64, Interval)> {
+    let steps: Vec<f64> = (0..rows.first()?.len()).map(|step| step as f64).collect();
+    let tau = |drawn: &[usize]| kendall(&steps, &means(rows, drawn));
+    let all: Vec<usize> = (0..rows.len()).collect();
+    Some((tau(&all)?, percentile_interval(rows.len(), 0.95, rng, tau)?))
+}
+
+/// Which steps go the other way.
+fn reversals(test: &Trend, backwards: &[(usize, f64)], adjusted: &[f64]) -> String {
+    let mut words = String::new();
+    for &(step, mean) in backwards {
+        words += &format!(
+            " From {} to {} it goes the other way, by {}{}.",
+            *test.variants[step - 1],
+            *test.variants[step],
+            number(-mean),
+            if adjusted[step] <= AGAINST {
+                ", beyond chance and margin"
+            } else {
+                ""
+            }
+        );
+    }
+    words
+}
+
+/// The least-squares line's rise from the first to the last value.
+fn change(row: &[f64]) -> f64 {
+    let middle = (row.len() as f64 - 1.0) / 2.0;
+    let (mut products, mut squares) = (0.0, 0.0);
+    for (step, value) in row.iter().enumerate() {
+        let place = step as f64 - middle;
+        products += place * value;
+        squares += place * place;
+    }
+    products / squares * (row.len() as f64 - 1.0)
+}
+
+fn means(rows: &[Vec<f64>], drawn: &[usize]) -> Vec<f64> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let sum = |column: usize| drawn.iter().map(|&row| rows[row][column]).sum::<f64>();
+    (0..columns)
+        .map(|column| sum(column) / drawn.len() as f64)
+        .collect()
+}
+
+/// Numbers, one a seed, tested by t and by sign flips.
+struct Tested<'a> {
+    numbers: &'a [f64],
+    difference: Difference,
+    purpose: String,
+}
+
+impl<'a> Tested<'a> {
+    fn of(numbers: &'a [f64], moments: Moments, case: &Case, metric: &str) -> Self {
+        Self {
+            numbers,
+            difference: Difference::of_one(moments),
+            purpose: format!("claims/{}/flips/{metric}", *case.claim.id),
+        }
+    }
+
+    fn flip(&self, null: f64) -> crate::statistics::SignFlip {
+        let shifted: Vec<f64> = self.numbers.iter().map(|value| value - null).collect();
+        sign_flip(&shifted, &mut stream(Seed(0), &self.purpose))
+    }
+
+    fn p_greater(&self, null: f64) -> f64 {
+        self.flip(null).greater.max(self.difference.p_greater(null))
+    }
+
+    fn p_less(&self, null: f64) -> f64 {
+        self.flip(null).less.max(self.difference.p_less(null))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // print(3 * numpy.polyfit(range(4), [.75, .69, .63, .15], 1)[0])
+    #[test]
+    fn the_change_is_that_of_numpys_line() {
+        assert!((change(&[0.75, 0.69, 0.63, 0.15]) + 0.558).abs() < 1e-12);
+    }
+}

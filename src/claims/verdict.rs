@@ -1,0 +1,234 @@
+//! What comes out of judging: verdicts, and the numbers they rest on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Printed;
+use super::results::Sample;
+use crate::statistics::power::{Further, MOST_FURTHER};
+use crate::statistics::{Interval, Moments};
+
+/// How many more seeds would decide.
+pub type MoreSeeds = Further;
+
+/// What our runs say about a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It holds, by the test and margin fixed beforehand.
+    Reproduced,
+    /// It does not.
+    NotReproduced,
+    /// The runs do not decide it.
+    Inconclusive {
+        /// How many more seeds might.
+        more_seeds: MoreSeeds,
+    },
+    /// A published mean without its spread lies where our runs would put it: weaker than reproduced.
+    Consistent,
+    /// It does not: weaker than not reproduced.
+    Inconsistent,
+    /// Nothing was tested.
+    NotTested {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// `not reproduced` and the like.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::NotReproduced => "not reproduced",
+            Self::Inconclusive { .. } => "inconclusive",
+            Self::Consistent => "consistent",
+            Self::Inconsistent => "inconsistent",
+            Self::NotTested { .. } => "not tested",
+        }
+    }
+
+    /// Whether the runs speak against the claim.
+    #[must_use]
+    pub fn is_against(&self) -> bool {
+        matches!(self, Self::NotReproduced | Self::Inconsistent)
+    }
+
+    /// Whether they speak for it.
+    #[must_use]
+    pub fn is_for(&self) -> bool {
+        matches!(self, Self::Reproduced | Self::Consistent)
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// `inconclusive (about 12 more seeds)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Inconclusive { more_seeds } => write!(f, " ({})", more(*more_seeds)),
+            Self::NotTested { reason } => write!(f, ": {reason}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `about 12 more seeds`.
+#[must_use]
+pub fn more(seeds: MoreSeeds) -> String {
+    match seeds {
+        Further::About(1) => "about 1 more seed".to_owned(),
+        Further::About(seeds) => format!("about {seeds} more seeds"),
+        Further::MoreThanMost => format!("more than {MOST_FURTHER} more seeds"),
+        Further::Never => "no number of seeds would decide".to_owned(),
+    }
+}
+
+/// The runs of one quantity.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// The variant's id.
+    pub variant: String,
+    /// The metric's name.
+    pub metric: String,
+    /// Runs with a value.
+    pub n: usize,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// Their standard deviation (divisor n - 1).
+    pub sd: Option<f64>,
+    /// Runs that diverged: they have no value.
+    pub diverged: usize,
+    /// Other runs for which the metric is undefined.
+    pub undefined: usize,
+    /// Runs marked as collapsed: they have one.
+    pub collapsed: usize,
+}
+
+impl Group {
+    pub(super) fn of(variant: &str, metric: &str, sample: &Sample) -> Self {
+        let numbers = sample.numbers();
+        let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+        Self {
+            variant: variant.to_owned(),
+            metric: metric.to_owned(),
+            n: numbers.len(),
+            mean: (!numbers.is_empty()).then_some(mean),
+            sd: Moments::of(&numbers).map(|moments| moments.sd),
+            diverged: sample.diverged,
+            undefined: sample.undefined,
+            collapsed: sample.collapsed,
+        }
+    }
+}
+
+/// One comparison of a claim, with its numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// What is compared, e.g. `bmu.purity of gamma=0.001`.
+    pub label: String,
+    /// Our runs.
+    pub ours: Vec<Group>,
+    /// What was published.
+    pub published: Option<Printed>,
+    /// Ours minus published, or first minus second.
+    pub difference: Option<f64>,
+    /// The 90 % interval of the difference (of the mean, for a bound; of the share, for a share).
+    pub interval_90: Option<Interval>,
+    /// The 95 % interval.
+    pub interval_95: Option<Interval>,
+    /// The margin, if there is one.
+    pub margin: Option<f64>,
+    /// One-sided p value of the claim's opposite: at most 0.05 speaks for the claim.
+    pub p_for: Option<f64>,
+    /// One-sided p value of the claim: at most 0.025 speaks against it.
+    pub p_against: Option<f64>,
+    /// Effects and other numbers by name, e.g. `superiority`.
+    pub numbers: BTreeMap<&'static str, f64>,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Whether ours is beyond the margin on the good side.
+    pub better: bool,
+    /// The numbers in a sentence or two.
+    pub words: String,
+}
+
+impl Finding {
+    /// Without numbers yet.
+    pub(super) fn new(label: String, verdict: Verdict, words: String) -> Self {
+        Self {
+            label,
+            ours: Vec::new(),
+            published: None,
+            difference: None,
+            interval_90: None,
+            interval_95: None,
+            margin: None,
+            p_for: None,
+            p_against: None,
+            numbers: BTreeMap::new(),
+            verdict,
+            better: false,
+            words,
+        }
+    }
+}
+
+/// A claim judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The claim's id.
+    pub claim: String,
+    /// The experiment.
+    pub replication: String,
+    /// What the paper says, in plain words.
+    pub statement: String,
+    /// Where it says so.
+    pub source: String,
+    /// The kind of test, e.g. `order`.
+    pub test: &'static str,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Whether it is "not reproduced" only because ours is better.
+    pub better_than_published: bool,
+    /// Of our runs, those made when the claim was defined otherwise or did not exist.
+    pub older_runs: usize,
+    /// Why, in plain words: one sentence or two each.
+    pub explanation: Vec<String>,
+    /// The comparisons it rests on.
+    pub findings: Vec<Finding>,
+    /// Where our experiment differs from the paper's.
+    pub deviations: Vec<String>,
+}
+
+impl Judgement {
+    /// Notes that `older_runs` of the runs were made when the claim was another.
+    #[must_use]
+    pub fn with_older_runs(mut self, older_runs: usize) -> Self {
+        if older_runs > 0 && !self.findings.is_empty() {
+            self.older_runs = older_runs;
+            self.explanation.push(format!(
+                "The claim was changed afterwards: when {} made, its test, margin or published values \
+                 were others, or it did not exist. A margin set after seeing results proves little.",
+                match older_runs {
+                    1 => "1 of the runs was".to_owned(),
+                    runs => format!("{runs} of the runs were"),
+                }
+            ));
+        }
+        self
+    }
+
+    /// The verdict in a few words: `not reproduced: better than published`.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        if self.better_than_published {
+            format!("{}: better than published", self.verdict)
+        } else {
+            self.verdict.to_string()
+        }
+    }
+}

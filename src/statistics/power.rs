@@ -1,0 +1,217 @@
+//! What a number of runs can decide: before they exist, and how many more would.
+//!
+//! Chances are integrals over our own spread, which is not known beforehand: the sample's follows
+//! sigma * sqrt(chi-squared / df), and is taken at 400 equally likely values.
+
+use serde::Serialize;
+
+use super::closeness::Decision;
+use super::distributions::{normal_cdf, spread_quantile, t_quantile};
+use super::{Closeness, Difference, Moments};
+
+const POINTS: u32 = 400;
+
+/// The chance that [`Closeness`] says *within* if truth and spread are equal, from what a paper printed
+/// and `n` runs of ours.
+#[must_use]
+pub fn chance_within(published: Moments, n: u32, margin: f64, coarseness: f64) -> f64 {
+    let sd = published.sd.max(coarseness);
+    if n < 2 || published.n < 2 {
+        return 0.0;
+    }
+    if sd == 0.0 {
+        return f64::from(u8::from(margin > coarseness));
+    }
+    let published = Moments {
+        mean: 0.0,
+        sd,
+        ..published
+    };
+    let error = sd * (1.0 / f64::from(n) + 1.0 / f64::from(published.n)).sqrt();
+    over_spreads(n - 1, |ratio| {
+        let ours = Moments {
+            mean: 0.0,
+            sd: sd * ratio,
+            n,
+        };
+        let room = margin
+            - Closeness::of(ours, published, coarseness)
+                .interval(0.9)
+                .reach();
+        (2.0 * normal_cdf(room / error) - 1.0).max(0.0)
+    })
+}
+
+/// The chance that a one-sided t test at 0.05 of `n` pairs finds a true mean difference whose pairs
+/// spread with `sd`.
+#[must_use]
+pub fn chance_greater(difference: f64, sd: f64, n: u32) -> f64 {
+    if n < 2 {
+        return 0.0;
+    }
+    if sd == 0.0 {
+        return f64::from(u8::from(difference > 0.0));
+    }
+    let root = f64::from(n).sqrt();
+    let critical = t_quantile(0.95, f64::from(n) - 1.0);
+    over_spreads(n - 1, |ratio| {
+        normal_cdf(difference * root / sd - critical * ratio)
+    })
+}
+
+/// The chance that two one-sided t tests at 0.05 of `n` pairs find a true mean difference whose pairs
+/// spread with `sd` to be within `margin` either way.
+#[must_use]
+pub fn chance_between(difference: f64, sd: f64, n: u32, margin: f64) -> f64 {
+    if n < 2 {
+        return 0.0;
+    }
+    if sd == 0.0 {
+        return f64::from(u8::from(difference.abs() < margin));
+    }
+    let root = f64::from(n).sqrt();
+    let critical = t_quantile(0.95, f64::from(n) - 1.0);
+    over_spreads(n - 1, |ratio| {
+        let below = normal_cdf((margin - difference) * root / sd - critical * ratio);
+        let above = normal_cdf((margin + difference) * root / sd - critical * ratio);
+        (below + above - 1.0).max(0.0)
+    })
+}
+
+fn over_spreads(df: u32, chance: impl Fn(f64) -> f64) -> f64 {
+    let ratios = (0..POINTS).map(|point| {
+        let p = (f64::from(point) + 0.5) / f64::from(POINTS);
+        spread_quantile(p, f64::from(df))
+    });
+    ratios.map(chance).sum::<f64>() / f64::from(POINTS)
+}
+
+/// The largest number of further runs that is looked for.
+pub const MOST_FURTHER: u32 = 1000;
+
+/// How many more runs would decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Further {
+    /// About so many, if mean and spread stay as they are.
+    About(u32),
+    /// More than [`MOST_FURTHER`].
+    MoreThanMost,
+    /// No number does: what was published is too uncertain for the margin, or the difference is on its
+    /// edge.
+    Never,
+}
+
+/// The smallest number of further runs with which `decided` says yes; `None` stands for infinitely many.
+#[must_use]
+pub fn further(now: u32, decided: impl Fn(Option<u32>) -> bool) -> Further {
+    if let Some(more) = (1..=MOST_FURTHER).find(|&more| decided(Some(now + more))) {
+        Further::About(more)
+    } else if decided(None) {
+        Further::MoreThanMost
+    } else {
+        Further::Never
+    }
+}
+
+/// As many runs as stand for infinitely many.
+const ENDLESS: u32 = 1_000_000_000;
+
+/// How many more runs would let [`Closeness`] decide.
+#[must_use]
+pub fn further_for_closeness(
+    ours: Moments,
+    published: Moments,
+    margin: f64,
+    coarseness: f64,
+) -> Further {
+    further(ours.n, |n| {
+        let ours = Moments {
+            n: n.unwrap_or(ENDLESS),
+            ..ours
+        };
+        let decision = Closeness::of(ours, published, coarseness).decide(margin);
+        decision != Decision::Undecided
+    })
+}
+
+/// How many more runs would let `decided` say yes to the mean of one sample (pairs, or a bound).
+#[must_use]
+pub fn further_for_mean(sample: Moments, decided: impl Fn(Difference) -> bool) -> Further {
+    further(sample.n, |n| {
+        let n = n.unwrap_or(ENDLESS);
+        decided(Difference::of_one(Moments { n, ..sample }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLISHED: Moments = Moments {
+        mean: 0.75,
+        sd: 0.04,
+        n: 10,
+    };
+
+    // tests/golden/statistics.py, power(): four million draws of the whole rule, standard error 0.0002.
+    #[test]
+    fn chances_are_those_of_drawing() {
+        let chance = chance_within(PUBLISHED, 10, 0.06, 0.0);
+        assert!((chance - 0.889_29).abs() < 0.002, "{chance}");
+        let chance = chance_within(PUBLISHED, 30, 0.04, 0.0);
+        assert!((chance - 0.664_70).abs() < 0.002, "{chance}");
+        assert!(chance_within(PUBLISHED, 1, 0.06, 0.0) < 1e-12);
+    }
+
+    // print(1 - scipy.stats.nct.cdf(scipy.stats.t.ppf(.95, 9), 9, .02/.03*10**.5))
+    #[test]
+    fn chances_of_a_t_test_are_scipys() {
+        let chance = chance_greater(0.02, 0.03, 10);
+        assert!((chance - 0.618_486).abs() < 5e-4, "{chance}");
+        assert!((chance_greater(0.0, 0.03, 10) - 0.05).abs() < 5e-4);
+    }
+
+    // r = numpy.random.default_rng(0); x = r.normal(.01, .03, (4 * 10**6, 10))
+    // e = x.std(1, ddof=1) / 10**.5 * scipy.stats.t.ppf(.95, 9)
+    // print(((x.mean(1) + e < .04) & (x.mean(1) - e > -.04)).mean())
+    #[test]
+    fn chances_of_two_tests_are_those_of_drawing() {
+        let chance = chance_between(0.01, 0.03, 10, 0.04);
+        assert!((chance - BETWEEN).abs() < 2e-3, "{chance}");
+        assert!(chance_between(0.01, 0.03, 10, 0.005) < 0.02);
+    }
+    const BETWEEN: f64 = 0.89676;
+
+    #[test]
+    fn half_a_published_standard_deviation_is_never_reached() {
+        // Ten published runs leave 1.83 * sd / sqrt(10) = 0.58 sd whatever we do.
+        let ours = Moments { n: 10, ..PUBLISHED };
+        let further = further_for_closeness(ours, PUBLISHED, 0.02, 0.0);
+        assert_eq!(further, Further::Never);
+        assert!(chance_within(PUBLISHED, 1_000_000, 0.02, 0.0) < 1e-9);
+        assert!(matches!(
+            further_for_closeness(ours, PUBLISHED, 0.03, 0.0),
+            Further::About(1..60)
+        ));
+    }
+
+    #[test]
+    fn further_runs_are_the_fewest_that_decide() {
+        let pairs = Moments {
+            mean: 0.01,
+            sd: 0.03,
+            n: 10,
+        };
+        let decided = |difference: Difference| difference.p_greater(0.0) <= 0.05;
+        // n with t(.95, n - 1) / sqrt(n) <= 1/3: 27 (1.7056 / 5.196 = 0.328), not 26 (0.335).
+        assert_eq!(further_for_mean(pairs, decided), Further::About(17));
+        let tiny = Moments {
+            mean: 0.0001,
+            ..pairs
+        };
+        assert_eq!(further_for_mean(tiny, decided), Further::MoreThanMost);
+        let none = Moments { mean: 0.0, ..pairs };
+        assert_eq!(further_for_mean(none, decided), Further::Never);
+    }
+}
