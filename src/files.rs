@@ -1,6 +1,6 @@
 //! Writing files so that they are there whole or not at all.
 //!
-//! Every change to the disk that has to survive goes through here, one [`Step`] after the other, so
+//! Every change to the disk that has to survive goes through here, one step after the other, so
 //! that tests can make any of them fail and can look at their order.
 
 use std::ffi::OsString;

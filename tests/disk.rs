@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// Three short runs: one of DESOM, with 480 KiB of weights, and two of k-means, with fewer.
-const RUNS: [&str; 9] = [
+const RUNS: [&str; 11] = [
     "desom-gamma",
     "--profile",
     "smoke",
@@ -22,6 +22,8 @@ const RUNS: [&str; 9] = [
     "1",
     "--iterations",
     "5",
+    "--threads",
+    "1",
 ];
 /// Where their tables and figures go.
 const OUTPUT: &str = "desom-gamma/smoke+gammas=10+seeds=1+iterations=5";

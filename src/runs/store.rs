@@ -154,11 +154,8 @@ impl Store {
     /// # Errors
     /// If the store's folder cannot be listed.
     pub fn by_lineage(&self) -> Result<HashMap<String, Identity>, Error> {
-        let folder = self.root.join("runs");
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(HashMap::new()),
-            Err(error) => return Err(Error::io("list", folder)(error)),
+        let Some(entries) = self.list()? else {
+            return Ok(HashMap::new());
         };
         let mut found = HashMap::new();
         for entry in entries.flatten() {
@@ -171,6 +168,16 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The folders of all runs; `None` if there is no store yet.
+    fn list(&self) -> Result<Option<fs::ReadDir>, Error> {
+        let folder = self.root.join("runs");
+        match fs::read_dir(&folder) {
+            Ok(entries) => Ok(Some(entries)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("list", folder)(error)),
+        }
     }
 
     /// Writes the record of a finished run, then removes what an unfinished one leaves. To be called
@@ -247,7 +254,7 @@ impl Store {
     /// What has to be done for a run, and why; `lineages` are those of [`Store::by_lineage`].
     ///
     /// # Errors
-    /// None at present: what cannot be read is a reason too.
+    /// If the store's folder cannot be listed. A run that cannot be read is a reason, not an error.
     pub fn reason(
         &self,
         identity: &Identity,
@@ -258,6 +265,8 @@ impl Store {
             Ok(Some(_)) => return Ok(Reason::Cached),
             Ok(None) => {}
             Err(error) => {
+                // Not if it is the same for every run.
+                self.list()?;
                 let message = error.to_string();
                 return Ok(match error {
                     Error::Damaged { .. } => Reason::Damaged { message },
