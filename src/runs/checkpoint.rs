@@ -23,7 +23,7 @@ const FIELD: &str = "replicate";
 /// A longer header is damage: ours have a few tensors and a hundred points of each loss.
 const LONGEST_HEADER: u64 = 16 << 20;
 /// A longer time is damage: a thousand years.
-const LONGEST_RUN: Duration = Duration::from_secs(1000 * 366 * 24 * 3600);
+const LONGEST_RUN: Duration = Duration::from_hours(1000 * 366 * 24);
 
 /// How far an unfinished run has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

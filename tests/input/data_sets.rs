@@ -64,7 +64,7 @@ fn manifest() {
     let end = second.map_or(whole.len(), |(end, _)| end);
     let campaign = Campaign {
         name: "manifest",
-        files: vec![whole[..end].as_bytes().to_vec()],
+        files: vec![whole.as_bytes()[..end].to_vec()],
         tokens: Some(&[
             "=",
             "[[dataset]]",
@@ -96,7 +96,7 @@ fn paper() {
     let end = fourth.map_or(whole.len(), |(end, _)| end);
     let campaign = Campaign {
         name: "paper",
-        files: vec![whole[..end].as_bytes().to_vec()],
+        files: vec![whole.as_bytes()[..end].to_vec()],
         tokens: Some(&[
             "=",
             "[[value]]",

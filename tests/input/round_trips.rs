@@ -102,7 +102,9 @@ proptest! {
             write!(text, "label{end}").unwrap();
         }
         for (row, label) in features.chunks(dims).zip(&labels) {
-            row.iter().for_each(|value| write!(text, "{value:?}, ").unwrap());
+            for value in row {
+                write!(text, "{value:?}, ").unwrap();
+            }
             write!(text, "{label}{end}").unwrap();
         }
         let asked = if header { Labels::Found } else { Labels::Last };
@@ -127,7 +129,9 @@ proptest! {
         let mut bytes = vec![0, 0, 0x0d, 2];
         bytes.extend((rows as u32).to_be_bytes());
         bytes.extend((dims as u32).to_be_bytes());
-        features.iter().for_each(|value| bytes.extend(value.to_be_bytes()));
+        for value in &features {
+            bytes.extend(value.to_be_bytes());
+        }
         check(&read("a.idx", bytes, Labels::Found), rows, dims, &features, None);
     }
 }

@@ -4,7 +4,7 @@
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Trim};
 
-use super::numbers::Features;
+use super::numbers::{Features, whole_number};
 use super::unreadable::{Origin, Unreadable};
 use super::{LABEL_NAMES, Labels, there_are};
 
@@ -125,12 +125,11 @@ impl<'a> Lines<'a> {
     fn label_column(&self, labels: &Labels) -> Result<Option<usize>, Unreadable> {
         let find = |name: &str| self.first.iter().position(|field| field == name.as_bytes());
         match labels {
-            Labels::Absent | Labels::File(_) => Ok(None),
             Labels::Last => Ok(self.first.len().checked_sub(1)),
             Labels::Found if self.has_header => Ok(LABEL_NAMES.iter().find_map(|name| find(name))),
-            Labels::Found => Ok(None),
+            Labels::Found | Labels::Absent | Labels::File(_) => Ok(None),
             Labels::Named(name) if self.has_header => find(name).map(Some).ok_or_else(|| {
-                let known: Vec<String> = self.first.iter().map(|field| shortened(field)).collect();
+                let known: Vec<String> = self.first.iter().map(shortened).collect();
                 let known = there_are(&known);
                 self.origin
                     .line(1, format!("no column is called `{name}`; {known}"))
@@ -165,11 +164,8 @@ fn number(origin: Origin<'_>, line: u64, column: usize, field: &[u8]) -> Result<
 }
 
 fn integer(origin: Origin<'_>, line: u64, column: usize, field: &[u8]) -> Result<i64, Unreadable> {
-    let whole = || {
-        let value = parsed::<f64>(field)?;
-        // As NumPy writes integers among floats: 3.000000000000000000e+00.
-        (value.trunc() == value && value.abs() < 9.0e15).then_some(value as i64)
-    };
+    // As NumPy writes integers among floats: 3.000000000000000000e+00.
+    let whole = || whole_number(parsed::<f64>(field)?);
     let value = parsed::<i64>(field).or_else(whole);
     value.ok_or_else(|| wrong(origin, line, column, field, "an integer label"))
 }

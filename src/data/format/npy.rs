@@ -210,9 +210,8 @@ impl<'a> Reader<'a, '_> {
     fn text(&mut self) -> Result<&'a [u8], Unreadable> {
         self.skip_space();
         let at = self.next;
-        let quote = match self.header.get(at) {
-            Some(&quote @ (b'\'' | b'"')) => quote,
-            _ => return Err(self.wrong(at, "expected a string in quotes".to_owned())),
+        let Some(&quote @ (b'\'' | b'"')) = self.header.get(at) else {
+            return Err(self.wrong(at, "expected a string in quotes".to_owned()));
         };
         let rest = &self.header[at + 1..];
         match rest.iter().position(|&byte| byte == quote || byte == b'\\') {

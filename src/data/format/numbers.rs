@@ -188,9 +188,10 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn whole_number(value: f64) -> Option<i64> {
+/// The integer that a float is, if it is one.
+pub(super) fn whole_number(value: f64) -> Option<i64> {
     // Beyond 2^53, floats are not exact integers.
-    (value.trunc() == value && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
+    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
 }
 
 /// `values`, whose first index runs fastest, with the last index running fastest.
