@@ -93,7 +93,7 @@ impl State {
                 });
                 return Ok(Self::Done { seconds });
             }
-            Reason::Unreadable { message } => {
+            Reason::Unreadable { message } | Reason::Damaged { message } => {
                 return Ok(Self::Unreadable {
                     message: message.clone(),
                 });

@@ -60,19 +60,8 @@ pub struct Audit {
 /// If it is not there, is torn, has a format that this program does not know, or bears another key
 /// than its settings give: then one of the two was altered.
 pub fn read(path: &Path) -> Result<Record, Error> {
-    let record = read_record(path)?
-        .ok_or_else(|| Error::io("read", path)(std::io::Error::from(ErrorKind::NotFound)))?;
-    let key = record.identity.key();
-    if record.key == key {
-        return Ok(record);
-    }
-    Err(Error::Unreadable {
-        path: path.to_owned(),
-        reason: format!(
-            "its settings give the key {key}, but it says {}: it was altered",
-            record.key
-        ),
-    })
+    read_record(path)?
+        .ok_or_else(|| Error::io("read", path)(std::io::Error::from(ErrorKind::NotFound)))
 }
 
 /// Looks over all runs of a store.
@@ -105,22 +94,17 @@ impl Audit {
     fn look_over(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
         let before = self.findings.len();
         let path = folder.join("record.json");
-        let record = if path.exists() {
-            let record = read(&path);
-            if let Err(error) = &record {
-                self.find(Kind::Damaged, path, reason(error));
+        let is_complete = path.exists();
+        if is_complete {
+            match read(&path) {
+                Ok(record) => self.compare(folder, name, &record),
+                Err(error) => self.find(Kind::Damaged, path, reason(&error)),
             }
-            Some(record.ok())
-        } else {
-            None
-        };
-        if let Some(Some(record)) = &record {
-            self.compare(folder, name, record);
         }
         for (name, path) in listed(folder)? {
             match name.as_str() {
                 "lock" | "record.json" | "weights.safetensors" if path.is_file() => {}
-                "checkpoint.safetensors" if record.is_some() => {
+                "checkpoint.safetensors" if is_complete => {
                     self.find(Kind::LeftOver, path, "the run is complete");
                 }
                 "checkpoint.safetensors" => match checkpoint::load(&path) {
@@ -135,17 +119,34 @@ impl Audit {
                     }
                     Err(error) => self.find(Kind::Damaged, path, reason(&error)),
                 },
-                "failure.json" => {
-                    let read = fs::read(&path).map_err(|error| error.to_string());
-                    let parsed = read.and_then(|text| {
-                        serde_json::from_slice::<Failure>(&text).map_err(|error| error.to_string())
-                    });
-                    if let Err(message) = parsed {
-                        self.find(Kind::Damaged, path, message);
+                "failure.json" => match fs::read(&path) {
+                    Ok(text) => {
+                        if let Err(error) = serde_json::from_slice::<Failure>(&text) {
+                            self.find(Kind::Damaged, path, error.to_string());
+                        }
                     }
-                }
+                    // The run was completed in the meantime.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => self.find(Kind::Damaged, path, error.to_string()),
+                },
                 "checkpoint.safetensors.unusable" => {
                     self.find(Kind::LeftOver, path, "a checkpoint that could not be used");
+                }
+                held if held.strip_prefix("lock.").is_some_and(is_number) => {
+                    if is_complete {
+                        self.find(Kind::LeftOver, path, "the run is complete");
+                    }
+                }
+                aside
+                    if aside
+                        .rsplit_once(".unreadable-")
+                        .is_some_and(|(_, number)| is_number(number)) =>
+                {
+                    self.find(
+                        Kind::LeftOver,
+                        path,
+                        "damaged, kept when the run was done again",
+                    );
                 }
                 temporary if is_temporary(temporary) => {
                     self.find(
@@ -157,10 +158,11 @@ impl Audit {
                 _ => self.find(Kind::Strange, path, "no run leaves a file like this"),
             }
         }
+        self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
         if self.findings[before..].iter().any(is_damaged) {
             self.damaged += 1;
-        } else if record.is_some() {
+        } else if is_complete {
             self.sound += 1;
         } else {
             self.unfinished += 1;
@@ -225,6 +227,10 @@ fn is_key(name: &str) -> bool {
 }
 
 /// Whether this is the temporary name of a file that a run writes.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_temporary(name: &str) -> bool {
     let own = [
         "record.json.",
@@ -239,7 +245,9 @@ fn is_temporary(name: &str) -> bool {
 /// An error's text without the path and the advice, which stand elsewhere.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Unreadable { reason, .. } | Error::Tensors { reason, .. } => reason.clone(),
+        Error::Damaged { reason, .. }
+        | Error::Unreadable { reason, .. }
+        | Error::Tensors { reason, .. } => reason.clone(),
         Error::Io { source, .. } => source.to_string(),
         other => other.to_string(),
     }

@@ -1,9 +1,10 @@
 //! What the program itself has written, damaged since: records and checkpoints.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use replicate::nn::Products;
 use replicate::runs::checkpoint::{self, Progress};
 use replicate::runs::record::{Curves, Outcome, Provenance, Record};
 use replicate::runs::{Identity, Key, Store};
@@ -40,6 +41,7 @@ fn record() -> Record {
         key: identity.key(),
         identity,
         variant: "gamma=0.001".to_owned(),
+        claims: BTreeMap::from([("desom.claim".to_owned(), word())]),
         outcome: Outcome::Diverged { iteration: 10 },
         metrics: [("purity".to_owned(), Some(0.5)), ("nmi".to_owned(), None)].into(),
         curves: curves(),
@@ -50,7 +52,7 @@ fn record() -> Record {
             device: word(),
             device_name: word(),
             matrix_kernels: word(),
-            products: word(),
+            products: Products::Float32,
             threads: 2,
             cohort: 1,
             host: word(),

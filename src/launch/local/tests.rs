@@ -9,6 +9,7 @@ mod others;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
