@@ -13,7 +13,7 @@ use std::time::Duration;
 use replicate::catalogue;
 use replicate::claims::Published;
 use replicate::data;
-use replicate::nn::Precision;
+use replicate::nn::{Precision, Products};
 use replicate::random::Seed;
 use replicate::replication::{Changes, Profile, Replication};
 use replicate::runs::checkpoint::{self, Progress};
@@ -331,7 +331,7 @@ impl Made {
                 device: "cpu".into(),
                 device_name: "none".into(),
                 matrix_kernels: "none".into(),
-                products: "float32".into(),
+                products: Products::Float32,
                 threads: 1,
                 cohort: 1,
                 host: "none".into(),
@@ -629,8 +629,6 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
     made.store
         .write_failure(&identities[2].key(), &failure)
         .unwrap();
-    // Locks younger than a second count as held.
-    std::thread::sleep(Duration::from_millis(1100));
     let arguments = [
         "status",
         "desom-gamma",

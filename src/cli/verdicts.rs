@@ -50,7 +50,9 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
             let identity = variant.identity(protocol.data, &data_sha256, seed, Precision::Exact);
             match store.record(&identity.key()) {
                 Ok(record) => into.records.extend(record),
-                Err(error @ StoreError::Unreadable { .. }) => unreadable.push(error.to_string()),
+                Err(error @ (StoreError::Unreadable { .. } | StoreError::Damaged { .. })) => {
+                    unreadable.push(error.to_string());
+                }
                 Err(error) => return Err(error.into()),
             }
         }
