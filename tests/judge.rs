@@ -467,7 +467,7 @@ fn further_seeds_count_and_short_profiles_do_not() {
     }
     let value = json(made.path(), &["verify", "desom-gamma", "--json"], 11);
     assert_eq!(value["stored"], 88);
-    // Without runs of its own the quick profile has nothing to show; with other settings neither.
+    // One variant, one thread: planning measures how long a step takes.
     let plan = |more: &[&str]| {
         let arguments = [
             &[
@@ -478,6 +478,10 @@ fn further_seeds_count_and_short_profiles_do_not() {
                 "1",
                 "--device",
                 "cpu",
+                "--gammas",
+                "10",
+                "--threads",
+                "1",
             ],
             more,
         ]
@@ -629,8 +633,6 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
     made.store
         .write_failure(&identities[2].key(), &failure)
         .unwrap();
-    // Locks younger than a second count as held.
-    std::thread::sleep(Duration::from_millis(1100));
     let arguments = [
         "status",
         "desom-gamma",

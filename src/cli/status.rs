@@ -1,7 +1,7 @@
 //! `replicate status`: how far a sweep has come that another process or machine works on, from the store
 //! alone. Starts nothing and writes nothing.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -48,8 +48,10 @@ enum State {
         /// Training and evaluation.
         seconds: f64,
     },
-    /// A process holds its lock.
+    /// A living process holds its lock.
     Running {
+        /// Machine and process.
+        worker: String,
         /// As of its last checkpoint; none before the first.
         progress: Option<Progress>,
     },
@@ -63,7 +65,7 @@ enum State {
         /// Its text.
         message: String,
     },
-    /// Its record cannot be read.
+    /// Its record cannot be read, or its files are damaged.
     Unreadable {
         /// Why.
         message: String,
@@ -101,8 +103,16 @@ impl State {
             _ => {}
         }
         let progress = Progress::of(key, store);
-        if is_locked(key, store) {
-            return Ok(Self::Running { progress });
+        if let Some(worker) = store.worker(key) {
+            return Ok(Self::Running {
+                progress,
+                worker: worker.to_string(),
+            });
+        }
+        if let Reason::Damaged { message } = &task.run.reason {
+            return Ok(Self::Unreadable {
+                message: message.clone(),
+            });
         }
         // A checkpoint written after a failure is of a later attempt, which was cut short.
         let failed = modified(&store.folder(key).join("failure.json"));
@@ -129,7 +139,7 @@ impl State {
 
     fn progress(&self) -> Option<Progress> {
         match self {
-            Self::Running { progress } => *progress,
+            Self::Running { progress, .. } => *progress,
             Self::Interrupted { progress } => Some(*progress),
             _ => None,
         }
@@ -143,7 +153,7 @@ impl Progress {
         let written = modified(&path)?;
         let age = SystemTime::now().duration_since(written).ok();
         // The time noted in a checkpoint is a cohort's shared among its runs. Where the run was never
-        // interrupted, the clock on the wall says how long the cohort took: since its lock was made.
+        // interrupted, the clock on the wall says how long the cohort took: since its lock was first made.
         let begun = modified(&store.folder(key).join("lock"));
         let wall = begun
             .filter(|_| saved.resumed == 0)
@@ -161,23 +171,6 @@ impl Progress {
 
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
-}
-
-/// A lock so young is just being taken: trying it could keep its owner from it.
-const YOUNG: Duration = Duration::from_secs(1);
-
-/// Whether a process holds the run's lock. Where a file system has no locks nobody seems to.
-fn is_locked(key: &Key, store: &Store) -> bool {
-    let path = store.folder(key).join("lock");
-    let age = modified(&path).and_then(|made| SystemTime::now().duration_since(made).ok());
-    let Ok(file) = File::open(&path) else {
-        return false;
-    };
-    if age.is_some_and(|age| age < YOUNG) {
-        return true;
-    }
-    // Shared, and given back at once: several may look at the same time.
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// A sweep's runs and what is known of each.
@@ -209,8 +202,9 @@ impl Sweep {
             let seconds = match state {
                 State::Running {
                     progress: Some(progress),
+                    ..
                 } => Some((progress.seconds_left - progress.age_seconds).max(0.0)),
-                State::Running { progress: None } | State::Waiting => self.usual(task),
+                State::Running { progress: None, .. } | State::Waiting => self.usual(task),
                 State::Interrupted { progress } => Some(progress.seconds_left),
                 State::Done { .. } | State::Failed { .. } | State::Unreadable { .. } => continue,
             };
@@ -324,8 +318,11 @@ fn table(sweep: &Sweep) -> Table {
             State::Failed { message } | State::Unreadable { message } => {
                 message.lines().next().unwrap_or_default().to_owned()
             }
+            State::Running { worker, .. } if state.progress().is_none() => {
+                format!("no checkpoint yet ({worker})")
+            }
             State::Running { .. } | State::Interrupted { .. } => match state.progress() {
-                None => "no checkpoint yet".to_owned(),
+                None => String::new(),
                 Some(at) => format!(
                     "{}/{} ({:.0} %), saved {} ago",
                     at.iteration,

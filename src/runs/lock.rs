@@ -199,6 +199,16 @@ pub fn holder(folder: &Path) -> Option<Holder> {
     serde_json::from_slice(&text).ok()
 }
 
+/// Who works on the run of a folder, taking nothing; `None` if nobody does, or its holder is dead.
+#[must_use]
+pub fn worker(folder: &Path) -> Option<Holder> {
+    let number = last(folder).ok()??;
+    let us = Holder::this_process(false);
+    // Where it cannot be told whether the holder lives, it is believed to.
+    let held = is_held(folder, number, &us).unwrap_or(true);
+    held.then(|| holder(folder)).flatten()
+}
+
 fn take(
     folder: &Path,
     flock: impl Fn(&File) -> io::Result<Flock>,

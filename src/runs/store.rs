@@ -236,6 +236,12 @@ impl Store {
         lock::holder(&self.folder(key))
     }
 
+    /// Who works on a run; `None` if nobody does, or whoever did is gone.
+    #[must_use]
+    pub fn worker(&self, key: &Key) -> Option<Holder> {
+        lock::worker(&self.folder(key))
+    }
+
     /// Whether files can be written here.
     ///
     /// # Errors
