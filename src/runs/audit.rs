@@ -105,22 +105,17 @@ impl Audit {
     fn look_over(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
         let before = self.findings.len();
         let path = folder.join("record.json");
-        let record = if path.exists() {
-            let record = read(&path);
-            if let Err(error) = &record {
-                self.find(Kind::Damaged, path, reason(error));
+        let is_complete = path.exists();
+        if is_complete {
+            match read(&path) {
+                Ok(record) => self.compare(folder, name, &record),
+                Err(error) => self.find(Kind::Damaged, path, reason(&error)),
             }
-            Some(record.ok())
-        } else {
-            None
-        };
-        if let Some(Some(record)) = &record {
-            self.compare(folder, name, record);
         }
         for (name, path) in listed(folder)? {
             match name.as_str() {
                 "lock" | "record.json" | "weights.safetensors" if path.is_file() => {}
-                "checkpoint.safetensors" if record.is_some() => {
+                "checkpoint.safetensors" if is_complete => {
                     self.find(Kind::LeftOver, path, "the run is complete");
                 }
                 "checkpoint.safetensors" => match checkpoint::load(&path) {
@@ -135,15 +130,16 @@ impl Audit {
                     }
                     Err(error) => self.find(Kind::Damaged, path, reason(&error)),
                 },
-                "failure.json" => {
-                    let read = fs::read(&path).map_err(|error| error.to_string());
-                    let parsed = read.and_then(|text| {
-                        serde_json::from_slice::<Failure>(&text).map_err(|error| error.to_string())
-                    });
-                    if let Err(message) = parsed {
-                        self.find(Kind::Damaged, path, message);
+                "failure.json" => match fs::read(&path) {
+                    Ok(text) => {
+                        if let Err(error) = serde_json::from_slice::<Failure>(&text) {
+                            self.find(Kind::Damaged, path, error.to_string());
+                        }
                     }
-                }
+                    // The run was completed in the meantime.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => self.find(Kind::Damaged, path, error.to_string()),
+                },
                 "checkpoint.safetensors.unusable" => {
                     self.find(Kind::LeftOver, path, "a checkpoint that could not be used");
                 }
@@ -157,10 +153,11 @@ impl Audit {
                 _ => self.find(Kind::Strange, path, "no run leaves a file like this"),
             }
         }
+        self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
         if self.findings[before..].iter().any(is_damaged) {
             self.damaged += 1;
-        } else if record.is_some() {
+        } else if is_complete {
             self.sound += 1;
         } else {
             self.unfinished += 1;
