@@ -60,8 +60,7 @@ pub struct Audit {
 /// If it is not there, is torn, has a format that this program does not know, or bears another key
 /// than its settings give: then one of the two was altered.
 pub fn read(path: &Path) -> Result<Record, Error> {
-    read_record(path)?
-        .ok_or_else(|| Error::io("read", path)(std::io::Error::from(ErrorKind::NotFound)))
+    read_record(path)?.ok_or_else(|| Error::io("read", path)(ErrorKind::NotFound.into()))
 }
 
 /// Looks over all runs of a store.
@@ -103,7 +102,7 @@ impl Audit {
         }
         for (name, path) in listed(folder)? {
             match name.as_str() {
-                "lock" | "record.json" | "weights.safetensors" if path.is_file() => {}
+                "record.json" | "weights.safetensors" if path.is_file() => {}
                 "checkpoint.safetensors" if is_complete => {
                     self.find(Kind::LeftOver, path, "the run is complete");
                 }
@@ -129,33 +128,11 @@ impl Audit {
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => self.find(Kind::Damaged, path, error.to_string()),
                 },
-                "checkpoint.safetensors.unusable" => {
-                    self.find(Kind::LeftOver, path, "a checkpoint that could not be used");
-                }
-                held if held.strip_prefix("lock.").is_some_and(is_number) => {
-                    if is_complete {
-                        self.find(Kind::LeftOver, path, "the run is complete");
-                    }
-                }
-                aside
-                    if aside
-                        .rsplit_once(".unreadable-")
-                        .is_some_and(|(_, number)| is_number(number)) =>
-                {
-                    self.find(
-                        Kind::LeftOver,
-                        path,
-                        "damaged, kept when the run was done again",
-                    );
-                }
-                temporary if is_temporary(temporary) => {
-                    self.find(
-                        Kind::LeftOver,
-                        path,
-                        "being written, or left by a killed process",
-                    );
-                }
-                _ => self.find(Kind::Strange, path, "no run leaves a file like this"),
+                name => match left_over(name) {
+                    Some(message) => self.find(Kind::LeftOver, path, message),
+                    None if is_lock(name) => {}
+                    None => self.find(Kind::Strange, path, "no run leaves a file like this"),
+                },
             }
         }
         self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
@@ -194,7 +171,7 @@ impl Audit {
                 self.find(
                     Kind::Damaged,
                     path,
-                    "it is missing, and the record has its SHA-256",
+                    "it is missing: the run counts as done without, move its folder away to do it again",
                 );
             }
             (None, Some(_)) => {
@@ -226,20 +203,30 @@ fn is_key(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether this is the temporary name of a file that a run writes.
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_temporary(name: &str) -> bool {
-    let own = [
+/// What a run may leave behind that has no use any more; `None` for any other file.
+fn left_over(name: &str) -> Option<&'static str> {
+    const OWN: [&str; 5] = [
         "record.json.",
         "weights.safetensors.",
         "checkpoint.safetensors.",
         "failure.json.",
+        "lock.",
     ];
-    let whole = name.strip_suffix(".tmp");
-    whole.is_some_and(|name| own.iter().any(|own| name.starts_with(own)))
+    let own = OWN.iter().find_map(|own| name.strip_prefix(own))?;
+    if own.strip_suffix(".tmp").is_some() {
+        Some("being written, or left by a killed process")
+    } else if own == "unusable" || own.starts_with("unreadable-") {
+        Some("damaged, and kept when the run was done again")
+    } else {
+        None
+    }
+}
+
+/// Whether this is the name of a lock: `lock`, or `lock.3` where the file system has no locks.
+fn is_lock(name: &str) -> bool {
+    let rest = name.strip_prefix("lock");
+    let number = rest.and_then(|rest| rest.strip_prefix('.'));
+    rest == Some("") || number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// An error's text without the path and the advice, which stand elsewhere.
