@@ -1,7 +1,7 @@
 //! Every error that reaches the user, with its exit code.
 
 use crate::replication::BadSetting;
-use crate::{claims, data, device, launch, plot, runs, train};
+use crate::{claims, data, device, launch, plot, report, runs, train};
 
 /// An error of the program. [`Error::exit_code`] is part of its interface.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum Error {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Plot(#[from] plot::Error),
+    /// A report that cannot be written.
+    #[error(transparent)]
+    Report(#[from] report::Error),
     /// Runs could not be started.
     #[error(transparent)]
     Launch(#[from] launch::Error),
@@ -71,6 +74,7 @@ impl Error {
             Self::Usage(_)
             | Self::Setting(_)
             | Self::Device(_)
+            | Self::Report(report::Error::Markers { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Data(error) if error.concerns_data() => 20,
             Self::RunsFailed { .. } | Self::Unreadable { .. } | Self::Train(_) => 30,
@@ -79,6 +83,7 @@ impl Error {
             | Self::Store(_)
             | Self::Claims(_)
             | Self::Plot(_)
+            | Self::Report(_)
             | Self::Launch(_)
             | Self::Output(_) => 1,
         }

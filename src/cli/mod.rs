@@ -8,6 +8,7 @@ mod list;
 pub mod options;
 mod plan;
 mod present;
+mod report;
 mod run;
 mod run_progress;
 mod session;
@@ -56,6 +57,8 @@ enum Fixed {
     List(list::ListArgs),
     /// Explain a replication: what it does, what the paper says, what can be set
     Show(list::ShowArgs),
+    /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
+    Report(report::ReportArgs),
     /// List, fetch, verify and import data sets
     Data(data::DataArgs),
     /// Check what this machine offers: libtorch, devices, folders
@@ -128,6 +131,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
     match Cli::from_arg_matches(matches).map_err(usage)?.command {
         Fixed::List(args) => list::list(&args),
         Fixed::Show(args) => list::show(&args),
+        Fixed::Report(args) => report::run(&args, &places.store),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
             Ok(data::run(&args, &access()?, progress.as_ref())?)

@@ -1,0 +1,414 @@
+//! From a store to the contents of a report. Trains nothing and needs no network.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use super::content::{
+    Chapter, Cost, DataFile, DataSheet, Entry, Environment, Experiment, FigurePair, Report, Row,
+    RunLine,
+};
+use super::{Comparison, rows};
+use crate::claims::{self, Conditions, Ending, Judgement, Published, judge, not_tested};
+use crate::nn::Precision;
+use crate::replication::{
+    Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
+};
+use crate::runs::identity::SCHEMA;
+use crate::runs::{Error as StoreError, Identity, Outcome, Record, Store};
+use crate::{Error, data};
+
+/// What to report on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choice {
+    /// The profile; if absent, the fullest one that has runs.
+    pub profile: Option<Profile>,
+    /// Whether to list claims of the papers that none of the replications tests.
+    pub all_claims: bool,
+}
+
+/// Gathers what is stored of replications.
+///
+/// # Errors
+/// If the store or a paper's file cannot be read, or a figure cannot be drawn. Single records that
+/// cannot be read are named in the report.
+pub fn gather(
+    replications: &[&dyn Replication],
+    choice: Choice,
+    store: &Store,
+) -> Result<Report, Error> {
+    let (records, unreadable) = stored(store)?;
+    let mut papers: Vec<Chapter> = Vec::new();
+    for replication in replications {
+        let published = replication.published()?;
+        let experiment = experiment(*replication, choice.profile, &published, &records)?;
+        let known = papers
+            .iter_mut()
+            .find(|chapter| chapter.paper.id == published.paper.id);
+        match known {
+            Some(chapter) => chapter.experiments.push(experiment),
+            None => papers.push(Chapter {
+                without_experiment: if choice.all_claims {
+                    without_experiment(&published, replications)
+                } else {
+                    Vec::new()
+                },
+                paper: published.paper,
+                experiments: vec![experiment],
+            }),
+        }
+    }
+    Ok(Report { papers, unreadable })
+}
+
+fn without_experiment(
+    published: &Published,
+    replications: &[&dyn Replication],
+) -> Vec<Judgement> {
+    let exists = |id: &str| replications.iter().any(|known| known.id() == id);
+    let claims = published.claims.iter();
+    claims
+        .filter(|claim| !exists(&claim.replication))
+        .map(|claim| not_tested(claim, "there is no experiment for it yet"))
+        .collect()
+}
+
+/// All records of a store in the order of their folders' names, and those that cannot be read.
+fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
+    let folder = store.root().join("runs");
+    let failed = |source| StoreError::Io {
+        action: "list",
+        path: folder.clone(),
+        source,
+    };
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+        Err(error) => return Err(failed(error).into()),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(failed)?.file_name());
+    }
+    names.sort();
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    for name in names {
+        let Ok(text) = fs::read(folder.join(&name).join("record.json")) else {
+            // An unfinished run, or no run at all.
+            continue;
+        };
+        match serde_json::from_slice::<Record>(&text) {
+            Ok(record) => records.push(record),
+            Err(_) => unreadable.push(format!("runs/{}/record.json", name.display())),
+        }
+    }
+    Ok((records, unreadable))
+}
+
+/// The records of each variant, whatever their number of seeds.
+fn of_variants(protocol: &Protocol, records: &[Record]) -> Result<Vec<VariantRecords>, Error> {
+    let data_sha256 = data::dataset_sha256(protocol.data)?;
+    let variants = protocol.variants.iter().map(|variant| {
+        let expected = |record: &Record| Identity {
+            schema: SCHEMA,
+            method: variant.method.id().to_owned(),
+            algorithm: variant.method.version(),
+            settings: variant.settings.clone(),
+            data: protocol.data.to_owned(),
+            data_sha256: data_sha256.clone(),
+            seed: record.identity.seed,
+            precision: Precision::default(),
+        };
+        let records = records.iter();
+        let mut found: Vec<Record> = records
+            .filter(|record| record.identity == expected(record))
+            .cloned()
+            .collect();
+        found.sort_by_key(|record| record.identity.seed.0);
+        VariantRecords {
+            id: variant.id.clone(),
+            records: found,
+        }
+    });
+    Ok(variants.collect())
+}
+
+fn experiment(
+    replication: &dyn Replication,
+    profile: Option<Profile>,
+    published: &Published,
+    records: &[Record],
+) -> Result<Experiment, Error> {
+    let profiles: Vec<Profile> = match profile {
+        Some(profile) => vec![profile],
+        None => Profile::ALL.into_iter().rev().collect(),
+    };
+    let mut found = None;
+    for profile in profiles {
+        let protocol = replication.protocol(profile, &Changes::default())?;
+        let variants = of_variants(&protocol, records)?;
+        let empty = variants.iter().all(|variant| variant.records.is_empty());
+        if found.is_none() || !empty {
+            found = Some((profile, protocol, variants));
+        }
+        if !empty {
+            break;
+        }
+    }
+    let Some((profile, protocol, variants)) = found else {
+        // The list of profiles has at least one.
+        return Err(Error::Usage("there is no profile".to_owned()));
+    };
+    described(replication, published, profile, &protocol, variants)
+}
+
+fn described(
+    replication: &dyn Replication,
+    published: &Published,
+    profile: Profile,
+    protocol: &Protocol,
+    variants: Vec<VariantRecords>,
+) -> Result<Experiment, Error> {
+    let entry = data::catalogue()?.entry(protocol.data)?;
+    let results = Results {
+        profile,
+        altered: Vec::new(),
+        data_title: entry.title.clone(),
+        variants,
+    };
+    let Presentation {
+        comparisons,
+        caption,
+        figures,
+    } = replication.present(&results)?;
+    let figures = paired(figures, published_alone(replication, &results)?);
+    let variants = &results.variants;
+    let runs: Vec<RunLine> = variants.iter().flat_map(lines).collect();
+    let seeds = || 0..protocol.seeds;
+    let is_stored = |variant: &VariantRecords, seed: u64| {
+        let mut records = variant.records.iter();
+        records.any(|record| record.identity.seed.0 == seed)
+    };
+    let missing = variants
+        .iter()
+        .flat_map(|variant| seeds().filter(|&seed| !is_stored(variant, seed)))
+        .count();
+    Ok(Experiment {
+        id: replication.id().to_owned(),
+        summary: replication.summary().to_owned(),
+        profile,
+        note: results.note(),
+        claims: judged(replication, published, profile, variants, &comparisons),
+        values: comparisons,
+        caption,
+        figures,
+        data: sheet(entry),
+        planned: variants.len() * protocol.seeds as usize,
+        missing,
+        environments: environments(variants),
+        costs: costs(variants),
+        runs,
+    })
+}
+
+/// The replication's claims with what the stored runs say of them.
+fn judged(
+    replication: &dyn Replication,
+    published: &Published,
+    profile: Profile,
+    variants: &[VariantRecords],
+    comparisons: &[Comparison],
+) -> Vec<Entry> {
+    // What an experiment does not compare, other data or another quantity, is not compared here either.
+    let compared = |row: &Row| {
+        let mut groups = row.finding.ours.iter();
+        groups.any(|group| {
+            comparisons.iter().any(|one| {
+                one.published.is_some()
+                    && one.variant == group.variant
+                    && one.metric == group.metric
+            })
+        })
+    };
+    let claims: Vec<_> = published.claims_of(replication.id()).collect();
+    let results = results(variants);
+    let judgements = if results.runs.is_empty() {
+        let reason = format!(
+            "there are no runs yet; replicate {} --profile {} makes them",
+            replication.id(),
+            profile.name()
+        );
+        let claims = claims.iter();
+        claims.map(|claim| not_tested(claim, &reason)).collect()
+    } else {
+        let conditions = Conditions {
+            profile: profile.name().to_owned(),
+            altered: Vec::new(),
+        };
+        judge(published, claims.iter().copied(), &results, &conditions)
+    };
+    let entries = claims.iter().zip(judgements);
+    entries
+        .map(|(claim, judgement)| {
+            let mut rows = rows::rows(published, claim, &judgement.findings, &results);
+            rows.retain(|row| row.judged || compared(row));
+            Entry {
+                reason: rows::reason(claim),
+                rows,
+                judgement,
+            }
+        })
+        .collect()
+}
+
+/// The records as claims take them.
+fn results(variants: &[VariantRecords]) -> claims::Results {
+    let runs = variants.iter().flat_map(|variant| {
+        variant.records.iter().map(|record| claims::Run {
+            variant: variant.id.clone(),
+            seed: record.identity.seed.0,
+            data: Some(record.identity.data.clone()),
+            ending: ending(record),
+            values: record.metrics.clone(),
+        })
+    });
+    claims::Results {
+        runs: runs.collect(),
+    }
+}
+
+/// How a run ended. A map whose images all fall onto one unit has collapsed.
+fn ending(record: &Record) -> Ending {
+    match record.outcome {
+        Outcome::Diverged { .. } => Ending::Diverged,
+        Outcome::Completed if record.metric("units_used") == Some(1.0) => Ending::Collapsed,
+        Outcome::Completed => Ending::Completed,
+    }
+}
+
+fn lines(variant: &VariantRecords) -> impl Iterator<Item = RunLine> + '_ {
+    variant.records.iter().map(|record| RunLine {
+        variant: variant.id.clone(),
+        seed: record.identity.seed.0,
+        key: record.key.as_str().to_owned(),
+        outcome: match (record.outcome, ending(record)) {
+            (Outcome::Diverged { iteration }, _) => format!("diverged at {iteration}"),
+            (Outcome::Completed, Ending::Collapsed) => "collapsed".to_owned(),
+            (Outcome::Completed, _) => "completed".to_owned(),
+        },
+        metrics: record.metrics.clone(),
+        precision: record.identity.precision,
+        device: record.provenance.device_name.clone(),
+        program: record.provenance.program.clone(),
+        training_seconds: record.provenance.training_seconds,
+        evaluation_seconds: record.provenance.evaluation_seconds,
+    })
+}
+
+/// The figures of an experiment without runs: what was published, drawn as ours are.
+fn published_alone(
+    replication: &dyn Replication,
+    results: &Results,
+) -> Result<Vec<(String, crate::plot::Figure)>, Error> {
+    let protocol = replication.protocol(Profile::Paper, &Changes::default())?;
+    let variants = protocol.variants.iter().map(|variant| VariantRecords {
+        id: variant.id.clone(),
+        records: Vec::new(),
+    });
+    let empty = Results {
+        profile: Profile::Paper,
+        altered: Vec::new(),
+        data_title: if results.profile == Profile::Smoke {
+            data::catalogue()?.entry(protocol.data)?.title.clone()
+        } else {
+            results.data_title.clone()
+        },
+        variants: variants.collect(),
+    };
+    Ok(replication.present(&empty)?.figures)
+}
+
+fn paired(
+    ours: Vec<(String, crate::plot::Figure)>,
+    mut published: Vec<(String, crate::plot::Figure)>,
+) -> Vec<FigurePair> {
+    let pairs = ours.into_iter().map(|(name, ours)| {
+        let place = published.iter().position(|(other, _)| *other == name);
+        FigurePair {
+            published: place.map(|place| published.swap_remove(place).1),
+            description: ours.description().to_owned(),
+            name,
+            ours,
+        }
+    });
+    pairs.collect()
+}
+
+fn sheet(entry: &data::Entry) -> DataSheet {
+    let files = entry.files.iter().map(|file| DataFile {
+        name: file.name.to_string(),
+        bytes: file.decoded.bytes,
+        sha256: file.decoded.sha256.to_string(),
+    });
+    DataSheet {
+        id: entry.id.to_string(),
+        title: entry.title.clone(),
+        citation: entry.citation.clone(),
+        licence: entry.licence.clone(),
+        homepage: entry.homepage.clone(),
+        sha256: entry.sha256().to_string(),
+        files: files.collect(),
+    }
+}
+
+fn environments(variants: &[VariantRecords]) -> Vec<Environment> {
+    let mut counts: BTreeMap<Environment, usize> = BTreeMap::new();
+    for record in variants.iter().flat_map(|variant| &variant.records) {
+        let made = &record.provenance;
+        let environment = Environment {
+            runs: 0,
+            device_name: made.device_name.clone(),
+            device: made.device.clone(),
+            system: made.system.clone(),
+            program: made.program.clone(),
+            libtorch: made.libtorch.clone(),
+            matrix_kernels: made.matrix_kernels.clone(),
+            products: made.products.clone(),
+            threads: made.threads,
+        };
+        *counts.entry(environment).or_default() += 1;
+    }
+    let counted = counts.into_iter();
+    let mut environments: Vec<Environment> = counted
+        .map(|(environment, runs)| Environment {
+            runs,
+            ..environment
+        })
+        .collect();
+    environments.sort_by_key(|environment| std::cmp::Reverse(environment.runs));
+    environments
+}
+
+fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
+    let mut costs: Vec<Cost> = Vec::new();
+    for variant in variants {
+        let mut devices: BTreeMap<&str, Cost> = BTreeMap::new();
+        for record in &variant.records {
+            let made = &record.provenance;
+            let cost = devices
+                .entry(&made.device_name)
+                .or_insert_with(|| Cost {
+                    variant: variant.id.clone(),
+                    device_name: made.device_name.clone(),
+                    runs: 0,
+                    training_seconds: 0.0,
+                    evaluation_seconds: 0.0,
+                });
+            cost.runs += 1;
+            cost.training_seconds += made.training_seconds;
+            cost.evaluation_seconds += made.evaluation_seconds;
+        }
+        costs.extend(devices.into_values());
+    }
+    costs
+}
