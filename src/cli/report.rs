@@ -8,12 +8,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::print_json;
+use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::files::write_whole;
 use crate::replication::{Profile, Replication};
-use crate::report::{self, Choice, Report, gather, html, json, latex, markdown, markers, results_csv};
+use crate::report::{
+    self, Choice, Report, gather, html, json, latex, markdown, markers, results_csv,
+};
 use crate::runs::Store;
-use crate::Error;
 
 /// Arguments of `replicate report`.
 #[derive(Args, Debug)]

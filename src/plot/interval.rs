@@ -51,11 +51,7 @@ impl Strip {
     #[must_use]
     pub fn svg(&self) -> Option<Markup> {
         let (low, high) = self.range()?;
-        let left = if self.lanes.len() > 1 {
-            LABELS
-        } else {
-            EDGE
-        };
+        let left = if self.lanes.len() > 1 { LABELS } else { EDGE };
         let scale = (WIDTH - EDGE - left) / (high - low);
         let x = |value: f64| left + (value - low) * scale;
         let height = if self.lanes.len() > 1 { 15.0 } else { 22.0 };
@@ -64,8 +60,12 @@ impl Strip {
         let below = lanes_end + 5.0;
         let axis = lanes_end + if has_interval { 13.0 } else { 3.0 };
         let bottom = axis + 15.0;
-        let clip = |end: Option<f64>, edge: f64| end.map_or(edge, x).clamp(left - 6.0, WIDTH - 10.0);
-        let band = (clip(self.agrees.0, left - 6.0), clip(self.agrees.1, WIDTH - 10.0));
+        let clip =
+            |end: Option<f64>, edge: f64| end.map_or(edge, x).clamp(left - 6.0, WIDTH - 10.0);
+        let band = (
+            clip(self.agrees.0, left - 6.0),
+            clip(self.agrees.1, WIDTH - 10.0),
+        );
         Some(html! {
             svg.strip viewBox=(format!("0 0 {WIDTH} {}", rounded(bottom))) width=(WIDTH)
                 height=(rounded(bottom)) role="img" aria-label=(self.description) {
@@ -168,8 +168,18 @@ impl Strip {
 }
 
 impl StripLane {
-    fn svg(&self, middle: f64, reach: f64, is_one_of_many: bool, x: &impl Fn(f64) -> f64) -> Markup {
-        let finite = self.values.iter().copied().filter(|value| value.is_finite());
+    fn svg(
+        &self,
+        middle: f64,
+        reach: f64,
+        is_one_of_many: bool,
+        x: &impl Fn(f64) -> f64,
+    ) -> Markup {
+        let finite = self
+            .values
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite());
         let mut places: Vec<f64> = finite.map(x).collect();
         places.sort_by(f64::total_cmp);
         let mean = self.mean.filter(|mean| is_one_of_many && mean.is_finite());
@@ -196,10 +206,16 @@ fn swarm(sorted: &[f64], reach: f64) -> Vec<(f64, f64)> {
     let step = 2.0 * DOT;
     let levels = (reach / step).floor().max(0.0) as i32;
     for &across in sorted {
-        let mut free = (0..=levels).flat_map(|level| [level, -level]).map(|level| step * f64::from(level));
+        let mut free = (0..=levels)
+            .flat_map(|level| [level, -level])
+            .map(|level| step * f64::from(level));
         let clear = |down: &f64| {
-            let near = placed.iter().rev().take_while(|(other, _)| across - other < step);
-            near.clone().all(|(other, height)| (across - other).hypot(down - height) >= step - 0.3)
+            let near = placed
+                .iter()
+                .rev()
+                .take_while(|(other, _)| across - other < step);
+            near.clone()
+                .all(|(other, height)| (across - other).hypot(down - height) >= step - 0.3)
         };
         // No place left: the dots are many and alike, and shine through.
         let crowded = placed.len() as i32 % (2 * levels + 1) - levels;
@@ -271,13 +287,19 @@ mod tests {
         }
         // An outlier leaves no room for the margins.
         let svg = strip(&[0.0, -5.0]).svg().unwrap().into_string();
-        assert!(!svg.contains(">+0.06<") && svg.contains(">\u{2212}5<"), "{svg}");
+        assert!(
+            !svg.contains(">+0.06<") && svg.contains(">\u{2212}5<"),
+            "{svg}"
+        );
     }
 
     #[test]
     fn words_are_escaped_and_nothing_finite_is_nothing() {
         let svg = strip(&[0.0]).svg().unwrap().into_string();
-        assert!(svg.contains("aria-label=\"&lt;ours&gt; &amp; theirs\""), "{svg}");
+        assert!(
+            svg.contains("aria-label=\"&lt;ours&gt; &amp; theirs\""),
+            "{svg}"
+        );
         let mut none = strip(&[f64::NAN]);
         (none.inner, none.outer, none.lanes[0].mean) = (None, None, None);
         assert!(none.svg().is_none());

@@ -61,10 +61,7 @@ pub fn gather(
     Ok(Report { papers, unreadable })
 }
 
-fn without_experiment(
-    published: &Published,
-    replications: &[&dyn Replication],
-) -> Vec<Judgement> {
+fn without_experiment(published: &Published, replications: &[&dyn Replication]) -> Vec<Judgement> {
     let exists = |id: &str| replications.iter().any(|known| known.id() == id);
     let claims = published.claims.iter();
     claims
@@ -395,15 +392,13 @@ fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
         let mut devices: BTreeMap<&str, Cost> = BTreeMap::new();
         for record in &variant.records {
             let made = &record.provenance;
-            let cost = devices
-                .entry(&made.device_name)
-                .or_insert_with(|| Cost {
-                    variant: variant.id.clone(),
-                    device_name: made.device_name.clone(),
-                    runs: 0,
-                    training_seconds: 0.0,
-                    evaluation_seconds: 0.0,
-                });
+            let cost = devices.entry(&made.device_name).or_insert_with(|| Cost {
+                variant: variant.id.clone(),
+                device_name: made.device_name.clone(),
+                runs: 0,
+                training_seconds: 0.0,
+                evaluation_seconds: 0.0,
+            });
             cost.runs += 1;
             cost.training_seconds += made.training_seconds;
             cost.evaluation_seconds += made.evaluation_seconds;

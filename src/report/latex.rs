@@ -3,9 +3,9 @@
 //! Text is escaped; Greek letters and mathematical signs become commands. Other letters are left to the
 //! engine: pdfLaTeX knows Latin ones, LuaLaTeX and XeLaTeX whatever the font has.
 
+use super::Comparison;
 use super::content::{Entry, Experiment, Report, Row};
-use super::numbers::{number, range, runs, signed, spread};
-use super::{Comparison, numbers};
+use super::numbers::{n_of, number, range, runs, signed, spread};
 use crate::claims::Group;
 
 /// All tables: claims and values of each experiment.
@@ -133,7 +133,14 @@ fn values(experiment: &Experiment) -> String {
         escaped(&experiment.data.title),
         note(experiment)
     );
-    let head = ["Metric", "Variant", "$n$", "Ours", "Published", "Difference"];
+    let head = [
+        "Metric",
+        "Variant",
+        "$n$",
+        "Ours",
+        "Published",
+        "Difference",
+    ];
     let label = format!("{}-values", experiment.id);
     longtable(&label, &caption, "llrrrr", &head, &body)
 }
@@ -141,7 +148,6 @@ fn values(experiment: &Experiment) -> String {
 fn value(row: &Comparison, is_first: bool) -> [String; 6] {
     let dash = || "--".to_owned();
     let printed = row.published.as_ref();
-    let n = row.ours.values.len();
     [
         if is_first {
             escaped(&row.title)
@@ -149,16 +155,13 @@ fn value(row: &Comparison, is_first: bool) -> [String; 6] {
             String::new()
         },
         escaped(&row.variant),
-        match row.ours.undefined {
-            0 => n.to_string(),
-            undefined => format!("{n} of {}", n + undefined),
-        },
+        n_of(row.ours.values.len(), row.ours.undefined),
         escaped(&spread(row.ours.mean, row.ours.sd)),
         printed.map_or_else(dash, |value| {
             escaped(&spread(Some(value.mean), value.sample_sd()))
         }),
         row.difference()
-            .map_or_else(dash, |value| escaped(&numbers::signed(value))),
+            .map_or_else(dash, |value| escaped(&signed(value))),
     ]
 }
 
@@ -208,8 +211,7 @@ fn escaped(text: &str) -> String {
             }
             // A sign, not a hyphen, where a number follows and no word comes before.
             '-' | '\u{2212}'
-                if !last.is_alphanumeric()
-                    && letters.peek().is_some_and(char::is_ascii_digit) =>
+                if !last.is_alphanumeric() && letters.peek().is_some_and(char::is_ascii_digit) =>
             {
                 escaped.push_str("$-$");
             }

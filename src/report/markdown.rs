@@ -2,7 +2,7 @@
 //! [`markers`](super::markers) keep in a document.
 
 use super::content::{Chapter, Counts, Entry, Experiment, Report, Row};
-use super::numbers::{duration, number, origin, range, runs, signed, spread};
+use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};
 use super::{Comparison, markers};
 use crate::claims::{Group, Verdict};
 
@@ -66,7 +66,11 @@ fn summary(report: &Report) -> String {
             rows.push(row(chapter, "no experiment yet", others));
         }
     }
-    text += &table(&["paper", "experiment", "claims", "verdicts"], "llrl", &rows);
+    text += &table(
+        &["paper", "experiment", "claims", "verdicts"],
+        "llrl",
+        &rows,
+    );
     text
 }
 
@@ -182,15 +186,10 @@ fn comparison(row: &Row) -> [String; 7] {
 fn values(experiment: &Experiment) -> String {
     let row = |row: &Comparison| {
         let printed = row.published.as_ref();
-        let n = row.ours.values.len();
-        let n = match row.ours.undefined {
-            0 => n.to_string(),
-            undefined => format!("{n} of {}", n + undefined),
-        };
         vec![
             escaped(&row.title),
             escaped(&row.variant),
-            n,
+            n_of(row.ours.values.len(), row.ours.undefined),
             spread(row.ours.mean, row.ours.sd),
             printed.map_or_else(
                 || "-".to_owned(),
@@ -232,7 +231,13 @@ fn data(experiment: &Experiment) -> String {
     let rows: Vec<_> = sheet
         .files
         .iter()
-        .map(|file| vec![escaped(&file.name), file.bytes.to_string(), file.sha256.clone()])
+        .map(|file| {
+            vec![
+                escaped(&file.name),
+                file.bytes.to_string(),
+                file.sha256.clone(),
+            ]
+        })
         .collect();
     format!(
         "\n{} ({}). Licence: {}. {}\nSHA-256 of the whole: {}\n{}",
@@ -312,7 +317,9 @@ fn table(head: &[&str], sides: &str, rows: &[Vec<String>]) -> String {
         }
         line + "\n"
     };
-    let rule = sides.chars().map(|side| if side == 'r' { "--:" } else { "---" });
+    let rule = sides
+        .chars()
+        .map(|side| if side == 'r' { "--:" } else { "---" });
     let mut text = format!("\n{}|", line(&mut head.iter().copied()));
     for column in rule {
         text += &format!("{column}|");

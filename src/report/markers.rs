@@ -22,7 +22,9 @@ pub enum Error {
         name: String,
     },
     /// A block begins within another.
-    #[error("line {line}: {inner} begins within {outer}, which began in line {outer_line} and has not ended: blocks cannot be nested")]
+    #[error(
+        "line {line}: {inner} begins within {outer}, which began in line {outer_line} and has not ended: blocks cannot be nested"
+    )]
     Nested {
         /// Line, from 1.
         line: usize,
@@ -89,7 +91,11 @@ enum Marker<'a> {
 }
 
 fn marker(line: &str) -> Option<Marker<'_>> {
-    let inner = line.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim();
+    let inner = line
+        .trim()
+        .strip_prefix("<!--")?
+        .strip_suffix("-->")?
+        .trim();
     let named = |prefix| inner.strip_prefix(prefix).map(str::trim);
     let name = named("replicate:begin ").map(Marker::Begin);
     name.or_else(|| named("replicate:end ").map(Marker::End))
@@ -105,7 +111,9 @@ fn blocks(document: &str) -> Result<Vec<(&str, usize, usize)>, Error> {
         let start = text.trim_start();
         // What stands in a block is generated or goes: only outside of one can code hide markers.
         if open.is_none() {
-            let mark = ["```", "~~~"].into_iter().find(|mark| start.starts_with(mark));
+            let mark = ["```", "~~~"]
+                .into_iter()
+                .find(|mark| start.starts_with(mark));
             match (fence, mark) {
                 (None, Some(_)) => fence = mark,
                 (Some(known), Some(mark)) if known == mark => fence = None,
@@ -161,16 +169,27 @@ fn blocks(document: &str) -> Result<Vec<(&str, usize, usize)>, Error> {
 ///
 /// # Errors
 /// If markers are missing, nested, not closed, twice, or of a name that is not among `texts`.
-pub fn fill(document: &str, texts: &[(String, String)], needed: &[String]) -> Result<String, Error> {
+pub fn fill(
+    document: &str,
+    texts: &[(String, String)],
+    needed: &[String],
+) -> Result<String, Error> {
     let blocks = blocks(document)?;
     let missing = needed
         .iter()
         .find(|name| blocks.iter().all(|block| block.0 != name.as_str()));
-    let none = texts.first().filter(|_| blocks.is_empty()).map(|text| &text.0);
+    let none = texts
+        .first()
+        .filter(|_| blocks.is_empty())
+        .map(|text| &text.0);
     if let Some(name) = missing.or(none) {
         return Err(Error::Missing { name: name.clone() });
     }
-    let ending = if document.contains("\r\n") { "\r\n" } else { "\n" };
+    let ending = if document.contains("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let lines: Vec<&str> = document.split_inclusive('\n').collect();
     let mut filled = String::new();
     let mut copied = 0;
@@ -232,7 +251,10 @@ mod tests {
     fn markers_in_code_are_text() {
         let document = "```\n<!-- replicate:begin a -->\n```\n<!-- replicate:begin a -->\n<!-- replicate:end a -->\n";
         let filled = fill(document, &texts(), &[]).unwrap();
-        assert!(filled.starts_with("```\n<!-- replicate:begin a -->\n```\n"), "{filled}");
+        assert!(
+            filled.starts_with("```\n<!-- replicate:begin a -->\n```\n"),
+            "{filled}"
+        );
         assert_eq!(filled.matches("| new |").count(), 1);
     }
 

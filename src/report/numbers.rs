@@ -6,8 +6,9 @@ use crate::claims::{Group, Printed};
 use crate::statistics::Interval;
 
 /// Three decimals for numbers below 10, fewer for larger ones, a fourth where the third would be 0, and
-/// an exponent for what is smaller still.
+/// an exponent for what is smaller still; what is smaller than sums are exact is 0.
 pub(super) fn number(value: f64) -> String {
+    let value = if value.abs() < 1e-12 { 0.0 } else { value };
     let size = value.abs();
     if size == 0.0 || (0.0005..10.0).contains(&size) {
         format!("{value:.3}")
@@ -84,7 +85,15 @@ pub(super) fn runs(group: &Group) -> String {
     text
 }
 
-/// `10 runs, Fig. 1`: where a published number is from.
+/// `10`, `8 of 10`: the runs that have a value.
+pub(super) fn n_of(n: usize, without: usize) -> String {
+    match without {
+        0 => n.to_string(),
+        without => format!("{n} of {}", n + without),
+    }
+}
+
+/// `10 runs; Fig. 1`: where a published number is from.
 pub(super) fn origin(printed: &Printed) -> String {
     let mut parts = Vec::new();
     parts.extend(printed.n.map(|n| count(n as usize, "run")));
@@ -120,12 +129,15 @@ mod tests {
 
     #[test]
     fn numbers_keep_what_matters() {
-        let shown = [0.0, 0.7531, 12.345, 121.53, 0.0004, 3.7e-6].map(number);
+        let shown = [-7e-21, 0.7531, 12.345, 121.53, 0.0004, 3.7e-6].map(number);
         assert_eq!(
             shown,
             ["0.000", "0.753", "12.35", "121.5", "0.0004", "3.7e-6"]
         );
-        assert_eq!((signed(-0.04), signed(0.0)), ("-0.040".into(), "+0.000".into()));
+        assert_eq!(
+            (signed(-0.04), signed(0.0)),
+            ("-0.040".into(), "+0.000".into())
+        );
         assert_eq!(spread(Some(0.5), None), "0.500");
         assert_eq!(spread(None, Some(0.1)), "-");
         assert_eq!(p_value(1e-9), "p < 0.001");

@@ -181,9 +181,11 @@ impl Case<'_> {
     /// The runs of a variant, by seed.
     fn runs(&self, variant: &str) -> Vec<&crate::claims::Run> {
         let data = &self.claim.data;
-        let runs = self.results.runs.iter().filter(|run| {
-            run.variant == variant && (data.is_none() || run.data == *data)
-        });
+        let runs = self
+            .results
+            .runs
+            .iter()
+            .filter(|run| run.variant == variant && (data.is_none() || run.data == *data));
         let mut runs: Vec<_> = runs.collect();
         runs.sort_by_key(|run| run.seed);
         runs

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::marks::{anchor, judgement, minus, word};
 use super::{note, strip};
 use crate::claims::{Group, Verdict};
-use crate::report::content::{AxisKind, Entry, Experiment, Row};
-use crate::report::numbers::{origin, p_value, range, runs, signed, spread};
+use crate::report::content::{Entry, Experiment, Row};
+use crate::report::numbers::{n_of, number, origin, p_value, range, runs, signed, spread};
 
 /// One body of rows for each claim: its statement, then its comparisons, then what to know.
 pub(super) fn table(experiment: &Experiment) -> Markup {
@@ -27,7 +27,7 @@ pub(super) fn table(experiment: &Experiment) -> Markup {
             @for entry in &experiment.claims {
                 tbody role="rowgroup" id=(anchor(&["claim", &experiment.id, &entry.judgement.claim])) {
                     (head(entry))
-                    @for row in &entry.rows { (comparison(experiment, row)) }
+                    @for row in &entry.rows { (comparison(experiment, entry, row)) }
                     (remarks(entry))
                 }
             }
@@ -50,7 +50,7 @@ fn head(entry: &Entry) -> Markup {
     }
 }
 
-fn comparison(experiment: &Experiment, row: &Row) -> Markup {
+fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
     let finding = &row.finding;
     html! {
         tr.row role="row" {
@@ -65,15 +65,16 @@ fn comparison(experiment: &Experiment, row: &Row) -> Markup {
                 }
             }
             td.ours role="cell" data-label="Ours" {
-                // Several variants have their lanes; one line each would only repeat them.
-                @if row.lanes.len() > 2 {
-                    (link(experiment, None, &format!("{} variants", row.lanes.len())))
-                } @else {
-                    @for group in &finding.ours { (ours(experiment, group, finding.ours.len() > 1)) }
+                @for group in &finding.ours {
+                    @if finding.ours.len() > 2 {
+                        (one_of_many(experiment, group))
+                    } @else {
+                        (ours(experiment, group, finding.ours.len() > 1))
+                    }
                 }
                 @if finding.ours.is_empty() { "–" }
             }
-            td role="cell" data-label="Difference" { (difference(row)) }
+            td role="cell" data-label="Difference" { (difference(entry, row)) }
             td role="cell" data-label="Result" {
                 @if row.judged {
                     (word(finding.verdict.word()))
@@ -117,49 +118,76 @@ fn ours(experiment: &Experiment, group: &Group, is_one_of_two: bool) -> Markup {
             span.nowrap { (minus(&spread(group.mean, group.sd))) }
             span.small {
                 @if is_one_of_two { (group.variant) ": " }
-                (link(experiment, Some(&group.variant), &runs(group)))
+                (link(experiment, &group.variant, &runs(group)))
             }
         }
     }
 }
 
-/// To the table of runs, where there are any of the variant.
-fn link(experiment: &Experiment, variant: Option<&str>, text: &str) -> Markup {
-    let is_known = |variant: &str| experiment.runs.iter().any(|run| run.variant == variant);
-    let target = match variant {
-        Some(variant) if is_known(variant) => anchor(&["runs", &experiment.id, variant]),
-        None if !experiment.runs.is_empty() => anchor(&["runs", &experiment.id]),
-        _ => return html! { (text) },
-    };
-    html! { a href={ "#" (target) } { (text) } }
+/// A line beside its lane; what befell lost runs is told below.
+fn one_of_many(experiment: &Experiment, group: &Group) -> Markup {
+    let n = n_of(group.n, group.diverged + group.undefined);
+    html! {
+        div.several {
+            (group.variant) ": " span.nowrap { (minus(&spread(group.mean, group.sd))) } " ("
+            (link(experiment, &group.variant, &n)) ")"
+        }
+    }
 }
 
-fn difference(row: &Row) -> Markup {
+/// To the runs of a variant, where there are any.
+fn link(experiment: &Experiment, variant: &str, text: &str) -> Markup {
+    let is_known = experiment.runs.iter().any(|run| run.variant == variant);
+    html! {
+        @if is_known {
+            a href={ "#" (anchor(&["runs", &experiment.id, variant])) } { (text) }
+        } @else {
+            (text)
+        }
+    }
+}
+
+/// The drawing, and its numbers.
+fn difference(entry: &Entry, row: &Row) -> Markup {
     let finding = &row.finding;
+    let share = finding.numbers.get("share_claimed");
     html! {
         @if let Some(drawn) = strip::of(row).svg() { (drawn) }
         span.small {
-            @if let Some(difference) = finding.difference { (minus(&signed(difference))) }
+            @if let Some(difference) = finding.difference {
+                @match entry.judgement.test {
+                    "argmax" => { "ahead of the strongest rival by " }
+                    "trend" => { "change over the whole range " }
+                    _ => {}
+                }
+                (minus(&signed(difference)))
+            }
             @if let Some(interval) = finding.interval_95 {
                 @if finding.difference.is_some() { "; " }
-                // A share's axis is not drawn: its interval stands alone.
-                "95 % interval "
-                (minus(&range(interval, finding.difference.is_some())))
+                @if let Some(share) = share {
+                    "share of runs: 95 % interval " (percent(interval.low)) " to " (percent(interval.high))
+                    ", claimed at least " (percent(*share))
+                } @else {
+                    "95 % interval " (minus(&range(interval, finding.difference.is_some())))
+                }
             }
-            @if let (Some(margin), AxisKind::Difference) = (finding.margin, row.axis) {
-                @if finding.difference.is_some() { "; " }
-                "margin " (crate::report::numbers::number(margin))
+            @if let (Some(margin), true) = (finding.margin, finding.difference.is_some()) {
+                "; margin " (number(margin))
             }
         }
         @if row.lanes.is_empty() && finding.difference.is_none() && finding.interval_95.is_none() { "–" }
     }
 }
 
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
 fn remarks(entry: &Entry) -> Markup {
     let one = &entry.judgement;
     let said = |words: &str| one.findings.iter().any(|finding| finding.words == words);
     // With several lanes the sentence holds what the drawing cannot: shares and steps.
-    let many = entry.rows.iter().filter(|row| row.lanes.len() > 2);
+    let many = entry.rows.iter().filter(|row| row.finding.ours.len() > 2);
     let many = many.map(|row| row.finding.words.as_str());
     let notes = one.explanation.iter().map(String::as_str);
     let notes: Vec<&str> = many.chain(notes.filter(|words| !said(words))).collect();
@@ -168,7 +196,7 @@ fn remarks(entry: &Entry) -> Markup {
             tr role="row" {
                 td.remarks colspan="5" role="cell" {
                     @for words in notes { p { (words) } }
-                    @if let Some(reason) = &entry.reason { p { "Why this margin: " (reason) "." } }
+                    @if let Some(reason) = &entry.reason { p { "Why these limits: " (reason) "." } }
                 }
             }
         }

@@ -94,8 +94,15 @@ mod tests {
 
     #[test]
     fn only_web_addresses_are_links() {
-        assert!(web("https://example.org/?a&b").into_string().starts_with("<a href=\"https"));
-        assert_eq!(web("javascript:alert(1)").into_string(), "javascript:alert(1)");
+        assert!(
+            web("https://example.org/?a&b")
+                .into_string()
+                .starts_with("<a href=\"https")
+        );
+        assert_eq!(
+            web("javascript:alert(1)").into_string(),
+            "javascript:alert(1)"
+        );
     }
 
     #[test]

@@ -80,8 +80,8 @@ fn top(report: &Report) -> Markup {
             p.kicker { "Report of replicate " (env!("CARGO_PKG_VERSION")) }
             h1 { "Do the published results hold?" }
             p.lead {
-                (count(counts.total(), "claim")) " of " (count(report.papers.len(), "paper")) ": "
-                (counts.words()) "."
+                (count(counts.total(), "claim")) " of " (count(report.papers.len(), "paper")) ", "
+                (counts.total() - counts.not_tested) " of them tested:"
             }
             (bar(counts))
             ul.tally {
@@ -89,7 +89,6 @@ fn top(report: &Report) -> Markup {
                     li { b { (n) } " " (word(name)) }
                 }
             }
-            (reading())
             nav aria-label="Contents" {
                 ul {
                     @for chapter in &report.papers {
@@ -111,6 +110,7 @@ fn top(report: &Report) -> Markup {
                     }
                 }
             }
+            (reading())
         }
     }
 }
@@ -137,15 +137,32 @@ fn bar(counts: Counts) -> Markup {
 /// What the words and the drawings mean.
 fn reading() -> Markup {
     let words = [
-        ("reproduced", "holds, by the test and margin fixed before there were results"),
-        ("consistent", "a published mean without its spread lies where our runs would put it"),
+        (
+            "reproduced",
+            "holds, by the test and margin fixed before there were results",
+        ),
+        (
+            "consistent",
+            "a published mean without its spread lies where our runs would put it",
+        ),
         ("not reproduced", "does not hold, by the same test"),
-        ("inconsistent", "a published mean without its spread does not lie there"),
+        (
+            "inconsistent",
+            "a published mean without its spread does not lie there",
+        ),
         ("inconclusive", "the runs do not decide it"),
         ("not tested", "nothing was tested, for the reason given"),
     ];
     html! {
-        h2 { "How to read this" }
+        section.guide {
+            h2 { "How to read this" }
+            (guide(&words))
+        }
+    }
+}
+
+fn guide(words: &[(&str, &str)]) -> Markup {
+    html! {
         div.reading {
             @if let Some(drawn) = strip::example().svg() { (drawn) }
             p {
@@ -188,7 +205,11 @@ fn paper(chapter: &Chapter) -> Markup {
 }
 
 fn experiment(experiment: &Experiment) -> Markup {
-    let training: f64 = experiment.costs.iter().map(|cost| cost.training_seconds).sum();
+    let training: f64 = experiment
+        .costs
+        .iter()
+        .map(|cost| cost.training_seconds)
+        .sum();
     let has_runs = !experiment.runs.is_empty();
     html! {
         section id=(anchor(&["experiment", &experiment.id])) {

@@ -14,7 +14,10 @@ pub(super) fn of(row: &Row) -> Strip {
         Some((interval.low, interval.high))
     };
     let lanes = row.lanes.iter().map(|lane| {
-        let group = finding.ours.iter().find(|group| group.variant == lane.variant);
+        let group = finding
+            .ours
+            .iter()
+            .find(|group| group.variant == lane.variant);
         let own = group.and_then(|group| group.mean);
         StripLane {
             label: lane.variant.clone(),

@@ -11,7 +11,7 @@ use crate::claims::Value;
 use crate::plot::Figure;
 use crate::report::Comparison;
 use crate::report::content::{DataSheet, Experiment, FigurePair, RunLine};
-use crate::report::numbers::{count, duration, number, signed, spread};
+use crate::report::numbers::{count, duration, n_of, number, signed, spread};
 
 /// A table that may be wider than a phone: it scrolls by itself, with the keyboard too.
 fn scrolling(label: &str, table: &Markup) -> Markup {
@@ -52,7 +52,7 @@ pub(super) fn values(experiment: &Experiment) -> Markup {
                                 th scope="rowgroup" rowspan=(group.len()) { (row.title) }
                             }
                             th scope="row" { (row.variant) }
-                            td.number { (n(row)) }
+                            td.number { (n_of(row.ours.values.len(), row.ours.undefined)) }
                             td.number { (minus(&spread(row.ours.mean, row.ours.sd))) }
                             @if published { (of_paper(row)) }
                         }
@@ -62,15 +62,6 @@ pub(super) fn values(experiment: &Experiment) -> Markup {
         }
     };
     scrolling("Values", &table)
-}
-
-/// `10`, `8 of 10`.
-fn n(row: &Comparison) -> String {
-    let n = row.ours.values.len();
-    match row.ours.undefined {
-        0 => n.to_string(),
-        undefined => format!("{n} of {}", n + undefined),
-    }
 }
 
 fn of_paper(row: &Comparison) -> Markup {
@@ -202,17 +193,16 @@ pub(super) fn environments(experiment: &Experiment) -> Markup {
             caption { "What the runs were made with." (note(experiment)) }
             thead {
                 tr {
-                    th.number scope="col" { "Runs" }
                     @for head in ["Processor or GPU", "Device", "System", "replicate", "libtorch", "Kernels", "Products"] {
                         th scope="col" { (head) }
                     }
                     th.number scope="col" { "Threads" }
+                    th.number scope="col" { "Runs" }
                 }
             }
             tbody {
                 @for one in &experiment.environments {
                     tr {
-                        td.number { (one.runs) }
                         td { (one.device_name) }
                         td { (one.device) }
                         td { (one.system) }
@@ -221,6 +211,7 @@ pub(super) fn environments(experiment: &Experiment) -> Markup {
                         td { (one.matrix_kernels) }
                         td { (one.products) }
                         td.number { (one.threads) }
+                        td.number { (one.runs) }
                     }
                 }
             }
@@ -231,7 +222,11 @@ pub(super) fn environments(experiment: &Experiment) -> Markup {
 
 pub(super) fn costs(experiment: &Experiment) -> Markup {
     let each = |seconds: f64, runs: usize| duration(seconds / runs.max(1) as f64);
-    let all: f64 = experiment.costs.iter().map(|cost| cost.training_seconds).sum();
+    let all: f64 = experiment
+        .costs
+        .iter()
+        .map(|cost| cost.training_seconds)
+        .sum();
     let evaluation = experiment.costs.iter().map(|cost| cost.evaluation_seconds);
     let evaluation: f64 = evaluation.sum();
     let table = html! {
