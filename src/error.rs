@@ -67,25 +67,24 @@ pub enum Error {
 }
 
 impl Error {
-    /// The process's exit code: 2 usage, 20 data, 30 runs failed, 130 interrupted, 1 anything else.
+    /// The process's exit code: 2 usage (files given on the command line included), 20 data or records
+    /// that are not what they should be, 30 runs failed, 40 they could not be started, 130 interrupted,
+    /// 1 anything else. (0, 10 and 11 are those of [`claims::Conclusion`].)
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_)
             | Self::Setting(_)
             | Self::Device(_)
+            | Self::Claims(_)
             | Self::Report(report::Error::Markers { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Data(error) if error.concerns_data() => 20,
-            Self::RunsFailed { .. } | Self::Unreadable { .. } | Self::Train(_) => 30,
+            Self::Unreadable { .. } | Self::Store(runs::Error::Unreadable { .. }) => 20,
+            Self::RunsFailed { .. } | Self::Train(_) => 30,
+            Self::Launch(_) => 40,
             Self::Interrupted => 130,
-            Self::Data(_)
-            | Self::Store(_)
-            | Self::Claims(_)
-            | Self::Plot(_)
-            | Self::Report(_)
-            | Self::Launch(_)
-            | Self::Output(_) => 1,
+            Self::Data(_) | Self::Store(_) | Self::Plot(_) | Self::Report(_) | Self::Output(_) => 1,
         }
     }
 }

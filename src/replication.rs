@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::claims::Published;
+use crate::claims::{self, Conditions, Judgement, Published, Test};
+use crate::nn::Precision;
 use crate::plot::Figure;
+use crate::random::Seed;
 use crate::report::Comparison;
-use crate::runs::Record;
+use crate::runs::identity::SCHEMA;
+use crate::runs::{Identity, Record};
 use crate::train::Method;
 
 /// How much of a protocol is run.
@@ -205,6 +208,33 @@ pub struct Variant {
     pub settings: Value,
 }
 
+impl Variant {
+    /// What one run of it depends on. Methods that know one precision only get the exact one.
+    #[must_use]
+    pub fn identity(
+        &self,
+        data: &str,
+        data_sha256: &str,
+        seed: Seed,
+        precision: Precision,
+    ) -> Identity {
+        Identity {
+            schema: SCHEMA,
+            method: self.method.id().to_owned(),
+            algorithm: self.method.version(),
+            settings: self.settings.clone(),
+            data: data.to_owned(),
+            data_sha256: data_sha256.to_owned(),
+            seed,
+            precision: if self.method.can_round() {
+                precision
+            } else {
+                Precision::Exact
+            },
+        }
+    }
+}
+
 /// What a profile of a replication comes to: one data set, variants, and the number of seeds.
 #[derive(Clone)]
 pub struct Protocol {
@@ -262,6 +292,16 @@ impl Results {
             (Some(note), false) => Some(format!("changed: {}; {note}", altered.join(", "))),
         }
     }
+
+    /// What was run, as far as it decides whether there can be verdicts.
+    #[must_use]
+    pub fn conditions(&self) -> Conditions {
+        Conditions {
+            profile: self.profile.name().to_owned(),
+            altered: self.altered.clone(),
+        }
+    }
+
     /// The records of a variant; empty if there are none.
     #[must_use]
     pub fn records(&self, variant: &str) -> &[Record] {
@@ -315,4 +355,55 @@ pub trait Replication: Sync {
     /// # Errors
     /// If a figure cannot be drawn or the published values are wrong.
     fn present(&self, results: &Results) -> Result<Presentation, crate::Error>;
+}
+
+/// The verdicts on a replication's claims, in the order of its paper's file. Whether there can be any,
+/// the results' profile and changes decide; where there cannot, all are *not tested* and say why.
+///
+/// # Errors
+/// If `paper.toml` is wrong; the message names file, line and key.
+pub fn judge(
+    replication: &dyn Replication,
+    results: &Results,
+) -> Result<Vec<Judgement>, claims::Error> {
+    let published = replication.published()?;
+    let fingerprints = published.fingerprints(replication.id());
+    let variants = results.variants.iter();
+    let runs = claims::Results::of_records(variants.flat_map(|variant| {
+        let records = variant.records.iter();
+        records.map(|record| (variant.id.as_str(), record))
+    }));
+    let claims: Vec<_> = published.claims_of(replication.id()).collect();
+    let judgements = claims::judge(
+        &published,
+        claims.iter().copied(),
+        &runs,
+        &results.conditions(),
+    );
+    let judged = claims.into_iter().zip(judgements);
+    let aged = judged.map(|(claim, judgement)| {
+        let used = results.variants.iter().filter(|variant| {
+            let mut groups = judgement.findings.iter().flat_map(|one| &one.ours);
+            groups.any(|group| group.variant == variant.id)
+        });
+        let today = fingerprints.get(claim.id.as_str()).map_or("", |one| one);
+        let older = claims::made_before(
+            claim,
+            today,
+            &fingerprints,
+            used.flat_map(|variant| &variant.records),
+        );
+        judgement.with_older_runs(older)
+    });
+    Ok(aged.collect())
+}
+
+/// The judgement of a claim that no replication tests.
+#[must_use]
+pub fn untested(claim: &claims::Claim) -> Judgement {
+    let reason = match &claim.test {
+        Test::Qualitative(test) => format!("a matter of looking ({})", test.look),
+        _ => format!("its experiment, {}, does not exist yet", *claim.replication),
+    };
+    claims::not_tested(claim, &reason)
 }

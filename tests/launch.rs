@@ -4,8 +4,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use replicate::launch::{Options, Report, Task, Team, calibrate, execute};
@@ -114,6 +114,7 @@ fn task(store: &Store, what: &str, seed: u64) -> Task {
             estimate: None,
         },
         method: &Scripted,
+        claims: Arc::default(),
     }
 }
 

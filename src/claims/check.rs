@@ -231,6 +231,12 @@ impl Checker<'_> {
                 self.several("metrics", &test.metrics, 1, claim)?;
                 self.several("variants", &test.variants, 1, claim)?;
                 self.reason(&test.reason, "test.bound.reason", claim)?;
+                let numbers = [&test.at_least, &test.at_most, &test.worst];
+                for number in numbers.into_iter().flatten() {
+                    self.require(number.is_finite(), number, || {
+                        format!("test.bound: {} is not a number to compare with", **number)
+                    })?;
+                }
                 match (&test.at_least, &test.at_most) {
                     (None, None) => self.wrong(
                         &claim.id,

@@ -251,6 +251,10 @@ pub struct Bound {
     /// The largest one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<At<f64>>,
+    /// The metric of a run that fails altogether, e.g. 0 for an accuracy. With it one such run is
+    /// counted with ours when a mean is tested; without it a mean gets the weaker words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<At<f64>>,
     /// Why these numbers.
     pub reason: String,
 }

@@ -1,18 +1,24 @@
 //! What papers say, as data; summaries of our runs to put beside it; and verdicts.
 //!
 //! `paper.toml` holds numbers (`[[value]]`) and claims (`[[claim]]`), see [`Published`] and [`Claim`].
-//! [`judge()`] sets [`Results`] against claims and gives [`Judgement`]s. The statistics are in
-//! [`statistics`](crate::statistics); nothing here trains, stores or draws.
+//! [`judge()`] sets [`Results`], from records or from a CSV file, against claims and gives
+//! [`Judgement`]s. The statistics are in [`statistics`](crate::statistics); nothing here trains, stores
+//! or draws. What a replication's stored runs come to is
+//! [`replication::judge`](crate::replication::judge).
 
 mod check;
 mod claim;
+mod conclusion;
+mod fingerprint;
 pub mod judge;
 mod listing;
 mod position;
 mod prospect;
 pub mod published;
+mod records;
 mod results;
 mod results_csv;
+mod rule;
 pub mod summary;
 mod verdict;
 mod words;
@@ -22,14 +28,16 @@ pub use claim::{
     Aggregate, Argmax, Better, Bound, Change, Claim, Collapse, Equivalence, Margin, Operand, Order,
     Qualitative, Quantity, Test, Trend, ValueTest, Wherein,
 };
+pub use conclusion::Conclusion;
+pub use fingerprint::{Fingerprints, made_before};
 pub use judge::{Conditions, judge, not_tested};
-pub use listing::{SCHEMA, head, json, rows};
+pub use listing::{SCHEMA, head, json, rows, summary};
 pub use position::At;
 pub use prospect::{Prospect, prospect};
 pub use published::{Paper, Printed, Published, Value};
 pub use results::{Ending, Results, Run};
 pub use summary::Summary;
-pub use verdict::{Finding, Group, Judgement, MoreSeeds, Verdict};
+pub use verdict::{Finding, Group, Judgement, MoreSeeds, Verdict, more};
 
 /// What can be wrong with a paper's file or with a file of results.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

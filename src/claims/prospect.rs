@@ -2,9 +2,14 @@
 
 use serde::Serialize;
 
+use super::judge::{FOR, each};
 use super::words::list;
-use super::{Claim, Printed, Published, Quantity, Test};
-use crate::statistics::power::{chance_greater, chance_within};
+use super::{
+    Argmax, At, Change, Claim, Collapse, Equivalence, Order, Printed, Published, Quantity, Test,
+    Trend, ValueTest, Wherein,
+};
+use crate::statistics::p_share_greater;
+use crate::statistics::power::{chance_between, chance_greater, chance_within};
 
 /// The chance of "reproduced" with a number of seeds, if what the paper says is true.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,86 +23,35 @@ pub struct Prospect {
 }
 
 /// The prospect of a claim with `seeds` runs of each variant; `None` where the paper does not print what
-/// it would take. Values: truth and spread equal to the published. Order and argmax: the published
-/// difference, with independent runs of the published spread (two runs of one seed may well be more
-/// alike, and the chance better).
+/// it would take. Values: truth and spread equal to the published. Order, argmax, trend, equivalence: the
+/// published differences, with independent runs of the published spread (two runs of one seed may well be
+/// more alike, and the chance better); the correction for several order claims is left out. Share: all
+/// runs show the effect.
 #[must_use]
 pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Prospect> {
-    let printed = |variant: &str, metric: &str| {
-        let quantity = Quantity {
-            variant: variant.to_owned(),
-            metric: metric.to_owned(),
-            data: claim.data.clone(),
-        };
-        published.printed(&claim.replication, &quantity)
+    let paper = Paper {
+        published,
+        claim,
+        seeds,
     };
-    let (chances, assumed): (Vec<Option<f64>>, &str) = match &claim.test {
-        Test::Value(test) => {
-            let margin = *test.margin.size;
-            let values = test.metrics.iter().flat_map(|metric| {
-                let variants = test.variants.iter();
-                variants.map(move |variant| printed(variant, metric))
-            });
-            let chance = |value: Option<Printed>| {
-                let value = value?;
-                Some(chance_within(
-                    value.moments()?,
-                    seeds,
-                    margin,
-                    value.coarseness,
-                ))
-            };
-            (
-                values.map(chance).collect(),
-                "truth and spread equal to the published",
-            )
-        }
-        Test::Order(test) => {
-            let metrics: Vec<Option<&str>> = if test.metrics.is_empty() {
-                vec![None]
-            } else {
-                test.metrics
-                    .iter()
-                    .map(|metric| Some(metric.as_str()))
-                    .collect()
-            };
-            let pairs = metrics.iter().flat_map(|shared| {
-                test.descending.windows(2).map(|pair| {
-                    let [a, b] = [&pair[0], &pair[1]].map(|operand| {
-                        let own = operand.metric.as_ref().map(|metric| metric.as_str());
-                        printed(&operand.variant, own.or(*shared)?)
-                    });
-                    above(&a?, &b?, seeds)
-                })
-            });
-            (
-                pairs.collect(),
-                "the published difference and spreads, runs independent",
-            )
-        }
-        Test::Argmax(test) => {
-            let best = printed(&test.best, &test.metric);
-            let others = test.among.iter().filter(|one| **one != test.best);
-            let chance = |other: &super::At<String>| {
-                above(best.as_ref()?, &printed(other, &test.metric)?, seeds)
-            };
-            (
-                others.map(chance).collect(),
-                "the published differences and spreads, runs independent",
-            )
-        }
-        _ => return None,
+    let (chances, assumed) = match &claim.test {
+        Test::Value(test) => (
+            paper.values(test)?,
+            "truth and spread equal to the published",
+        ),
+        Test::Order(test) => (paper.order(test)?, INDEPENDENT),
+        Test::Argmax(test) => (paper.argmax(test)?, INDEPENDENT),
+        Test::Trend(test) => (paper.trend(test)?, INDEPENDENT),
+        Test::Equivalence(test) => (paper.equivalence(test)?, INDEPENDENT),
+        Test::Collapse(test) => (vec![paper.share(test)], "all runs showing it"),
+        Test::Bound(_) | Test::Qualitative(_) => return None,
     };
-    let known: Vec<f64> = chances.iter().flatten().copied().collect();
-    if known.is_empty() || known.len() < chances.len() {
-        return None;
-    }
-    let chance = known.iter().copied().fold(1.0, f64::min);
+    let chance = chances.iter().copied().reduce(f64::min)?;
     let mut words = vec![format!(
         "{seeds} seeds say \"reproduced\" with probability {chance:.2}, assuming {assumed}"
     )];
-    if known.len() > 1 {
-        words.push(format!("the smallest of {} comparisons", known.len()));
+    if chances.len() > 1 {
+        words.push(format!("the smallest of {} comparisons", chances.len()));
     }
     if chance < 0.01 && matches!(claim.test, Test::Value(_)) {
         words.push("the paper's own runs leave too much open for the margin".to_owned());
@@ -109,9 +63,114 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
     })
 }
 
-fn above(a: &Printed, b: &Printed, seeds: u32) -> Option<f64> {
-    let sd = (a.sd?.powi(2) + b.sd?.powi(2)).sqrt();
-    Some(chance_greater(a.mean - b.mean, sd, seeds))
+const INDEPENDENT: &str = "the published differences and spreads, runs independent";
+
+struct Paper<'a> {
+    published: &'a Published,
+    claim: &'a Claim,
+    seeds: u32,
+}
+
+/// One chance for each comparison, or `None` if one of them lacks a published number.
+type Chances = Option<Vec<f64>>;
+
+impl Paper<'_> {
+    fn printed(&self, variant: &str, metric: &str) -> Option<Printed> {
+        let quantity = Quantity {
+            variant: variant.to_owned(),
+            metric: metric.to_owned(),
+            data: self.claim.data.clone(),
+        };
+        self.published.printed(&self.claim.replication, &quantity)
+    }
+
+    fn values(&self, test: &ValueTest) -> Chances {
+        let chance = |(metric, variant)| {
+            let value = self.printed(variant, metric)?;
+            let (moments, margin) = (value.moments()?, *test.margin.size);
+            Some(chance_within(moments, self.seeds, margin, value.coarseness))
+        };
+        each(&test.metrics, &test.variants).map(chance).collect()
+    }
+
+    fn order(&self, test: &Order) -> Chances {
+        let metrics = test.metrics.iter().map(|metric| Some(metric.as_str()));
+        let mut metrics: Vec<Option<&str>> = metrics.collect();
+        if metrics.is_empty() {
+            metrics.push(None);
+        }
+        let pairs = metrics.iter().flat_map(|shared| {
+            test.descending.windows(2).map(|pair| {
+                let [a, b] = [&pair[0], &pair[1]].map(|operand| {
+                    let own = operand.metric.as_ref().map(|metric| metric.as_str());
+                    self.printed(&operand.variant, own.or(*shared)?)
+                });
+                self.above(&a?, &b?)
+            })
+        });
+        pairs.collect()
+    }
+
+    fn argmax(&self, test: &Argmax) -> Chances {
+        let best = self.printed(&test.best, &test.metric)?;
+        let others = test.among.iter().filter(|one| **one != test.best);
+        others
+            .map(|other| self.above(&best, &self.printed(other, &test.metric)?))
+            .collect()
+    }
+
+    /// Of the least-squares change over the whole range.
+    fn trend(&self, test: &Trend) -> Chances {
+        let sign = match test.change {
+            Change::Falls => -1.0,
+            Change::Rises => 1.0,
+        };
+        let steps = test.variants.len() as f64;
+        let middle = (steps - 1.0) / 2.0;
+        let squares: f64 = (0..test.variants.len())
+            .map(|step| (step as f64 - middle).powi(2))
+            .sum();
+        let chance = |metric: &At<String>| {
+            let (mut change, mut variance) = (0.0, 0.0);
+            for (step, variant) in test.variants.iter().enumerate() {
+                let value = self.printed(variant, metric)?;
+                let weight = (step as f64 - middle) / squares * (steps - 1.0);
+                change += sign * weight * value.mean;
+                variance += (weight * value.sd?).powi(2);
+            }
+            Some(chance_greater(change, variance.sqrt(), self.seeds))
+        };
+        test.metrics.iter().map(chance).collect()
+    }
+
+    fn equivalence(&self, test: &Equivalence) -> Chances {
+        let margin = *test.margin.size;
+        let chance = |(metric, variant)| {
+            let a = self.printed(variant, metric)?;
+            let b = self.printed(&test.reference, metric)?;
+            let (difference, sd) = (a.mean - b.mean, spread(&a, &b)?);
+            Some(match test.within {
+                Wherein::BothSides => chance_between(difference, sd, self.seeds, margin),
+                Wherein::NotAbove => chance_greater(margin - difference, sd, self.seeds),
+                Wherein::NotBelow => chance_greater(margin + difference, sd, self.seeds),
+            })
+        };
+        each(&test.metrics, &test.variants).map(chance).collect()
+    }
+
+    fn share(&self, test: &Collapse) -> f64 {
+        let p = p_share_greater(self.seeds, self.seeds, *test.share);
+        f64::from(u8::from(p <= FOR))
+    }
+
+    fn above(&self, a: &Printed, b: &Printed) -> Option<f64> {
+        Some(chance_greater(a.mean - b.mean, spread(a, b)?, self.seeds))
+    }
+}
+
+/// Of a difference of independent runs.
+fn spread(a: &Printed, b: &Printed) -> Option<f64> {
+    Some((a.sd?.powi(2) + b.sd?.powi(2)).sqrt())
 }
 
 #[cfg(test)]
@@ -141,9 +200,14 @@ mod tests {
         let text = "[paper]\nid = \"x\"\ntitle = \"X\"\nauthors = []\nvenue = \"\"\nyear = 2020\nurl = \"\"\n".to_owned()
             + &value("a", 0.75)
             + &value("b", 0.70)
+            + &value("c", 0.65)
             + &claim("narrow", &of_value(0.02))
             + &claim("wide", &of_value(0.06))
             + &claim("order", "[claim.test.order]\nmetrics = [\"m\"]\ndescending = [{ variant = \"a\" }, { variant = \"b\" }]")
+            + &claim("falls", "[claim.test.trend]\nmetrics = [\"m\"]\nalong = \"x\"\nchange = \"falls\"\nvariants = [\"a\", \"b\", \"c\"]")
+            + &claim("like", "[claim.test.equivalence]\nmetrics = [\"m\"]\nreference = \"a\"\nvariants = [\"b\"]\nmargin = { size = 0.1, reason = \"r\" }")
+            + &claim("all", "[claim.test.share]\nmetric = \"m\"\nvariants = [\"a\"]\nat_most = 0.2\nshare = 0.7\nreason = \"r\"")
+            + &claim("nearly-all", "[claim.test.share]\nmetric = \"m\"\nvariants = [\"a\"]\nat_most = 0.2\nshare = 0.75\nreason = \"r\"")
             + &claim("look", "[claim.test.qualitative]\nlook = \"l\"");
         let published = Published::parse("x", &text).unwrap();
         let of = |id: &str| {
@@ -157,6 +221,15 @@ mod tests {
         );
         assert!(of("wide").unwrap().chance > 0.8);
         assert!(of("order").unwrap().chance > 0.7);
+        // The change is that from a to c: 0.1, its spread that of two runs (0.04 with divisor n).
+        let falls = of("falls").unwrap().chance;
+        let pair = chance_greater(0.1, 0.04 * (2.0_f64 * 10.0 / 9.0).sqrt(), 10);
+        assert!((falls - pair).abs() < 1e-12, "{falls} {pair}");
+        let like = of("like").unwrap().chance;
+        assert!((0.7..0.95).contains(&like), "{like}");
+        // 0.7^10 = 0.028, 0.75^10 = 0.056.
+        assert!(of("all").unwrap().chance > 0.999);
+        assert!(of("nearly-all").unwrap().chance < 1e-12);
         assert_eq!(of("look"), None);
     }
 }

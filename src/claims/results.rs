@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Quantity;
+use super::words::list;
+
+/// More names help nobody.
+const MOST_NAMES: usize = 12;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -125,9 +129,19 @@ impl Results {
         if known {
             Ok(sample)
         } else {
+            let here = self.runs.iter();
+            let here = here.filter(|run| run.variant == quantity.variant);
+            let names: BTreeSet<&String> = here.flat_map(|run| run.values.keys()).collect();
+            let names: Vec<&String> = names.into_iter().collect();
             Err(format!(
-                "no run of {} has the metric {}",
-                quantity.variant, quantity.metric
+                "no run of {} has the metric {}{}",
+                quantity.variant,
+                quantity.metric,
+                match names.len() {
+                    0 => String::new(),
+                    1..=MOST_NAMES => format!("; they have {}", list(&names)),
+                    more => format!("; they have {more} others"),
+                }
             ))
         }
     }

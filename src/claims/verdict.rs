@@ -70,14 +70,15 @@ impl fmt::Display for Verdict {
         f.write_str(self.word())?;
         match self {
             Self::Inconclusive { more_seeds } => write!(f, " ({})", more(*more_seeds)),
-            Self::NotTested { reason } => write!(f, " ({reason})"),
+            Self::NotTested { reason } => write!(f, ": {reason}"),
             _ => Ok(()),
         }
     }
 }
 
 /// `about 12 more seeds`.
-pub(super) fn more(seeds: MoreSeeds) -> String {
+#[must_use]
+pub fn more(seeds: MoreSeeds) -> String {
     match seeds {
         Further::About(1) => "about 1 more seed".to_owned(),
         Further::About(seeds) => format!("about {seeds} more seeds"),
@@ -193,6 +194,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Whether it is "not reproduced" only because ours is better.
     pub better_than_published: bool,
+    /// Of our runs, those made when the claim was defined otherwise or did not exist.
+    pub older_runs: usize,
     /// Why, in plain words: one sentence or two each.
     pub explanation: Vec<String>,
     /// The comparisons it rests on.
@@ -202,6 +205,23 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Notes that `older_runs` of the runs were made when the claim was another.
+    #[must_use]
+    pub fn with_older_runs(mut self, older_runs: usize) -> Self {
+        if older_runs > 0 && !self.findings.is_empty() {
+            self.older_runs = older_runs;
+            self.explanation.push(format!(
+                "The claim was changed afterwards: when {} made, its test, margin or published values \
+                 were others, or it did not exist. A margin set after seeing results proves little.",
+                match older_runs {
+                    1 => "1 of the runs was".to_owned(),
+                    runs => format!("{runs} of the runs were"),
+                }
+            ));
+        }
+        self
+    }
+
     /// The verdict in a few words: `not reproduced: better than published`.
     #[must_use]
     pub fn headline(&self) -> String {

@@ -32,7 +32,7 @@ pub fn run(
 ) -> Result<(), Error> {
     let session = Session::new(replication, args, changes, store)?;
     let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
-    if show(&session, &folder, &Report::default())? {
+    if show(&session, &folder, &Report::default())?.is_some() {
         return Ok(());
     }
     session.unreadable()?;

@@ -4,6 +4,7 @@ mod data;
 mod data_progress;
 mod doctor;
 mod figures;
+mod judge;
 mod list;
 pub mod options;
 mod plan;
@@ -12,6 +13,9 @@ mod report;
 mod run;
 mod run_progress;
 mod session;
+mod show;
+mod status;
+mod verdicts;
 mod words;
 
 use std::io::Write;
@@ -20,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::claims::Conclusion;
 use crate::{Error, catalogue};
 
 /// Re-runs the experiments of published deep-clustering and self-organising-map papers and compares
@@ -37,8 +42,9 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Every replication is a command of its own: replicate desom-gamma --profile quick
 
-Exit codes: 0 done, 2 usage, 20 data missing or damaged, 30 runs failed, 130 interrupted (start the
-same command again to go on), 1 anything else.";
+Exit codes: 0 done, and all claims that were judged are reproduced; 10 some are not reproduced; 11 none is
+refuted, but some are undecided; 2 usage, 20 data or records missing or damaged, 30 runs failed, 40 runs
+could not be started, 130 interrupted (start the same command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.
 #[derive(Args, Debug, Clone)]
@@ -55,8 +61,12 @@ struct Places {
 enum Fixed {
     /// List the replications
     List(list::ListArgs),
-    /// Explain a replication: what it does, what the paper says, what can be set
-    Show(list::ShowArgs),
+    /// Explain a replication (what it does, its settings, its claims), a claim with its verdict, or a paper
+    Show(show::ShowArgs),
+    /// Judge the stored runs of a replication without training
+    Verify(verdicts::VerifyArgs),
+    /// Judge your own numbers by a file of claims
+    Judge(judge::JudgeArgs),
     /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
     Report(report::ReportArgs),
     /// List, fetch, verify and import data sets
@@ -76,6 +86,9 @@ fn command() -> Command {
         .arg_required_else_help(true);
     let command = Cli::command()
         .subcommand(options::with_replications(plan, |command| command))
+        .subcommand(options::with_replications(status::command(), |command| {
+            command
+        }))
         .subcommand(options::with_replications(
             figures,
             figures::FigureArgs::augment_args,
@@ -95,7 +108,7 @@ pub fn main() -> ExitCode {
         }
     };
     match dispatch(&matches) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(conclusion) => ExitCode::from(conclusion.exit_code()),
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             // The reader has seen enough.
             ExitCode::SUCCESS
@@ -107,7 +120,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
+fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
     let usage = |error: clap::Error| Error::Usage(error.to_string());
     let places = Places::from_arg_matches(matches).map_err(usage)?;
     let access = || places.access.resolve();
@@ -116,28 +129,41 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Error> {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
             return run::run(replication, args, &changes, &places.store, &access()?);
         }
-        if let (Some((id, inner)), "plan" | "figures") = (inner.subcommand(), name)
+        if let (None, "status") = (inner.subcommand(), name) {
+            return done(status::overview(inner, &places.store));
+        }
+        if let (Some((id, inner)), "plan" | "figures" | "status") = (inner.subcommand(), name)
             && let Some(replication) = catalogue::find(id)
         {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
-            return if name == "plan" {
-                plan::run(replication, args, &changes, &places.store)
-            } else {
-                let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
-                figures::run(replication, args, &changes, &places.store, &own)
-            };
+            let store = &places.store;
+            return done(match name {
+                "plan" => plan::run(replication, args, &changes, store),
+                "status" => status::run(replication, args, &changes, store),
+                _ => {
+                    let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
+                    figures::run(replication, args, &changes, store, &own)
+                }
+            });
         }
     }
     match Cli::from_arg_matches(matches).map_err(usage)?.command {
-        Fixed::List(args) => list::list(&args),
-        Fixed::Show(args) => list::show(&args),
-        Fixed::Report(args) => report::run(&args, &places.store),
+        Fixed::List(args) => done(list::list(&args)),
+        Fixed::Show(args) => done(show::show(&args, &places.store)),
+        Fixed::Verify(args) => verdicts::verify(&args, &places.store),
+        Fixed::Judge(args) => judge::run(&args),
+        Fixed::Report(args) => done(report::run(&args, &places.store)),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
-            Ok(data::run(&args, &access()?, progress.as_ref())?)
+            done(data::run(&args, &access()?, progress.as_ref()).map_err(Error::from))
         }
-        Fixed::Doctor(args) => doctor::run(&args, &places.store, &access()?),
+        Fixed::Doctor(args) => done(doctor::run(&args, &places.store, &access()?)),
     }
+}
+
+/// The conclusion of commands that judge nothing.
+fn done(result: Result<(), Error>) -> Result<Conclusion, Error> {
+    result.map(|()| Conclusion::Reproduced)
 }
 
 /// Writes a value as indented JSON to standard output.

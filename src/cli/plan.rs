@@ -1,4 +1,4 @@
-//! `replicate plan`: what would be run, why, and how long it takes.
+//! `replicate plan`: what would be run, why, how long it takes, and what it can decide.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,9 +8,11 @@ use serde_json::json;
 use super::options::RunArgs;
 use super::session::Session;
 use super::{print_json, words};
+use crate::claims::{self, Conditions, Prospect};
 use crate::launch::Team;
 use crate::replication::{Changes, Replication};
 use crate::report::Table;
+use crate::statistics::closeness::MIN_RUNS;
 use crate::{Error, device};
 
 /// Prints the plan of a replication.
@@ -29,6 +31,7 @@ pub fn run(
     let pending = plan.pending().count();
     let team = Team::new(&session.options, pending);
     let total = plan.estimate(team.workers);
+    let power = Power::of(&session)?;
     if session.args.json {
         return print_json(&json!({
             "replication": plan.replication,
@@ -40,6 +43,8 @@ pub fn run(
             "pending": pending,
             "seconds": total.map(|time| time.as_secs_f64()),
             "runs": plan.runs,
+            "power": power.prospects,
+            "no_verdict": power.refusal,
         }));
     }
     let mut table = Table {
@@ -58,8 +63,79 @@ pub fn run(
         ]);
     }
     table.caption = summary(&session);
-    write!(std::io::stdout().lock(), "{table}")?;
+    let mut out = std::io::stdout().lock();
+    write!(out, "{table}\n{power}")?;
     Ok(())
+}
+
+/// What the planned runs can decide, before there is a result.
+struct Power {
+    seeds: usize,
+    prospects: Vec<Prospect>,
+    /// Claims for which the paper does not print what a prediction takes.
+    unknown: usize,
+    /// Why there will be no verdict at all.
+    refusal: Option<String>,
+}
+
+impl Power {
+    fn of(session: &Session) -> Result<Self, Error> {
+        let seeds = match &session.args.seeds {
+            Some(seeds) => seeds.seeds.len(),
+            None => session.protocol.seeds as usize,
+        };
+        let conditions = Conditions {
+            profile: session.args.profile.name().to_owned(),
+            altered: session.altered.clone(),
+        };
+        let published = session.replication.published()?;
+        let refusal = conditions.refusal();
+        let (mut prospects, mut unknown) = (Vec::new(), 0);
+        if refusal.is_none() {
+            for claim in published.claims_of(session.replication.id()) {
+                match claims::prospect(&published, claim, seeds as u32) {
+                    Some(prospect) => prospects.push(prospect),
+                    None => unknown += 1,
+                }
+            }
+        }
+        Ok(Self {
+            seeds,
+            prospects,
+            unknown,
+            refusal,
+        })
+    }
+}
+
+impl std::fmt::Display for Power {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(reason) = &self.refusal {
+            return writeln!(f, "No claim will be judged: {reason}.");
+        }
+        let seeds = words::count(self.seeds, "seed");
+        if (self.seeds as u32) < MIN_RUNS {
+            return writeln!(
+                f,
+                "{seeds} decide no claim: at least {MIN_RUNS} are needed."
+            );
+        }
+        writeln!(
+            f,
+            "Chance that {seeds} say \"reproduced\" if the paper is right (its differences and spreads):"
+        )?;
+        for prospect in &self.prospects {
+            writeln!(f, "  {:.2}  {}", prospect.chance, prospect.claim)?;
+        }
+        if self.unknown > 0 {
+            writeln!(
+                f,
+                "  -     {} for which the paper does not print enough",
+                words::count(self.unknown, "claim")
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// `14 runs: 12 new, 2 cached; about 4 min with 2 workers of 1 thread on cpu`

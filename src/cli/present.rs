@@ -6,28 +6,37 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::print_json;
 use super::session::Session;
+use super::{print_json, verdicts};
 use crate::Error;
+use crate::claims::{self, Conclusion};
 use crate::files::write_whole;
 use crate::launch::Report;
+use crate::replication;
 use crate::report::{comparison, runs_csv};
 use crate::runs::{Error as StoreError, Reason};
 
 /// Prints the table of the stored runs and writes it with the figures into `folder`; `report` says
-/// what the last call of the launcher did. Gives whether there was anything to show.
+/// what the last call of the launcher did. Gives what the verdicts come to, or `None` if
+/// there was nothing to show.
 ///
 /// # Errors
 /// If a figure cannot be drawn or something cannot be written; the table is printed first.
-pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, Error> {
+pub fn show(
+    session: &Session,
+    folder: &Path,
+    report: &Report,
+) -> Result<Option<Conclusion>, Error> {
     let results = session.results()?;
     if results
         .variants
         .iter()
         .all(|variant| variant.records.is_empty())
     {
-        return Ok(false);
+        return Ok(None);
     }
+    let judgements = replication::judge(session.replication, &results)?;
+    let conclusion = Some(Conclusion::of(&judgements));
     let presentation = session.replication.present(&results)?;
     let planned = session.tasks.len();
     let stored: usize = results
@@ -45,6 +54,7 @@ pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, E
         }
         let table = comparison::table(&presentation.comparisons, presentation.caption.clone());
         writeln!(out, "\n{table}")?;
+        writeln!(out, "{}", verdicts::lines(&judgements))?;
     }
     let mut files = Vec::new();
     let note = results.note().unwrap_or_default();
@@ -86,12 +96,13 @@ pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, E
             "stored": stored,
             "results": presentation.comparisons,
             "caption": presentation.caption,
+            "verdicts": claims::json(&judgements),
             "files": files,
             "failed": report.failures.len(),
             "elsewhere": report.elsewhere,
             "unreadable": unreadable.collect::<Vec<_>>(),
         }))?;
-        return Ok(true);
+        return Ok(conclusion);
     }
     let mut out = std::io::stdout().lock();
     for message in unreadable {
@@ -104,5 +115,5 @@ pub fn show(session: &Session, folder: &Path, report: &Report) -> Result<bool, E
         };
         writeln!(out, "{kind:7} {}", file.display())?;
     }
-    Ok(true)
+    Ok(conclusion)
 }

@@ -12,9 +12,7 @@ use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::files::write_whole;
 use crate::replication::{Profile, Replication};
-use crate::report::{
-    self, Choice, Report, gather, html, json, latex, markdown, markers, results_csv,
-};
+use crate::report::{self, Report, gather, html, json, latex, markdown, markers, results_csv};
 use crate::runs::Store;
 
 /// Arguments of `replicate report`.
@@ -45,11 +43,12 @@ pub struct ReportArgs {
 /// markers cannot be used; the document is then as it was.
 pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     let replications = chosen(&args.replications)?;
-    let choice = Choice {
-        profile: args.profile,
-        all_claims: args.replications.is_empty(),
+    let papers = if args.replications.is_empty() {
+        catalogue::papers()?
+    } else {
+        Vec::new()
     };
-    let report = gather(&replications, choice, &Store::new(store))?;
+    let report = gather(&replications, &papers, args.profile, &Store::new(store))?;
     // First what can be refused.
     let updated = args
         .update

@@ -11,6 +11,7 @@ use super::options::RunArgs;
 use super::session::Session;
 use super::{plan, present::show, run_progress};
 use crate::Error;
+use crate::claims::Conclusion;
 use crate::data::Access;
 use crate::launch::{self, Report};
 use crate::replication::{Changes, Replication};
@@ -26,7 +27,7 @@ pub fn run(
     changes: &Changes,
     store: &Path,
     access: &Access,
-) -> Result<(), Error> {
+) -> Result<Conclusion, Error> {
     let mut session = Session::new(replication, args, changes, store)?;
     if let Some(complaint) = session.args.device.complaint() {
         say(&format!("training on the CPU: {complaint}"));
@@ -53,7 +54,11 @@ pub fn run(
     // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
     let shown = show(&session, &session.output_folder(), &report);
     match report.failures.first() {
-        None => shown.and_then(|_| session.unreadable()),
+        None => {
+            let conclusion = shown?;
+            session.unreadable()?;
+            Ok(conclusion.unwrap_or(Conclusion::Reproduced))
+        }
         Some((name, message)) => {
             if let Err(error) = shown {
                 say(&format!("error: {error}"));

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::Error;
+use crate::claims::Fingerprints;
 use crate::data::{self, Access};
 use crate::launch::{Options, Task, calibrate};
 use crate::nn::Precision;
@@ -11,7 +13,6 @@ use crate::random::Seed;
 use crate::replication::{
     Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
 };
-use crate::runs::identity::SCHEMA;
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
 
 use super::options::RunArgs;
@@ -66,7 +67,8 @@ impl Session {
             Some(seeds) => seeds.seeds.clone(),
             None => (0..protocol.seeds).map(Seed).collect(),
         };
-        let tasks = plan(&protocol, &seeds, args.precision, &store)?;
+        let claims = replication.published()?.fingerprints(replication.id());
+        let tasks = plan(&protocol, &seeds, args.precision, &store, &Arc::new(claims))?;
         let mut altered = altered(replication, profile, changes, &protocol)?;
         if args.precision != Precision::default() {
             altered.push(("precision".to_owned(), args.precision.name().to_owned()));
@@ -236,26 +238,14 @@ fn plan(
     seeds: &[Seed],
     precision: Precision,
     store: &Store,
+    claims: &Arc<Fingerprints>,
 ) -> Result<Vec<Task>, Error> {
     let data_sha256 = data::dataset_sha256(protocol.data)?;
     let mut lineages: Option<HashMap<String, Identity>> = None;
     let mut tasks = Vec::new();
     for variant in &protocol.variants {
         for &seed in seeds {
-            let identity = Identity {
-                schema: SCHEMA,
-                method: variant.method.id().to_owned(),
-                algorithm: variant.method.version(),
-                settings: variant.settings.clone(),
-                data: protocol.data.to_owned(),
-                data_sha256: data_sha256.clone(),
-                seed,
-                precision: if variant.method.can_round() {
-                    precision
-                } else {
-                    Precision::Exact
-                },
-            };
+            let identity = variant.identity(protocol.data, &data_sha256, seed, precision);
             let key = identity.key();
             let mut reason = store.reason(&identity, &HashMap::new())?;
             if reason == Reason::New {
@@ -275,6 +265,7 @@ fn plan(
                     estimate: None,
                 },
                 method: variant.method,
+                claims: Arc::clone(claims),
             });
         }
     }

@@ -11,7 +11,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tch::Device;
@@ -37,6 +37,8 @@ pub struct Task {
     pub run: PlannedRun,
     /// Its method.
     pub method: &'static dyn Method,
+    /// What the claims are that it is done for: into the record, see [`Record::claims`].
+    pub claims: Arc<BTreeMap<String, String>>,
 }
 
 impl Task {
@@ -364,6 +366,7 @@ fn record(
             .collect(),
         curves: finished.curves.clone(),
         weights_sha256: None,
+        claims: task.claims.as_ref().clone(),
         provenance: Provenance {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),

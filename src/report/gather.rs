@@ -1,6 +1,6 @@
 //! From a store to the contents of a report. Trains nothing and needs no network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 
@@ -9,65 +9,64 @@ use super::content::{
     RunLine,
 };
 use super::{Comparison, rows};
-use crate::claims::{self, Conditions, Ending, Judgement, Published, judge, not_tested};
+use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
 use crate::nn::Precision;
 use crate::replication::{
-    Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
+    self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
 };
-use crate::runs::identity::SCHEMA;
-use crate::runs::{Error as StoreError, Identity, Outcome, Record, Store};
+use crate::runs::{Error as StoreError, Outcome, Record, Store};
 use crate::{Error, data};
 
-/// What to report on.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Choice {
-    /// The profile; if absent, the fullest one that has runs.
-    pub profile: Option<Profile>,
-    /// Whether to list claims of the papers that none of the replications tests.
-    pub all_claims: bool,
-}
-
-/// Gathers what is stored of replications.
+/// Gathers what is stored of replications, under a profile or, without one, under the fullest that has
+/// runs; and the claims of `papers` that none of the replications tests.
 ///
 /// # Errors
 /// If the store or a paper's file cannot be read, or a figure cannot be drawn. Single records that
 /// cannot be read are named in the report.
 pub fn gather(
     replications: &[&dyn Replication],
-    choice: Choice,
+    papers: &[Published],
+    profile: Option<Profile>,
     store: &Store,
 ) -> Result<Report, Error> {
     let (records, unreadable) = stored(store)?;
-    let mut papers: Vec<Chapter> = Vec::new();
+    let mut chapters: Vec<Chapter> = Vec::new();
     for replication in replications {
         let published = replication.published()?;
-        let experiment = experiment(*replication, choice.profile, &published, &records)?;
-        let known = papers
-            .iter_mut()
-            .find(|chapter| chapter.paper.id == published.paper.id);
-        match known {
-            Some(chapter) => chapter.experiments.push(experiment),
-            None => papers.push(Chapter {
-                without_experiment: if choice.all_claims {
-                    without_experiment(&published, replications)
-                } else {
-                    Vec::new()
-                },
-                paper: published.paper,
-                experiments: vec![experiment],
-            }),
-        }
+        let experiment = experiment(*replication, profile, &published, &records)?;
+        chapter(&mut chapters, &published.paper)
+            .experiments
+            .push(experiment);
     }
-    Ok(Report { papers, unreadable })
+    let is_tested = |claim: &&Claim| {
+        let mut known = replications.iter();
+        known.any(|known| known.id() == *claim.replication)
+    };
+    for published in papers {
+        let others = published.claims.iter().filter(|claim| !is_tested(claim));
+        let others = others.map(replication::untested).collect();
+        chapter(&mut chapters, &published.paper).without_experiment = others;
+    }
+    Ok(Report {
+        papers: chapters,
+        unreadable,
+    })
 }
 
-fn without_experiment(published: &Published, replications: &[&dyn Replication]) -> Vec<Judgement> {
-    let exists = |id: &str| replications.iter().any(|known| known.id() == id);
-    let claims = published.claims.iter();
-    claims
-        .filter(|claim| !exists(&claim.replication))
-        .map(|claim| not_tested(claim, "there is no experiment for it yet"))
-        .collect()
+/// The chapter of a paper, made if it is not there.
+fn chapter<'a>(chapters: &'a mut Vec<Chapter>, paper: &Paper) -> &'a mut Chapter {
+    let known = chapters
+        .iter()
+        .position(|chapter| chapter.paper.id == paper.id);
+    let place = known.unwrap_or_else(|| {
+        chapters.push(Chapter {
+            paper: paper.clone(),
+            experiments: Vec::new(),
+            without_experiment: Vec::new(),
+        });
+        chapters.len() - 1
+    });
+    &mut chapters[place]
 }
 
 /// All records of a store in the order of their folders' names, and those that cannot be read.
@@ -102,32 +101,36 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
     Ok((records, unreadable))
 }
 
-/// The records of each variant, whatever their number of seeds.
+/// The records of each variant: the protocol's seeds, and those that follow them without a gap, so that
+/// nobody's choice of seeds gets in. Exact precision.
 fn of_variants(protocol: &Protocol, records: &[Record]) -> Result<Vec<VariantRecords>, Error> {
     let data_sha256 = data::dataset_sha256(protocol.data)?;
     let variants = protocol.variants.iter().map(|variant| {
-        let expected = |record: &Record| Identity {
-            schema: SCHEMA,
-            method: variant.method.id().to_owned(),
-            algorithm: variant.method.version(),
-            settings: variant.settings.clone(),
-            data: protocol.data.to_owned(),
-            data_sha256: data_sha256.clone(),
-            seed: record.identity.seed,
-            precision: Precision::default(),
+        let is_of_variant = |record: &&Record| {
+            let seed = record.identity.seed;
+            let exact = Precision::default();
+            record.identity == variant.identity(protocol.data, &data_sha256, seed, exact)
         };
-        let records = records.iter();
-        let mut found: Vec<Record> = records
-            .filter(|record| record.identity == expected(record))
-            .cloned()
-            .collect();
+        let mut found: Vec<Record> = records.iter().filter(is_of_variant).cloned().collect();
         found.sort_by_key(|record| record.identity.seed.0);
         VariantRecords {
             id: variant.id.clone(),
             records: found,
         }
     });
-    Ok(variants.collect())
+    let mut variants: Vec<VariantRecords> = variants.collect();
+    let of_all = variants.iter().flat_map(|variant| &variant.records);
+    let seeds: BTreeSet<u64> = of_all.map(|record| record.identity.seed.0).collect();
+    let mut end = protocol.seeds;
+    while seeds.contains(&end.saturating_sub(1)) && seeds.contains(&end) {
+        end += 1;
+    }
+    for variant in &mut variants {
+        variant
+            .records
+            .retain(|record| record.identity.seed.0 < end);
+    }
+    Ok(variants)
 }
 
 fn experiment(
@@ -195,7 +198,7 @@ fn described(
         summary: replication.summary().to_owned(),
         profile,
         note: results.note(),
-        claims: judged(replication, published, profile, variants, &comparisons),
+        claims: judged(replication, published, &results, &comparisons)?,
         values: comparisons,
         caption,
         figures,
@@ -212,10 +215,9 @@ fn described(
 fn judged(
     replication: &dyn Replication,
     published: &Published,
-    profile: Profile,
-    variants: &[VariantRecords],
+    results: &Results,
     comparisons: &[Comparison],
-) -> Vec<Entry> {
+) -> Result<Vec<Entry>, Error> {
     // What an experiment does not compare, other data or another quantity, is not compared here either.
     let compared = |row: &Row| {
         let mut groups = row.finding.ours.iter();
@@ -228,67 +230,44 @@ fn judged(
         })
     };
     let claims: Vec<_> = published.claims_of(replication.id()).collect();
-    let results = results(variants);
-    let judgements = if results.runs.is_empty() {
+    let runs = claims::Results::of_records(results.variants.iter().flat_map(|variant| {
+        let records = variant.records.iter();
+        records.map(|record| (variant.id.as_str(), record))
+    }));
+    let judgements = if runs.runs.is_empty() {
         let reason = format!(
             "there are no runs yet; replicate {} --profile {} makes them",
             replication.id(),
-            profile.name()
+            results.profile.name()
         );
         let claims = claims.iter();
         claims.map(|claim| not_tested(claim, &reason)).collect()
     } else {
-        let conditions = Conditions {
-            profile: profile.name().to_owned(),
-            altered: Vec::new(),
-        };
-        judge(published, claims.iter().copied(), &results, &conditions)
+        replication::judge(replication, results)?
     };
-    let entries = claims.iter().zip(judgements);
-    entries
-        .map(|(claim, judgement)| {
-            let mut rows = rows::rows(published, claim, &judgement.findings, &results);
-            rows.retain(|row| row.judged || compared(row));
-            Entry {
-                reason: rows::reason(claim),
-                rows,
-                judgement,
-            }
-        })
-        .collect()
-}
-
-/// The records as claims take them.
-fn results(variants: &[VariantRecords]) -> claims::Results {
-    let runs = variants.iter().flat_map(|variant| {
-        variant.records.iter().map(|record| claims::Run {
-            variant: variant.id.clone(),
-            seed: record.identity.seed.0,
-            data: Some(record.identity.data.clone()),
-            ending: ending(record),
-            values: record.metrics.clone(),
-        })
+    let entries = claims.iter().zip(judgements).map(|(claim, judgement)| {
+        let mut rows = rows::rows(published, claim, &judgement.findings, &runs);
+        rows.retain(|row| row.judged || compared(row));
+        Entry {
+            reason: rows::reason(claim),
+            rows,
+            judgement,
+        }
     });
-    claims::Results {
-        runs: runs.collect(),
-    }
+    Ok(entries.collect())
 }
 
-/// How a run ended. A map whose images all fall onto one unit has collapsed.
-fn ending(record: &Record) -> Ending {
-    match record.outcome {
-        Outcome::Diverged { .. } => Ending::Diverged,
-        Outcome::Completed if record.metric("units_used") == Some(1.0) => Ending::Collapsed,
-        Outcome::Completed => Ending::Completed,
-    }
-}
-
+/// The records as claims see them say how each ended.
 fn lines(variant: &VariantRecords) -> impl Iterator<Item = RunLine> + '_ {
-    variant.records.iter().map(|record| RunLine {
+    let records = variant.records.iter();
+    let seen = claims::Results::of_records(records.map(|record| (variant.id.as_str(), record)));
+    let endings = seen.runs.into_iter().map(|run| run.ending);
+    let records = variant.records.iter().zip(endings);
+    records.map(|(record, ending)| RunLine {
         variant: variant.id.clone(),
         seed: record.identity.seed.0,
         key: record.key.as_str().to_owned(),
-        outcome: match (record.outcome, ending(record)) {
+        outcome: match (record.outcome, ending) {
             (Outcome::Diverged { iteration }, _) => format!("diverged at {iteration}"),
             (Outcome::Completed, Ending::Collapsed) => "collapsed".to_owned(),
             (Outcome::Completed, _) => "completed".to_owned(),

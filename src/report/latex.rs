@@ -1,4 +1,5 @@
-//! A report as LaTeX tables, for `\input` into a paper that loads `booktabs` and `longtable`.
+//! A report as LaTeX tables, for `\input` into a paper that loads `array`,
+//! `booktabs` and `longtable`.
 //!
 //! Text is escaped; Greek letters and mathematical signs become commands. Other letters are left to the
 //! engine: pdfLaTeX knows Latin ones, LuaLaTeX and XeLaTeX whatever the font has.
@@ -11,7 +12,9 @@ use crate::claims::Group;
 /// All tables: claims and values of each experiment.
 #[must_use]
 pub fn tables(report: &Report) -> String {
-    let mut text = "% Needs \\usepackage{booktabs} and \\usepackage{longtable}.\n".to_owned();
+    let mut text =
+        "% Needs \\usepackage[T1]{fontenc} and \\usepackage{array,booktabs,longtable}.\n"
+            .to_owned();
     for experiment in report.experiments() {
         text += &claims(experiment);
         if !experiment.runs.is_empty() {
@@ -48,7 +51,9 @@ fn claims(experiment: &Experiment) -> String {
     longtable(
         &format!("{}-claims", experiment.id),
         &caption,
-        "p{0.26\\linewidth}p{0.15\\linewidth}p{0.19\\linewidth}p{0.19\\linewidth}p{0.13\\linewidth}",
+        &[0.22, 0.15, 0.23, 0.18, 0.11]
+            .map(|share| format!(">{{\\raggedright\\arraybackslash}}p{{{share}\\linewidth}}"))
+            .concat(),
         &head,
         &body,
     )
@@ -72,15 +77,18 @@ fn comparison(row: &Row) -> [String; 5] {
     let finding = &row.finding;
     let dash = || "--".to_owned();
     let published = finding.published.as_ref();
-    let several = finding.ours.len() > 1;
+    let groups = finding.ours.len();
     let ours = |group: &Group| {
-        let name = if several {
-            format!("{}: ", escaped(&group.variant))
-        } else {
-            String::new()
-        };
         let value = escaped(&spread(group.mean, group.sd));
-        format!("{name}{value} ({})", escaped(&runs(group)))
+        let name = escaped(&group.variant);
+        match groups {
+            1 => format!("{value} ({})", escaped(&runs(group))),
+            2 => format!("{name}: {value} ({})", escaped(&runs(group))),
+            _ => format!(
+                "{name}: {value} ({})",
+                n_of(group.n, group.diverged + group.undefined)
+            ),
+        }
     };
     let ours: Vec<String> = finding.ours.iter().map(ours).collect();
     let interval = finding.interval_95;
@@ -102,7 +110,7 @@ fn comparison(row: &Row) -> [String; 5] {
         if ours.is_empty() {
             dash()
         } else {
-            ours.join("; ")
+            ours.join("\\newline ")
         },
         difference + &margin,
         if row.judged {
@@ -225,7 +233,8 @@ fn escaped(text: &str) -> String {
         }
         last = letter;
     }
-    escaped
+    // A mean and its spread stay on one line.
+    escaped.replace(" $\\pm$ ", "~$\\pm$~")
 }
 
 /// What pdfLaTeX's fonts do not have as a letter.
@@ -270,7 +279,7 @@ mod tests {
         );
         assert_eq!(
             escaped("\u{3b3} = 0.753 \u{b1} 0.041"),
-            "$\\gamma$ = 0.753 $\\pm$ 0.041"
+            "$\\gamma$ = 0.753~$\\pm$~0.041"
         );
     }
 

@@ -20,7 +20,7 @@ pub mod table;
 
 pub use comparison::Comparison;
 pub use content::Report;
-pub use gather::{Choice, gather};
+pub use gather::gather;
 pub use table::Table;
 
 use std::path::PathBuf;

@@ -84,6 +84,9 @@ pub struct Record {
     pub curves: Curves,
     /// SHA-256 of `weights.safetensors`, where the run keeps its weights.
     pub weights_sha256: Option<String>,
+    /// Fingerprints of the claims that the run was made for, by id: what they were then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
     /// Where and when.
     pub provenance: Provenance,
 }

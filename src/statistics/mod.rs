@@ -23,6 +23,7 @@ mod prediction;
 mod proportion;
 #[cfg(test)]
 mod simulation;
+mod trimmed;
 
 pub use closeness::{Closeness, Decision, Side};
 pub use difference::Difference;
@@ -33,3 +34,4 @@ pub use moments::Moments;
 pub use paired::SignFlip;
 pub use prediction::prediction;
 pub use proportion::{clopper_pearson, p_share_greater, p_share_less, upper_share};
+pub use trimmed::trimmed;

@@ -59,6 +59,25 @@ pub fn chance_greater(difference: f64, sd: f64, n: u32) -> f64 {
     })
 }
 
+/// The chance that two one-sided t tests at 0.05 of `n` pairs find a true mean difference whose pairs
+/// spread with `sd` to be within `margin` either way.
+#[must_use]
+pub fn chance_between(difference: f64, sd: f64, n: u32, margin: f64) -> f64 {
+    if n < 2 {
+        return 0.0;
+    }
+    if sd == 0.0 {
+        return f64::from(u8::from(difference.abs() < margin));
+    }
+    let root = f64::from(n).sqrt();
+    let critical = t_quantile(0.95, f64::from(n) - 1.0);
+    over_spreads(n - 1, |ratio| {
+        let below = normal_cdf((margin - difference) * root / sd - critical * ratio);
+        let above = normal_cdf((margin + difference) * root / sd - critical * ratio);
+        (below + above - 1.0).max(0.0)
+    })
+}
+
 fn over_spreads(df: u32, chance: impl Fn(f64) -> f64) -> f64 {
     let ratios = (0..POINTS).map(|point| {
         let p = (f64::from(point) + 0.5) / f64::from(POINTS);
@@ -152,6 +171,17 @@ mod tests {
         assert!((chance - 0.618_486).abs() < 5e-4, "{chance}");
         assert!((chance_greater(0.0, 0.03, 10) - 0.05).abs() < 5e-4);
     }
+
+    // r = numpy.random.default_rng(0); x = r.normal(.01, .03, (4 * 10**6, 10))
+    // e = x.std(1, ddof=1) / 10**.5 * scipy.stats.t.ppf(.95, 9)
+    // print(((x.mean(1) + e < .04) & (x.mean(1) - e > -.04)).mean())
+    #[test]
+    fn chances_of_two_tests_are_those_of_drawing() {
+        let chance = chance_between(0.01, 0.03, 10, 0.04);
+        assert!((chance - BETWEEN).abs() < 2e-3, "{chance}");
+        assert!(chance_between(0.01, 0.03, 10, 0.005) < 0.02);
+    }
+    const BETWEEN: f64 = 0.89676;
 
     #[test]
     fn half_a_published_standard_deviation_is_never_reached() {

@@ -39,7 +39,7 @@ use crate::statistics::power::Further;
 use crate::statistics::{holm, upper_share};
 
 /// A claim's opposite has to be at most this likely.
-const FOR: f64 = 0.05;
+pub(super) const FOR: f64 = 0.05;
 /// A claim has to be at most this likely to be refuted, on one side.
 const AGAINST: f64 = 0.025;
 /// The largest share of runs without a value that a claim about values bears.
@@ -67,15 +67,23 @@ impl Conditions {
     /// Why there can be no verdict; `None` if there can.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
+        let precision = self.altered.iter().find(|(name, _)| name == "precision");
+        if let (Some((_, precision)), 1) = (precision, self.altered.len()) {
+            return Some(format!(
+                "runs of {precision} precision are not used for verdicts; those of exact precision are"
+            ));
+        }
         if !self.altered.is_empty() {
             let changes = self.altered.iter();
             let changes: Vec<_> = changes
                 .map(|(name, value)| format!("{name} = {value}"))
                 .collect();
-            return Some(format!("not the paper's protocol: {}", list(&changes)));
+            return Some(format!(
+                "with {} it is not the paper's protocol",
+                list(&changes)
+            ));
         }
-        (self.profile != "paper")
-            .then(|| format!("the {} profile is not the paper's protocol", self.profile))
+        (self.profile != "paper").then(|| format!("the {} profile gives no verdict", self.profile))
     }
 }
 
@@ -118,6 +126,7 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         test: claim.test.kind(),
         verdict,
         better_than_published: false,
+        older_runs: 0,
         explanation: Vec::new(),
         findings,
         deviations: claim.deviations.clone(),
@@ -146,7 +155,7 @@ fn judge_one(published: &Published, claim: &Claim, results: &Results) -> Judgeme
         Test::Bound(test) => bound::findings(&case, test),
         Test::Collapse(test) => share::findings(&case, test),
         Test::Qualitative(test) => {
-            return not_tested(claim, &format!("a matter of looking: {}", test.look));
+            return not_tested(claim, &format!("a matter of looking ({})", test.look));
         }
     };
     combine(claim, findings)
@@ -395,7 +404,7 @@ fn decided(p_for: f64, p_against: f64, more: impl FnOnce() -> Further) -> Verdic
 }
 
 /// Each metric with each variant.
-fn each<'a>(
+pub(super) fn each<'a>(
     metrics: &'a [At<String>],
     variants: &'a [At<String>],
 ) -> impl Iterator<Item = (&'a str, &'a str)> {

@@ -20,6 +20,142 @@ fn paper(test: &str) -> Published {
     Published::parse("x", &text).unwrap()
 }
 
+/// Runs of one variant, as `statistics::simulation` draws them.
+#[derive(Debug, Clone, Copy)]
+enum Runs {
+    /// Normal, standard deviation 0.03.
+    Normal,
+    /// Skewed to the left: 1 - 0.2 exp(0.8 z), skewness 3.7.
+    Lognormal,
+    /// Normal with 0.02, but for a share of runs that collapse to one cluster.
+    Collapsing(f64),
+}
+
+impl Runs {
+    fn draw(self, rng: &mut impl Rng) -> f64 {
+        let mut uniform = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+        match self {
+            Self::Normal => 0.75 + 0.03 * normal,
+            Self::Lognormal => 1.0 - 0.2 * (0.8 * normal).exp(),
+            Self::Collapsing(share) if uniform() < share => 0.1125,
+            Self::Collapsing(_) => 0.75 + 0.02 * normal,
+        }
+    }
+
+    fn mean(self) -> f64 {
+        match self {
+            Self::Normal => 0.75,
+            Self::Lognormal => 1.0 - 0.2 * 0.32_f64.exp(),
+            Self::Collapsing(share) => 0.75 - share * (0.75 - 0.1125),
+        }
+    }
+
+    /// Mean of the middle half of all runs there could be.
+    // x = sorted(draws), four million of them; print(numpy.mean(x[10**6:3 * 10**6]))
+    fn middle(self) -> f64 {
+        match self {
+            Self::Normal => 0.75,
+            Self::Lognormal => 0.7912,
+            Self::Collapsing(share) if share < 0.2 => 0.7472,
+            Self::Collapsing(share) if share < 0.4 => 0.6759,
+            Self::Collapsing(_) => 0.43125,
+        }
+    }
+}
+
+/// Shares of reproduced and not reproduced for a bound on `n` runs of one kind.
+fn shares_of_bound(kind: Runs, n: u64, test: &str, draws: u32) -> (f64, f64) {
+    let published = paper(&format!(
+        "[claim.test.bound]\nmetrics = [\"m\"]\nvariants = [\"v\"]\nreason = \"r\"\n{test}"
+    ));
+    let mut rng = stream(Seed(n), test);
+    let (mut yes, mut no) = (0, 0);
+    for _ in 0..draws {
+        let runs = (0..n).map(|seed| Run {
+            variant: "v".to_owned(),
+            seed,
+            values: [("m".to_owned(), Some(kind.draw(&mut rng)))].into(),
+            ..Run::default()
+        });
+        let results = Results {
+            runs: runs.collect(),
+        };
+        let verdict = judge_one(&published, &published.claims[0], &results).verdict;
+        yes += u32::from(verdict == Verdict::Reproduced);
+        no += u32::from(verdict == Verdict::NotReproduced);
+    }
+    (
+        f64::from(yes) / f64::from(draws),
+        f64::from(no) / f64::from(draws),
+    )
+}
+
+const KINDS: [Runs; 5] = [
+    Runs::Normal,
+    Runs::Lognormal,
+    Runs::Collapsing(0.1),
+    Runs::Collapsing(0.3),
+    Runs::Collapsing(0.5),
+];
+
+#[test]
+fn bounds_on_means_are_rarely_wrong_and_often_right() {
+    let draws = 1_000;
+    let most = 0.05 + 3.0 * (0.05 * 0.95 / f64::from(draws)).sqrt();
+    for kind in KINDS {
+        for n in [5, 10, 20] {
+            for side in ["at_least", "at_most"] {
+                // At the bound itself every decision is wrong.
+                let test = format!("{side} = {}\nworst = 0", kind.mean());
+                let (yes, no) = shares_of_bound(kind, n, &test, draws);
+                assert!(yes <= most && no <= most, "{kind:?} {n} {side}: {yes} {no}");
+            }
+        }
+    }
+    let kind = Runs::Normal;
+    assert!(shares_of_bound(kind, 10, "at_least = 0.5\nworst = 0", 200).0 > 0.8);
+    assert!(shares_of_bound(kind, 10, "at_least = 0.8\nworst = 0", 200).1 > 0.8);
+}
+
+/// Why a mean without `worst` gets the weaker words: see `bound`.
+#[test]
+fn a_bound_on_a_mean_alone_would_be_wrong_as_often_as_no_collapse_is_seen() {
+    let kind = Runs::Collapsing(0.1);
+    let published = paper(&format!(
+        "[claim.test.bound]\nmetrics = [\"m\"]\nvariants = [\"v0\"]\nreason = \"r\"\nat_least = {}",
+        kind.mean()
+    ));
+    let mut rng = stream(Seed(3), "unseen");
+    let mut wrong = 0;
+    for _ in 0..DRAWS {
+        let results = draw(&[0.75], true, &mut rng);
+        let verdict = judge_one(&published, &published.claims[0], &results).verdict;
+        assert_ne!(verdict, Verdict::Reproduced);
+        wrong += u32::from(verdict == Verdict::Consistent);
+    }
+    let share = f64::from(wrong) / f64::from(DRAWS);
+    assert!((share - 0.9_f64.powi(10)).abs() < 0.09, "{share}");
+}
+
+#[test]
+fn bounds_on_middle_halves_are_rarely_wrong_and_often_right() {
+    for kind in KINDS {
+        for side in ["at_least", "at_most"] {
+            let test = format!("{side} = {}\naggregate = \"iqm\"", kind.middle());
+            let (yes, no) = shares_of_bound(kind, 10, &test, DRAWS);
+            assert!(
+                yes <= bound() && no <= bound(),
+                "{kind:?} {side}: {yes} {no}"
+            );
+        }
+    }
+    let collapsing = Runs::Collapsing(0.1);
+    let of = |test: &str| shares_of_bound(collapsing, 10, test, 100);
+    assert!(of("at_least = 0.7\naggregate = \"iqm\"").0 > 0.8);
+    assert!(of("at_least = 0.8\naggregate = \"iqm\"").1 > 0.8);
+}
+
 /// Ten runs of each mean; a tenth of them collapse if so wanted.
 fn draw(means: &[f64], collapse: bool, rng: &mut impl Rng) -> Results {
     let mut uniform = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;

@@ -129,7 +129,7 @@ fn other_conditions_give_no_verdict() {
     let mut conditions = Conditions::paper();
     conditions.profile = "quick".into();
     let quick = judged_all(&[("c", VALUE)], &results, &conditions).remove(0);
-    let reason = "the quick profile is not the paper's protocol".to_owned();
+    let reason = "the quick profile gives no verdict".to_owned();
     assert_eq!(quick.verdict, Verdict::NotTested { reason });
     let mut conditions = Conditions::paper();
     conditions.altered.push(("decay".into(), "linear".into()));
@@ -311,22 +311,58 @@ fn equivalence_on_both_sides_or_one() {
 
 #[test]
 fn bounds_on_the_mean_and_the_middle_half() {
-    for aggregate in ["mean", "iqm"] {
+    for (aggregate, yes, no) in [
+        ("mean", Verdict::Consistent, Verdict::Inconsistent),
+        ("iqm", Verdict::Reproduced, Verdict::NotReproduced),
+    ] {
         let test = format!(
             "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\nat_least = 0.7\n\
              at_most = 0.8\nreason = \"why\"\naggregate = \"{aggregate}\""
         );
         let of = |mean| judged(&test, &results(&[("a", mean)]));
-        assert_eq!(of(0.75).verdict, Verdict::Reproduced, "{aggregate}");
-        assert_eq!(of(0.6).verdict, Verdict::NotReproduced, "{aggregate}");
+        assert_eq!(of(0.75).verdict, yes, "{aggregate}");
+        assert_eq!(of(0.6).verdict, no, "{aggregate}");
         let above = of(0.9);
-        assert_eq!(above.verdict, Verdict::NotReproduced, "{aggregate}");
+        assert_eq!(above.verdict, no, "{aggregate}");
         assert!(above.better_than_published);
         assert!(
             matches!(of(0.8).verdict, Verdict::Inconclusive { .. }),
             "{aggregate}"
         );
     }
+}
+
+#[test]
+fn a_mean_is_reproduced_only_if_one_failed_run_would_not_matter() {
+    let of = |bound: &str| {
+        let test = format!(
+            "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\n{bound}\nworst = 0\n\
+             reason = \"why\""
+        );
+        judged(&test, &results(&[("a", 0.75)]))
+    };
+    assert_eq!(of("at_least = 0.5").verdict, Verdict::Reproduced);
+    assert!(matches!(
+        of("at_least = 0.7").verdict,
+        Verdict::Inconclusive { .. }
+    ));
+    // A failure would only speak further against it.
+    assert_eq!(of("at_least = 0.8").verdict, Verdict::NotReproduced);
+    let words = of("at_least = 0.5").explanation[0].clone();
+    assert!(words.contains("one failed run of 0.000"), "{words}");
+}
+
+#[test]
+fn few_runs_have_no_middle_half() {
+    let test = "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\nat_least = 0.7\n\
+                reason = \"why\"\naggregate = \"iqm\"";
+    let few = Results {
+        runs: runs("a", "purity", 0.8, 0, 9),
+    };
+    assert_eq!(
+        judged(test, &few).headline(),
+        "inconclusive (about 1 more seed)"
+    );
 }
 
 #[test]
@@ -367,7 +403,7 @@ fn looking_is_not_testing() {
     );
     assert_eq!(
         judgement.headline(),
-        "not tested (a matter of looking: the map)"
+        "not tested: a matter of looking (the map)"
     );
 }
 

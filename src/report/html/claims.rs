@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::marks::{anchor, judgement, minus, word};
 use super::{note, strip};
-use crate::claims::{Group, Verdict};
+use crate::claims::{Group, Verdict, more};
 use crate::report::content::{Entry, Experiment, Row};
 use crate::report::numbers::{n_of, number, origin, p_value, range, runs, signed, spread};
 
@@ -80,9 +80,7 @@ fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
                     (word(finding.verdict.word()))
                     @match &finding.verdict {
                         Verdict::NotTested { reason } => { span.small { (reason) } }
-                        Verdict::Inconclusive { .. } => {
-                            span.small { (parenthesis(&finding.verdict)) }
-                        }
+                        Verdict::Inconclusive { more_seeds } => { span.small { (more(*more_seeds)) } }
                         _ => {}
                     }
                     @if let Some(p) = p(row) { span.small { (p) } }
@@ -92,13 +90,6 @@ fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
             }
         }
     }
-}
-
-/// `about 12 more seeds`.
-fn parenthesis(verdict: &Verdict) -> String {
-    let text = verdict.to_string();
-    let inner = text.split_once('(').map_or("", |(_, rest)| rest);
-    inner.trim_end_matches(')').to_owned()
 }
 
 /// For the claim, or against it where it speaks against it.

@@ -1,0 +1,416 @@
+//! `replicate status`: how far a sweep has come that another process or machine works on, from the store
+//! alone. Starts nothing and writes nothing.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+use serde_json::json;
+
+use super::options::RunArgs;
+use super::session::Session;
+use super::{print_json, words};
+use crate::Error;
+use crate::catalogue::REPLICATIONS;
+use crate::device::Choice;
+use crate::launch::Task;
+use crate::nn::Precision;
+use crate::replication::{Changes, Profile, Replication};
+use crate::report::Table;
+use crate::runs::plan::makespan;
+use crate::runs::{Key, Reason, Store, checkpoint};
+
+/// `replicate status`, without the replications below it.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("status")
+        .about(
+            "Say how far a sweep is that runs elsewhere: done, running, failed, waiting, time left",
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Write the result as JSON"),
+        )
+        .args_conflicts_with_subcommands(true)
+}
+
+/// What there is of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum State {
+    /// Its record is there.
+    Done {
+        /// Training and evaluation.
+        seconds: f64,
+    },
+    /// A process holds its lock.
+    Running {
+        /// As of its last checkpoint; none before the first.
+        progress: Option<Progress>,
+    },
+    /// Nobody works on it, but it was begun.
+    Interrupted {
+        /// As of its last checkpoint.
+        progress: Progress,
+    },
+    /// The last attempt ended with an error.
+    Failed {
+        /// Its text.
+        message: String,
+    },
+    /// Its record cannot be read.
+    Unreadable {
+        /// Why.
+        message: String,
+    },
+    /// Not begun.
+    Waiting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Progress {
+    iteration: u64,
+    iterations: u64,
+    /// Since the checkpoint was written.
+    age_seconds: f64,
+    /// From the checkpoint to the end, at the pace so far.
+    seconds_left: f64,
+}
+
+impl State {
+    fn of(task: &Task, store: &Store) -> Result<Self, Error> {
+        let key = &task.run.key;
+        match &task.run.reason {
+            Reason::Cached => {
+                let record = store.record(key)?;
+                let seconds = record.map_or(0.0, |record| {
+                    record.provenance.training_seconds + record.provenance.evaluation_seconds
+                });
+                return Ok(Self::Done { seconds });
+            }
+            Reason::Unreadable { message } => {
+                return Ok(Self::Unreadable {
+                    message: message.clone(),
+                });
+            }
+            _ => {}
+        }
+        let progress = Progress::of(key, store);
+        if is_locked(key, store) {
+            return Ok(Self::Running { progress });
+        }
+        // A checkpoint written after a failure is of a later attempt, which was cut short.
+        let failed = modified(&store.folder(key).join("failure.json"));
+        let saved = modified(&store.checkpoint(key));
+        Ok(match (store.failure(key), progress) {
+            (Some(failure), _) if saved <= failed => Self::Failed {
+                message: failure.message,
+            },
+            (_, Some(progress)) => Self::Interrupted { progress },
+            (_, None) => Self::Waiting,
+        })
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Running { .. } => "running",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Failed { .. } => "failed",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Waiting => "waiting",
+        }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Running { progress } => *progress,
+            Self::Interrupted { progress } => Some(*progress),
+            _ => None,
+        }
+    }
+}
+
+impl Progress {
+    fn of(key: &Key, store: &Store) -> Option<Self> {
+        let path = store.checkpoint(key);
+        let saved = checkpoint::progress(&path)?;
+        let written = modified(&path)?;
+        let age = SystemTime::now().duration_since(written).ok();
+        // The time noted in a checkpoint is a cohort's shared among its runs. Where the run was never
+        // interrupted, the clock on the wall says how long the cohort took: since its lock was made.
+        let begun = modified(&store.folder(key).join("lock"));
+        let wall = begun
+            .filter(|_| saved.resumed == 0)
+            .and_then(|begun| written.duration_since(begun).ok());
+        let elapsed = wall.unwrap_or_default().max(saved.elapsed);
+        let left = saved.iterations.saturating_sub(saved.iteration);
+        Some(Self {
+            iteration: saved.iteration,
+            iterations: saved.iterations,
+            age_seconds: age.unwrap_or_default().as_secs_f64(),
+            seconds_left: elapsed.as_secs_f64() * left as f64 / saved.iteration.max(1) as f64,
+        })
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
+/// A lock so young is just being taken: trying it could keep its owner from it.
+const YOUNG: Duration = Duration::from_secs(1);
+
+/// Whether a process holds the run's lock. Where a file system has no locks nobody seems to.
+fn is_locked(key: &Key, store: &Store) -> bool {
+    let path = store.folder(key).join("lock");
+    let age = modified(&path).and_then(|made| SystemTime::now().duration_since(made).ok());
+    let Ok(file) = File::open(&path) else {
+        return false;
+    };
+    if age.is_some_and(|age| age < YOUNG) {
+        return true;
+    }
+    // Shared, and given back at once: several may look at the same time.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// A sweep's runs and what is known of each.
+struct Sweep {
+    runs: Vec<(Task, State)>,
+}
+
+impl Sweep {
+    fn of(session: &Session) -> Result<Self, Error> {
+        let runs = session.tasks.iter();
+        let runs = runs.map(|task| Ok((task.clone(), State::of(task, &session.store)?)));
+        Ok(Self {
+            runs: runs.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    fn count(&self, word: &str) -> usize {
+        let words = self.runs.iter().map(|(_, state)| state.word());
+        words.filter(|one| *one == word).count()
+    }
+
+    /// Until the running and the waiting runs are done, if as many go on at the same time as now. `None`
+    /// if nothing runs, or it is not known how long a run takes.
+    fn left(&self) -> Option<Duration> {
+        let running = self.count("running");
+        if running == 0 {
+            return None;
+        }
+        let mut times = Vec::new();
+        for (task, state) in &self.runs {
+            let seconds = match state {
+                State::Running {
+                    progress: Some(progress),
+                } => (progress.seconds_left - progress.age_seconds).max(0.0),
+                State::Running { progress: None } | State::Waiting => self.usual(task)?,
+                State::Interrupted { progress } => progress.seconds_left,
+                State::Done { .. } | State::Failed { .. } | State::Unreadable { .. } => continue,
+            };
+            times.push(Duration::from_secs_f64(seconds));
+        }
+        Some(makespan(times, running))
+    }
+
+    /// What a run of the same variant took, or else of the same method.
+    fn usual(&self, task: &Task) -> Option<f64> {
+        let whole = |state: &State| match state {
+            State::Done { seconds } => Some(*seconds),
+            state => state.progress().map(|progress| {
+                let left = (progress.iterations - progress.iteration).max(1) as f64;
+                progress.seconds_left * progress.iterations as f64 / left
+            }),
+        };
+        let among = |same: &dyn Fn(&Task) -> bool| {
+            let runs = self.runs.iter().filter(|(other, _)| same(other));
+            let times: Vec<f64> = runs.filter_map(|(_, state)| whole(state)).collect();
+            (!times.is_empty()).then(|| times.iter().sum::<f64>() / times.len() as f64)
+        };
+        among(&|other| other.run.variant == task.run.variant)
+            .or_else(|| among(&|other| other.method.id() == task.method.id()))
+    }
+
+    /// `80 runs: 12 done, 2 running, 66 waiting; about 1 h 10 min left`
+    fn summary(&self) -> String {
+        let kinds = [
+            "done",
+            "running",
+            "interrupted",
+            "failed",
+            "unreadable",
+            "waiting",
+        ];
+        let counted = kinds.iter().map(|kind| (self.count(kind), kind));
+        let parts: Vec<String> = counted
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, kind)| format!("{count} {kind}"))
+            .collect();
+        let left = self.left().map_or(String::new(), |left| {
+            format!("; about {} left", words::duration(left))
+        });
+        let runs = words::count(self.runs.len(), "run");
+        format!("{runs}: {}{left}", parts.join(", "))
+    }
+}
+
+/// Prints how far the runs of a replication are.
+///
+/// # Errors
+/// If the options cannot be used or the store cannot be read.
+pub fn run(
+    replication: &'static dyn Replication,
+    mut args: RunArgs,
+    changes: &Changes,
+    store: &Path,
+) -> Result<(), Error> {
+    // Nothing is computed here, and the device that computes may be another machine's.
+    args.device = Choice::Cpu;
+    let session = Session::new(replication, args, changes, store)?;
+    let sweep = Sweep::of(&session)?;
+    if session.args.json {
+        let runs = sweep.runs.iter().map(|(task, state)| {
+            json!({
+                "variant": task.run.variant,
+                "seed": task.run.identity.seed,
+                "key": task.run.key,
+                "state": state,
+            })
+        });
+        let mut value = counts(&sweep);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("replication".into(), json!(replication.id()));
+            fields.insert("profile".into(), json!(session.args.profile));
+            fields.insert("runs".into(), json!(runs.collect::<Vec<_>>()));
+        }
+        return print_json(&value);
+    }
+    let mut out = std::io::stdout().lock();
+    let table = table(&sweep);
+    if !table.rows.is_empty() {
+        writeln!(out, "{table}")?;
+    }
+    writeln!(
+        out,
+        "{}, {} profile, {}",
+        replication.id(),
+        session.args.profile.name(),
+        sweep.summary()
+    )?;
+    if let Some(advice) = advice(&sweep, &session) {
+        writeln!(out, "{advice}")?;
+    }
+    Ok(())
+}
+
+/// Runs that are neither done nor waiting, one a row.
+fn table(sweep: &Sweep) -> Table {
+    let rows = sweep.runs.iter().filter_map(|(task, state)| {
+        let detail = match state {
+            State::Done { .. } | State::Waiting => return None,
+            State::Failed { message } | State::Unreadable { message } => {
+                message.lines().next().unwrap_or_default().to_owned()
+            }
+            State::Running { .. } | State::Interrupted { .. } => match state.progress() {
+                None => "no checkpoint yet".to_owned(),
+                Some(at) => format!(
+                    "{}/{} ({:.0} %), saved {} ago",
+                    at.iteration,
+                    at.iterations,
+                    100.0 * at.iteration as f64 / at.iterations.max(1) as f64,
+                    words::duration(Duration::from_secs_f64(at.age_seconds))
+                ),
+            },
+        };
+        Some(vec![task.name(), state.word().to_owned(), detail])
+    });
+    Table {
+        caption: String::new(),
+        head: ["run", "state", "progress"].map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+    }
+}
+
+fn advice(sweep: &Sweep, session: &Session) -> Option<String> {
+    let pending = sweep.runs.len() - sweep.count("done") - sweep.count("unreadable");
+    (pending > 0 && sweep.count("running") == 0).then(|| {
+        format!(
+            "Nothing works on them: start replicate {} --profile {} with this store.",
+            session.replication.id(),
+            session.args.profile.name()
+        )
+    })
+}
+
+fn counts(sweep: &Sweep) -> serde_json::Value {
+    json!({
+        "done": sweep.count("done"),
+        "running": sweep.count("running"),
+        "interrupted": sweep.count("interrupted"),
+        "failed": sweep.count("failed"),
+        "unreadable": sweep.count("unreadable"),
+        "waiting": sweep.count("waiting"),
+        "seconds_left": sweep.left().map(|left| left.as_secs_f64()),
+    })
+}
+
+/// Prints one line for each unchanged profile of each replication of which the store holds anything.
+///
+/// # Errors
+/// If the store cannot be read or the output cannot be written.
+pub fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
+    let mut found = Vec::new();
+    for &replication in REPLICATIONS {
+        for profile in Profile::ALL {
+            let args = RunArgs {
+                profile,
+                seeds: None,
+                device: Choice::Cpu,
+                precision: Precision::Exact,
+                threads: None,
+                workers: None,
+                json: false,
+            };
+            let session = Session::new(replication, args, &Changes::default(), store)?;
+            let sweep = Sweep::of(&session)?;
+            if sweep.count("waiting") < sweep.runs.len() {
+                found.push((replication.id(), profile, sweep));
+            }
+        }
+    }
+    if matches.get_flag("json") {
+        let all = found.iter().map(|(id, profile, sweep)| {
+            let mut value = counts(sweep);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("replication".into(), json!(id));
+                fields.insert("profile".into(), json!(profile));
+            }
+            value
+        });
+        return print_json(&all.collect::<Vec<_>>());
+    }
+    let mut out = std::io::stdout().lock();
+    for (id, profile, sweep) in &found {
+        writeln!(out, "{id}, {} profile, {}", profile.name(), sweep.summary())?;
+    }
+    if found.is_empty() {
+        writeln!(
+            out,
+            "No runs of an unchanged profile are stored in {}.",
+            store.display()
+        )?;
+    }
+    writeln!(
+        out,
+        "replicate status NAME --profile PROFILE shows the runs of one, with its settings if they were changed."
+    )?;
+    Ok(())
+}

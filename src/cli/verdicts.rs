@@ -1,0 +1,221 @@
+//! Verdicts from stored runs: gathering the runs, printing the verdicts, `replicate verify REPLICATION`.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{print_json, words};
+use crate::catalogue::{self, REPLICATIONS};
+use crate::claims::{self, Conclusion, Judgement, Verdict};
+use crate::nn::Precision;
+use crate::random::Seed;
+use crate::replication::{self, Changes, Profile, Replication, Results, VariantRecords};
+use crate::runs::{Error as StoreError, Store};
+use crate::{Error, data};
+
+/// Arguments of `replicate verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The replication whose stored runs of the paper profile are judged, see `replicate list`
+    replication: String,
+    /// Write the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a store holds of a replication's full protocol.
+pub struct Stored {
+    /// Records by variant.
+    pub results: Results,
+    /// How many there are.
+    pub runs: usize,
+    /// How many the protocol has.
+    pub planned: usize,
+    /// Why further ones cannot be read.
+    pub unreadable: Vec<String>,
+}
+
+/// Gathers the runs of the unchanged paper profile, exact precision: the protocol's seeds, and those that
+/// follow them without a gap.
+///
+/// # Errors
+/// If the store cannot be read; single records that cannot be are in [`Stored::unreadable`].
+pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Error> {
+    let profile = Profile::Paper;
+    let protocol = replication.protocol(profile, &Changes::default())?;
+    let data_sha256 = data::dataset_sha256(protocol.data)?;
+    let variants = protocol.variants.iter();
+    let mut gathered: Vec<VariantRecords> = variants
+        .map(|variant| VariantRecords {
+            id: variant.id.clone(),
+            records: Vec::new(),
+        })
+        .collect();
+    let mut unreadable = Vec::new();
+    for seed in 0.. {
+        let before: usize = gathered.iter().map(|variant| variant.records.len()).sum();
+        for (variant, into) in protocol.variants.iter().zip(&mut gathered) {
+            let seed = Seed(seed);
+            let identity = variant.identity(protocol.data, &data_sha256, seed, Precision::Exact);
+            match store.record(&identity.key()) {
+                Ok(record) => into.records.extend(record),
+                Err(error @ StoreError::Unreadable { .. }) => unreadable.push(error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let after: usize = gathered.iter().map(|variant| variant.records.len()).sum();
+        if seed + 1 >= protocol.seeds && after == before {
+            break;
+        }
+    }
+    Ok(Stored {
+        runs: gathered.iter().map(|variant| variant.records.len()).sum(),
+        planned: protocol.variants.len() * protocol.seeds as usize,
+        unreadable,
+        results: Results {
+            profile,
+            altered: Vec::new(),
+            data_title: data::catalogue()?.entry(protocol.data)?.title.clone(),
+            variants: gathered,
+        },
+    })
+}
+
+impl Stored {
+    /// The verdicts; without any run all claims are not tested for that reason.
+    ///
+    /// # Errors
+    /// If the paper's file is wrong.
+    pub fn judge(
+        &self,
+        replication: &dyn Replication,
+        store: &Store,
+    ) -> Result<Vec<Judgement>, Error> {
+        if self.runs > 0 {
+            return Ok(replication::judge(replication, &self.results)?);
+        }
+        let reason = format!(
+            "no runs of the paper profile are stored in {}",
+            store.root().display()
+        );
+        let published = replication.published()?;
+        let claims = published.claims_of(replication.id());
+        Ok(claims
+            .map(|claim| claims::not_tested(claim, &reason))
+            .collect())
+    }
+}
+
+/// Judges the stored runs of a replication and prints the verdicts; trains nothing.
+///
+/// # Errors
+/// If there is no such replication or no run of it, the output cannot be written, or, after printing what
+/// can be judged, if records cannot be read.
+pub fn verify(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
+    let replication = catalogue::find(&args.replication).ok_or_else(|| {
+        let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
+        Error::Usage(format!(
+            "there is no replication {:?}; there are: {}",
+            args.replication,
+            known.join(", ")
+        ))
+    })?;
+    let store = Store::new(store);
+    let found = stored(replication, &store)?;
+    if found.runs == 0 && found.unreadable.is_empty() {
+        return Err(Error::Usage(format!(
+            "there are no runs of the paper profile of {id} in {}: run replicate {id} --profile paper \
+             first, or name the store with --store",
+            store.root().display(),
+            id = replication.id(),
+        )));
+    }
+    let judgements = found.judge(replication, &store)?;
+    let conclusion = Conclusion::of(&judgements);
+    if args.json {
+        let mut value = claims::json(&judgements);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("replication".into(), json!(replication.id()));
+            fields.insert("profile".into(), json!(found.results.profile));
+            fields.insert("planned".into(), json!(found.planned));
+            fields.insert("stored".into(), json!(found.runs));
+            fields.insert("unreadable".into(), json!(found.unreadable));
+            fields.insert("conclusion".into(), json!(conclusion));
+        }
+        print_json(&value)?;
+    } else {
+        let mut out = std::io::stdout().lock();
+        let (id, runs) = (replication.id(), words::count(found.runs, "run"));
+        writeln!(
+            out,
+            "{id}, paper profile: {runs} stored, {} planned.\n",
+            found.planned
+        )?;
+        write!(out, "{}", lines(&judgements))?;
+        writeln!(out, "replicate show CLAIM explains one.")?;
+    }
+    match found.unreadable.first() {
+        None => Ok(conclusion),
+        Some(first) => Err(Error::Unreadable {
+            count: found.unreadable.len(),
+            first: first.clone(),
+        }),
+    }
+}
+
+/// How often each verdict was given, then one line for each claim; only the first where none was judged
+/// for one and the same reason.
+#[must_use]
+pub fn lines(judgements: &[Judgement]) -> String {
+    match common_reason(judgements) {
+        Some(reason) => format!("{}: {reason}.\n", words::count(judgements.len(), "claim")),
+        None => listed(judgements),
+    }
+}
+
+/// How often each verdict was given, then one line for each claim; a reason common to all only once.
+#[must_use]
+pub fn listed(judgements: &[Judgement]) -> String {
+    let claims = words::count(judgements.len(), "claim");
+    let common = common_reason(judgements);
+    let mut text = match common {
+        Some(reason) => format!("{claims}: {reason}.\n"),
+        None => format!("{claims}: {}.\n", claims::summary(judgements)),
+    };
+    let width = judgements.iter().map(|one| one.claim.len()).max();
+    let width = width.unwrap_or(0);
+    for one in judgements {
+        let line = match common {
+            Some(_) => format!("{:width$}  {}", one.claim, one.statement),
+            None => line(one, width),
+        };
+        text += &format!("  {line}\n");
+    }
+    text
+}
+
+/// The verdict of all, where none of them was judged for one reason.
+fn common_reason(judgements: &[Judgement]) -> Option<&Verdict> {
+    let first = &judgements.first()?.verdict;
+    let mut all = judgements.iter();
+    all.all(|one| one.verdict == *first && one.findings.is_empty())
+        .then_some(first)
+}
+
+/// `not reproduced  gamma-best  Of six weights .. (better than published)`
+fn line(judgement: &Judgement, width: usize) -> String {
+    let more = match &judgement.verdict {
+        Verdict::Inconclusive { more_seeds } => format!(" ({})", claims::more(*more_seeds)),
+        Verdict::NotTested { reason } => format!(" ({reason})"),
+        _ if judgement.better_than_published => " (better than published)".to_owned(),
+        _ => String::new(),
+    };
+    format!(
+        "{:14}  {:width$}  {}{more}",
+        judgement.verdict.word(),
+        judgement.claim,
+        judgement.statement
+    )
+}
