@@ -265,7 +265,7 @@ fn other_profiles_say_on_every_table_and_figure_that_they_give_no_verdict() {
         assert!(!experiment.contains(&format!("</svg>{word}<")), "{word}");
     }
     let markdown = markdown::document(&report);
-    assert_eq!(markdown.matches(note).count(), 6);
+    assert_eq!(markdown.matches(note).count(), 7);
     let tex = latex::tables(&report);
     assert_eq!(tex.matches(note).count(), tex.matches("\\caption{").count());
     let csv = results_csv::write(&report).unwrap();
@@ -314,7 +314,7 @@ fn markdown_tables_keep_their_columns() {
         tables += usize::from(columns.is_none());
         assert_eq!(*columns.get_or_insert(pipes), pipes, "{line}");
     }
-    assert_eq!(tables, 6);
+    assert_eq!(tables, 7);
     assert!(!document.contains("<script") && !document.contains("<img"));
     // What is written can be found again by the markers.
     let blocks = markdown::blocks(&scripted(Profile::Paper));

@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn every_run_is_a_dot_even_equal_ones() {
-        let values = [0.01, 0.01, 0.01, -0.5, f64::NAN, 0.0100001];
+        let values = [0.01, 0.01, 0.01, -0.5, f64::NAN, 0.010_000_1];
         let svg = strip(&values).svg().unwrap().into_string();
         assert_eq!(svg.matches("<circle").count(), 5);
         let places = swarm(&[100.0, 100.0, 100.0], 8.6);

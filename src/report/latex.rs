@@ -2,7 +2,7 @@
 //! `booktabs` and `longtable`.
 //!
 //! Text is escaped; Greek letters and mathematical signs become commands. Other letters are left to the
-//! engine: pdfLaTeX knows Latin ones, LuaLaTeX and XeLaTeX whatever the font has.
+//! engine: pdflatex knows Latin ones, lualatex and xelatex whatever the font has.
 
 use super::Comparison;
 use super::content::{Entry, Experiment, Report, Row};
@@ -237,7 +237,7 @@ fn escaped(text: &str) -> String {
     escaped.replace(" $\\pm$ ", "~$\\pm$~")
 }
 
-/// What pdfLaTeX's fonts do not have as a letter.
+/// What pdflatex's fonts do not have as a letter.
 fn command(letter: char) -> Option<&'static str> {
     Some(match letter {
         '\u{b1}' => "pm",

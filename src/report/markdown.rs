@@ -89,6 +89,9 @@ fn experiment(experiment: &Experiment) -> String {
         text += &format!("{note}\n*{title}*\n{body}");
     };
     part("Claims", claims(experiment));
+    if experiment.claims.iter().any(|entry| !entry.rows.is_empty()) {
+        part("What they rest on", comparisons(experiment));
+    }
     if !experiment.runs.is_empty() {
         part("Our values beside the published ones", values(experiment));
     }
@@ -102,13 +105,44 @@ fn experiment(experiment: &Experiment) -> String {
 }
 
 fn claims(experiment: &Experiment) -> String {
+    let entries = experiment.claims.iter();
+    let rows: Vec<_> = entries
+        .map(|Entry { judgement, .. }| {
+            vec![
+                escaped(&judgement.claim),
+                escaped(&judgement.statement),
+                escaped(&judgement.source),
+                format!(
+                    "{} {}",
+                    symbol(&judgement.verdict),
+                    escaped(&judgement.headline())
+                ),
+            ]
+        })
+        .collect();
+    table(
+        &["claim", "what the paper says", "where", "verdict"],
+        "llll",
+        &rows,
+    )
+}
+
+/// Row by row, the claim named where it changes.
+fn comparisons(experiment: &Experiment) -> String {
     let mut rows = Vec::new();
     for entry in &experiment.claims {
-        rows.extend(claim(entry));
+        for (place, row) in entry.rows.iter().enumerate() {
+            let mut cells = vec![if place == 0 {
+                escaped(&entry.judgement.claim)
+            } else {
+                String::new()
+            }];
+            cells.extend(comparison(row));
+            rows.push(cells);
+        }
     }
     let head = [
         "claim",
-        "verdict",
         "compared",
         "published",
         "ours",
@@ -117,31 +151,7 @@ fn claims(experiment: &Experiment) -> String {
         "margin",
         "result",
     ];
-    table(&head, "lllllrlrl", &rows)
-}
-
-/// The claim with its verdict, then its comparisons.
-fn claim(entry: &Entry) -> Vec<Vec<String>> {
-    let one = &entry.judgement;
-    let statement = format!(
-        "**{}** {} ({})",
-        escaped(&one.claim),
-        escaped(&one.statement),
-        escaped(&one.source)
-    );
-    let verdict = format!("{} {}", symbol(&one.verdict), escaped(&one.headline()));
-    let mut first = vec![statement, verdict];
-    if entry.rows.is_empty() {
-        first.resize(9, "-".to_owned());
-        return vec![first];
-    }
-    let rows = entry.rows.iter().map(|row| {
-        let mut cells = std::mem::take(&mut first);
-        cells.resize(2, String::new());
-        cells.extend(comparison(row));
-        cells
-    });
-    rows.collect()
+    table(&head, "llllrlrl", &rows)
 }
 
 fn comparison(row: &Row) -> [String; 7] {

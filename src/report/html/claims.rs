@@ -74,7 +74,7 @@ fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
                 }
                 @if finding.ours.is_empty() { "–" }
             }
-            td role="cell" data-label="Difference" { (difference(entry, row)) }
+            td.drawn role="cell" data-label="Difference" { (difference(entry, row)) }
             td role="cell" data-label="Result" {
                 @if row.judged {
                     (word(finding.verdict.word()))
@@ -144,29 +144,32 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
     let share = finding.numbers.get("share_claimed");
     html! {
         @if let Some(drawn) = strip::of(row).svg() { (drawn) }
-        span.small {
-            @if let Some(difference) = finding.difference {
-                @match entry.judgement.test {
-                    "argmax" => { "ahead of the strongest rival by " }
-                    "trend" => { "change over the whole range " }
-                    _ => {}
+        @if finding.difference.is_some() || finding.interval_95.is_some() {
+            span.small {
+                @if let Some(difference) = finding.difference {
+                    @match entry.judgement.test {
+                        "argmax" => { "ahead of the strongest rival by " }
+                        "trend" => { "change over the whole range " }
+                        _ => {}
+                    }
+                    (minus(&signed(difference)))
                 }
-                (minus(&signed(difference)))
-            }
-            @if let Some(interval) = finding.interval_95 {
-                @if finding.difference.is_some() { "; " }
-                @if let Some(share) = share {
-                    "share of runs: 95 % interval " (percent(interval.low)) " to " (percent(interval.high))
-                    ", claimed at least " (percent(*share))
-                } @else {
-                    "95 % interval " (minus(&range(interval, finding.difference.is_some())))
+                @if let Some(interval) = finding.interval_95 {
+                    @if finding.difference.is_some() { "; " }
+                    @if let Some(share) = share {
+                        "share of runs: 95 % interval " (percent(interval.low)) " to " (percent(interval.high))
+                        ", claimed at least " (percent(*share))
+                    } @else {
+                        "95 % interval " (minus(&range(interval, finding.difference.is_some())))
+                    }
+                }
+                @if let (Some(margin), true) = (finding.margin, finding.difference.is_some()) {
+                    "; margin " (number(margin))
                 }
             }
-            @if let (Some(margin), true) = (finding.margin, finding.difference.is_some()) {
-                "; margin " (number(margin))
-            }
+        } @else if row.lanes.is_empty() {
+            "–"
         }
-        @if row.lanes.is_empty() && finding.difference.is_none() && finding.interval_95.is_none() { "–" }
     }
 }
 
