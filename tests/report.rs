@@ -103,13 +103,7 @@ fn runs_beyond_the_plan_count_unless_seeds_were_chosen() {
     let mut all = records(Profile::Paper);
     let more = all[0].metrics.clone();
     for seed in [10, 11, 17] {
-        all.push(record(
-            &Scripted,
-            Profile::Paper,
-            "good",
-            seed,
-            more.clone(),
-        ));
+        all.push(record(&Scripted, Profile::Paper, "good", seed, &more));
     }
     let report = report(&store(folder.path(), &all));
     let experiment = &report.papers[0].experiments[0];
@@ -416,7 +410,7 @@ fn a_damaged_record_is_named_and_left_out() {
     fs::write(&damaged, "{").unwrap();
     let report = report(&store);
     let name = format!("runs/{}/record.json", all[0].key.short());
-    assert_eq!(report.unreadable, [name.clone()]);
+    assert_eq!(report.unreadable, std::slice::from_ref(&name));
     assert_eq!(report.papers[0].experiments[0].missing, 8);
     assert!(html::page(&report).contains(&name));
 }
@@ -453,7 +447,7 @@ fn plausible(profile: Profile) -> Vec<replicate::runs::Record> {
                 metrics.clear();
             }
             if seed < protocol.seeds as usize {
-                all.push(record(gamma, profile, &variant.id, seed as u64, metrics));
+                all.push(record(gamma, profile, &variant.id, seed as u64, &metrics));
             }
         }
     }

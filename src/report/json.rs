@@ -8,7 +8,7 @@
 //! unreadable  records that were left out
 //! ```
 //!
-//! The fields of `papers` are those of [`Chapter`](super::content::Chapter) and the types in it, described
+//! The fields of `papers` are those of [`Chapter`] and the types in it, described
 //! there. A claim has the fields of a [`Judgement`](crate::claims::Judgement), `reason` and `rows`; a row
 //! those of a [`Finding`](crate::claims::Finding) and what is drawn. Names are in `snake_case`, words
 //! (profiles, kinds of verdict) in `kebab-case`. Within a schema fields are only ever added.

@@ -1,5 +1,5 @@
 //! A report as Markdown tables (GitHub's dialect), block by block, for the places that
-//! [`markers`](super::markers) keep in a document.
+//! [`markers`] keep in a document.
 
 use super::content::{Chapter, Counts, Entry, Experiment, Report, Row};
 use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};

@@ -159,7 +159,7 @@ pub fn record(
     profile: Profile,
     variant: &str,
     seed: u64,
-    metrics: BTreeMap<String, Option<f64>>,
+    metrics: &BTreeMap<String, Option<f64>>,
 ) -> Record {
     let protocol = replication.protocol(profile, &Changes::default()).unwrap();
     let mut variants = protocol.variants.iter();
@@ -227,7 +227,7 @@ fn metrics(purity: f64, units: f64) -> BTreeMap<String, Option<f64>> {
 
 /// All records of the scripted replication under a profile.
 pub fn records(profile: Profile) -> Vec<Record> {
-    let make = |variant: &str, seed, metrics| record(&Scripted, profile, variant, seed, metrics);
+    let make = |variant: &str, seed, metrics| record(&Scripted, profile, variant, seed, &metrics);
     let mut records = Vec::new();
     for (seed, value) in values(0.80, 0.01) {
         records.push(make("good", seed, metrics(value, 64.0)));
