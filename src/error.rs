@@ -56,6 +56,12 @@ pub enum Error {
         /// The first error.
         first: String,
     },
+    /// A rerun that did not come out as its record says.
+    #[error("{0}")]
+    Differs(String),
+    /// Stored results, or data, that are not what they should be.
+    #[error("{0}")]
+    Damaged(String),
     /// The user or the system stopped the program.
     #[error(
         "interrupted: finished runs and the state of trainings are saved (k-means fits begin anew). Start the same command again to go on."
@@ -67,9 +73,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The process's exit code: 2 usage (files given on the command line included), 20 data or records
-    /// that are not what they should be, 30 runs failed, 40 they could not be started, 130 interrupted,
-    /// 1 anything else. (0, 10 and 11 are those of [`claims::Conclusion`].)
+    /// The process's exit code: 2 usage (files given on the command line included), 10 a rerun differs, 20
+    /// data or records that are not what they should be, 30 runs failed, 40 they could not be started, 130
+    /// interrupted, 1 anything else. (0, 10 and 11 are also those of [`claims::Conclusion`].)
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -79,8 +85,10 @@ impl Error {
             | Self::Claims(_)
             | Self::Report(report::Error::Markers { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
+            Self::Differs(_) => 10,
+            Self::Damaged(_) | Self::Store(runs::Error::Unreadable { .. }) => 20,
             Self::Data(error) if error.concerns_data() => 20,
-            Self::Unreadable { .. } | Self::Store(runs::Error::Unreadable { .. }) => 20,
+            Self::Train(train::Error::Data(_)) | Self::Unreadable { .. } => 20,
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Launch(_) => 40,
             Self::Interrupted => 130,

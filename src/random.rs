@@ -75,6 +75,36 @@ mod tests {
     }
 
     #[test]
+    fn what_one_purpose_draws_changes_no_other() {
+        let draw = |before: &[(u64, &str, usize)]| {
+            for &(seed, purpose, count) in before {
+                let mut other = stream(Seed(seed), purpose);
+                for _ in 0..count {
+                    other.next_u64();
+                }
+            }
+            stream(Seed(7), "weights").next_u64()
+        };
+        let alone = draw(&[]);
+        assert_eq!(draw(&[(7, "new metric", 5), (8, "weights", 1)]), alone);
+        assert_eq!(draw(&[(7, "weights", 100)]), alone);
+        // Seed and purpose cannot run into each other: the seed has a fixed length.
+        let numbers: Vec<u64> = [
+            (1, ""),
+            (1, "0"),
+            (10, ""),
+            (256, ""),
+            (1, "\0"),
+            (0, "\u{1}"),
+        ]
+        .map(|(seed, purpose)| stream(Seed(seed), purpose).next_u64())
+        .to_vec();
+        for (index, number) in numbers.iter().enumerate() {
+            assert!(!numbers[..index].contains(number), "{index}");
+        }
+    }
+
+    #[test]
     fn the_streams_of_version_1_never_change() {
         // The first words of ChaCha with 8 rounds (Bernstein 2008), counter and nonce 0, key =
         // sha256(b"replicate random stream 1\0" + struct.pack("<Q", 1) + b"weights"), each >> 8:

@@ -251,6 +251,8 @@ pub struct Protocol {
 pub struct VariantRecords {
     /// The variant's id.
     pub id: String,
+    /// Seeds of the plan; those without a record are not done yet, or failed.
+    pub planned: usize,
     /// One for each seed that is done, in the order of seeds.
     pub records: Vec<Record>,
 }
@@ -402,7 +404,7 @@ pub fn judge(
 #[must_use]
 pub fn untested(claim: &claims::Claim) -> Judgement {
     let reason = match &claim.test {
-        Test::Qualitative(test) => format!("a matter of looking ({})", test.look),
+        Test::Qualitative(test) => format!("to be looked at: {}", test.look),
         _ => format!("its experiment, {}, does not exist yet", *claim.replication),
     };
     claims::not_tested(claim, &reason)

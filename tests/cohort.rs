@@ -14,7 +14,9 @@ use replicate::replications::desom::{Desom, DesomCohort, Settings};
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Driven, Error, Member, Method, Trainable, TrainingData, drive};
+use replicate::train::{
+    Context, Driven, Error, Labels, Member, Method, Trainable, TrainingData, drive,
+};
 use tch::{Device, Kind, Tensor};
 
 fn digits() -> TrainingData {
@@ -25,8 +27,10 @@ fn digits() -> TrainingData {
     let set = data::load("digits", &access, &data::Silent).unwrap();
     TrainingData {
         features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
-        labels: set.labels,
-        classes: set.classes,
+        labels: Some(Labels {
+            values: set.labels,
+            classes: set.classes,
+        }),
     }
 }
 
@@ -259,32 +263,35 @@ fn members_that_have_come_unequally_far_do_not_train_together() {
     assert!(error.to_string().contains("[10, 0]"), "{error}");
 }
 
-/// Losses, weights and metrics of a DESOM, and labels of a k-means, with one thread and with two.
+/// Losses, weights and metrics of a DESOM (exact and fast), and labels of a k-means, with one thread
+/// and with two.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
     let interrupted = AtomicBool::new(false);
-    let run = |method: &dyn Method, settings: serde_json::Value, threads: i32| {
+    let run = |method: &dyn Method, settings: serde_json::Value, precision, threads: i32| {
         tch::set_num_threads(threads);
+        let context = Context {
+            precision,
+            ..context(&data, &interrupted)
+        };
         let member = Member {
             settings,
             seed: Seed(1),
             checkpoint: folder.path().join("none"),
         };
-        let runs = method
-            .run(&[member], &context(&data, &interrupted))
-            .unwrap()
-            .unwrap();
+        let runs = method.run(&[member], &context).unwrap().unwrap();
         runs.into_iter().next().unwrap().unwrap()
     };
     let kmeans = KMeansSettings::new(64).to_value();
-    for (method, settings) in [
-        (&Desom as &dyn Method, small().to_value()),
-        (&KMeansBaseline, kmeans),
+    for (method, settings, precision) in [
+        (&Desom as &dyn Method, small().to_value(), Precision::Exact),
+        (&Desom, small().to_value(), Precision::Fast),
+        (&KMeansBaseline, kmeans, Precision::Exact),
     ] {
-        let one = run(method, settings.clone(), 1);
-        let two = run(method, settings, 2);
+        let one = run(method, settings.clone(), precision, 1);
+        let two = run(method, settings, precision, 2);
         assert_eq!(one.metrics, two.metrics);
         assert_eq!(one.curves, two.curves);
         assert_eq!(one.weights, two.weights);

@@ -16,7 +16,8 @@ use replicate::runs::record::Curves;
 use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Error, Event, Finished, Member, Method, Observer, Runs, TrainingData, Trial, Work,
+    Context, Error, Event, Finished, Labels, Member, Method, Observer, Runs, TrainingData, Trial,
+    Work,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -137,8 +138,10 @@ fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Rep
 fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
     let data = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
-        labels: vec![0, 1, 0, 1],
-        classes: 2,
+        labels: Some(Labels {
+            values: vec![0, 1, 0, 1],
+            classes: 2,
+        }),
     };
     let options = options(device, 2);
     let interrupted = AtomicBool::new(false);
@@ -324,10 +327,10 @@ fn a_torn_record_is_an_error_that_names_the_file() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let message = store.record(&done.run.key).unwrap_err().to_string();
         assert!(message.contains("record.json"), "{message}");
-        // It is named in the plan, left alone, and not done again.
+        // It is named in the plan, and is to be done again.
         let again = task(&store, "finish", 0).run.reason;
         assert!(
-            !again.is_pending() && again.to_string().contains("record.json"),
+            again.is_pending() && again.to_string().contains("record.json"),
             "{again}"
         );
     }
@@ -337,6 +340,9 @@ fn a_torn_record_is_an_error_that_names_the_file() {
     std::fs::write(&path, newer).unwrap();
     let message = store.record(&done.run.key).unwrap_err().to_string();
     assert!(message.contains("format 99"), "{message}");
+    // What another version has written is left alone.
+    let again = task(&store, "finish", 0).run.reason;
+    assert!(matches!(again, Reason::Unreadable { .. }) && !again.is_pending());
 }
 
 #[test]

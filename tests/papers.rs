@@ -1,8 +1,11 @@
-//! Every paper's file parses, makes sense, and has the claims it should.
+//! Every paper's file parses, makes sense, names what there is, and has the claims it should.
 
-#![allow(clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
-use replicate::claims::{Anything, Conditions, Published, Results, Verdict, judge, prospect};
+use std::collections::BTreeMap;
+
+use replicate::catalogue::{self, Known, REPLICATIONS};
+use replicate::claims::{Conditions, Published, Results, Verdict, judge, prospect};
 
 #[test]
 fn papers_parse() {
@@ -12,7 +15,7 @@ fn papers_parse() {
         let published = Published::parse(&file, &text).unwrap();
         assert_eq!(published.paper.id, paper);
         assert_eq!(published.claims.len(), claims, "{paper}");
-        published.check_names(&file, &text, &Anything).unwrap();
+        published.check_names(&file, &text, &Known).unwrap();
         // Without results nothing is judged, and nothing panics.
         let results = Results::default();
         for one in judge(
@@ -26,7 +29,39 @@ fn papers_parse() {
         for claim in &published.claims {
             if let Some(prospect) = prospect(&published, claim, 10) {
                 println!("{paper} {}: {}", prospect.claim, prospect.words);
+                assert!((0.0..=1.0).contains(&prospect.chance), "{prospect:?}");
             }
         }
     }
+}
+
+/// `replicate show NAME` finds claims by their id alone.
+#[test]
+fn names_are_unique() {
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for published in catalogue::papers().unwrap() {
+        *names.entry(published.paper.id.clone()).or_default() += 1;
+        for claim in &published.claims {
+            *names.entry(claim.id.to_string()).or_default() += 1;
+        }
+    }
+    for replication in REPLICATIONS {
+        *names.entry(replication.id().to_owned()).or_default() += 1;
+    }
+    let twice: Vec<_> = names.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// Most of an experiment's claims can be decided by its own number of seeds, if the paper is right.
+#[test]
+fn planned_seeds_can_decide_claims() {
+    let mut chances = Vec::new();
+    for published in catalogue::papers().unwrap() {
+        for claim in published.claims_of("desom-gamma") {
+            chances.extend(prospect(&published, claim, 10).map(|one| one.chance));
+        }
+    }
+    assert!(chances.len() >= 12, "{chances:?}");
+    let likely = chances.iter().filter(|chance| **chance >= 0.8).count();
+    assert!(2 * likely > chances.len(), "{chances:?}");
 }

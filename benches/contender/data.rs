@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use replicate::data::{self, Access};
-use replicate::train::TrainingData;
+use replicate::train::{Labels, TrainingData};
 use tch::{Device, Kind, Tensor};
 
 /// Rows of the codes that are embedded in the plane.
@@ -18,16 +18,20 @@ pub fn load() -> (TrainingData, &'static str) {
         let shape = [set.rows as i64, set.dims as i64];
         let data = TrainingData {
             features: Tensor::from_slice(&set.features).view(shape),
-            labels: set.labels,
-            classes: set.classes,
+            labels: Some(Labels {
+                values: set.labels,
+                classes: set.classes,
+            }),
         };
         return (data, "mnist");
     }
     tch::manual_seed(0);
     let data = TrainingData {
         features: Tensor::rand([70_000, 784], (Kind::Float, Device::Cpu)),
-        labels: (0..70_000).map(|row| (row % 10) as u8).collect(),
-        classes: 10,
+        labels: Some(Labels {
+            values: (0..70_000).map(|row| (row % 10) as u8).collect(),
+            classes: 10,
+        }),
     };
     (data, "random")
 }

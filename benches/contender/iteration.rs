@@ -55,21 +55,24 @@ impl Contender for Iterations {
     }
 }
 
+/// A model with the paper's settings, on random rows.
+pub fn model(settings: &Settings, precision: Precision) -> DesomCohort {
+    let members = [(settings.gamma, Seed(0))];
+    DesomCohort::new(
+        settings,
+        &members,
+        &random_rows(settings),
+        Device::Cpu,
+        precision,
+    )
+    .unwrap()
+}
+
 /// Answers with the seconds per model and iteration of `workers` models trained at once.
 pub fn compete(workers: usize, threads_each: usize, precision: Precision) {
     let settings = Settings::paper();
     let flop = flop(&settings);
-    let prepare = move || {
-        let data = random_rows(&settings);
-        DesomCohort::new(
-            &settings,
-            &[(settings.gamma, Seed(0))],
-            &data,
-            Device::Cpu,
-            precision,
-        )
-        .unwrap()
-    };
+    let prepare = move || model(&settings, precision);
     let team = Team::new(workers, threads_each, prepare, |model: &mut DesomCohort| {
         for iteration in 0..STEPS {
             model.step(iteration.into()).unwrap();

@@ -7,13 +7,12 @@ use replicate::nn::adam::AdamOptions;
 use replicate::nn::elementwise::{add_bias, back_through_bias, scaled_error};
 use replicate::nn::products::multiply;
 use replicate::nn::{Adam, Layout, Parameters, Precision, Segment};
-use replicate::random::Seed;
 use replicate::replications::desom::{DesomCohort, Settings};
 use replicate::som::SomLoss;
 use replicate::train::Trainable;
 use tch::{Device, Kind, Tensor};
 
-use crate::iteration::random_rows;
+use crate::iteration::{model, random_rows};
 use crate::team::Team;
 
 const STEPS: u32 = 100;
@@ -222,17 +221,7 @@ pub fn print(workers: usize) {
     });
     let prepare = {
         let settings = settings.clone();
-        move || {
-            let data = random_rows(&settings);
-            DesomCohort::new(
-                &settings,
-                &[(settings.gamma, Seed(0))],
-                &data,
-                Device::Cpu,
-                Precision::Exact,
-            )
-            .unwrap()
-        }
+        move || model(&settings, Precision::Exact)
     };
     let real = Team::new(workers, 1, prepare, |model: &mut DesomCohort| {
         for iteration in 0..STEPS {

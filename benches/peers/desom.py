@@ -1,6 +1,8 @@
 """What the peers of the task `iteration` share: the paper's settings for MNIST, and the fixed
 weights and data that all contenders start their check from (benches/contender/fixed.rs)."""
 
+import contender  # before NumPy: what libraries print is no answer
+
 import numpy as np
 
 WIDTHS = [784, 500, 500, 2000, 10]
@@ -56,3 +58,25 @@ def fixed_parameters():
         (scale * scrambled(index, np.prod(shape))).reshape(shape).astype(np.float32)
         for index, (shape, scale) in enumerate(shapes)
     ]
+
+
+def compete(about, training):
+    """Competes with `training(rows, gamma, iterations)`: an object whose `step(iteration)` trains on
+    one batch and gives its reconstruction and SOM losses, and whose `set_parameters` takes the list
+    of `fixed_parameters`."""
+    measured = training(random_rows(), GAMMA, ITERATIONS)
+
+    def steps():
+        for iteration in range(STEPS):
+            measured.step(iteration)
+
+    def run_round():
+        seconds, _ = contender.timed(steps)
+        return seconds / STEPS, {}
+
+    def run_check():
+        fixed = training(fixed_rows(), CHECK_GAMMA, CHECK_STEPS)
+        fixed.set_parameters(fixed_parameters())
+        return [float(loss) for iteration in range(CHECK_STEPS) for loss in fixed.step(iteration)]
+
+    contender.compete(about, run_round, run_check)

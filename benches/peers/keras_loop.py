@@ -4,7 +4,7 @@ is trained on the batch with the weights as the target of its second output.
 
 usage: keras_loop.py THREADS [--on-batch]   (--on-batch: predict_on_batch instead of predict)"""
 
-import contender  # first: what libraries print is no answer
+import desom  # first: what libraries print is no answer (contender.py)
 
 import os
 import sys
@@ -14,8 +14,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-
-import desom
 
 
 class MapDistances(keras.layers.Layer):
@@ -50,22 +48,21 @@ def build(gamma):
     return model
 
 
-def set_parameters(model, values):
-    layers = [layer for layer in model.layers if layer.weights]
-    for layer in layers:
-        if isinstance(layer, MapDistances):
-            layer.set_weights([values[-1]])
-    dense = [layer for layer in layers if not isinstance(layer, MapDistances)]
-    for index, layer in enumerate(dense):
-        layer.set_weights([values[2 * index], values[2 * index + 1]])
-
-
 class Training:
     def __init__(self, data, gamma, iterations, on_batch):
         self.model = build(gamma)
         self.data, self.iterations = data, iterations
         self.on_batch = on_batch
         self.map_distances = desom.squared_map_distances()
+
+    def set_parameters(self, values):
+        layers = [layer for layer in self.model.layers if layer.weights]
+        dense = [layer for layer in layers if not isinstance(layer, MapDistances)]
+        for index, layer in enumerate(dense):
+            layer.set_weights([values[2 * index], values[2 * index + 1]])
+        for layer in layers:
+            if isinstance(layer, MapDistances):
+                layer.set_weights([values[-1]])
 
     def step(self, iteration):
         start = iteration * desom.BATCH % len(self.data)
@@ -76,31 +73,15 @@ class Training:
         weights = np.exp(self.map_distances[winners] / -(t**2)).astype(np.float32)
         # Keras averages what it reports since the last reset.
         self.model.reset_metrics()
-        return self.model.train_on_batch(x, [x, weights])
+        _, reconstruction, som = self.model.train_on_batch(x, [x, weights])
+        return reconstruction, som
 
 
 threads, on_batch = int(sys.argv[1]), "--on-batch" in sys.argv
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(threads)
-training = Training(desom.random_rows(), desom.GAMMA, desom.ITERATIONS, on_batch)
-
-
-def steps():
-    for iteration in range(desom.STEPS):
-        training.step(iteration)
-
-
-def run_round():
-    seconds, _ = contender.timed(steps)
-    return seconds / desom.STEPS, {}
-
-
-def run_check():
-    fixed = Training(desom.fixed_rows(), desom.CHECK_GAMMA, desom.CHECK_STEPS, on_batch)
-    set_parameters(fixed.model, desom.fixed_parameters())
-    losses = [fixed.step(iteration) for iteration in range(desom.CHECK_STEPS)]
-    return [float(value) for _, reconstruction, som in losses for value in (reconstruction, som)]
-
-
 version = f"{keras.__version__}-on-TensorFlow-{tf.__version__}"
-contender.compete({"version": version, "threads": threads}, run_round, run_check)
+desom.compete(
+    {"version": version, "threads": threads},
+    lambda rows, gamma, iterations: Training(rows, gamma, iterations, on_batch),
+)

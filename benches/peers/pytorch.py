@@ -2,7 +2,7 @@
 
 usage: pytorch.py THREADS [--fused]   (--fused: Adam's fused kernel instead of its default)"""
 
-import contender  # first: what libraries print is no answer
+import desom  # first: what libraries print is no answer (contender.py)
 
 import os
 import sys
@@ -12,8 +12,6 @@ sys.setdlopenflags(os.RTLD_LAZY)
 
 import torch
 from torch import nn
-
-import desom
 
 
 class Desom(nn.Module):
@@ -64,6 +62,9 @@ class Training:
             fused=True if fused else None,
         )
 
+    def set_parameters(self, values):
+        self.model.set_parameters(values)
+
     def step(self, iteration):
         start = iteration * desom.BATCH % len(self.data)
         x = self.data[start : start + desom.BATCH]
@@ -79,29 +80,12 @@ class Training:
         correction = 1 - desom.BETA2 ** (iteration + 1)
         self.adam.param_groups[0]["eps"] = desom.EPSILON / correction**0.5
         self.adam.step()
-        return reconstruction, som
+        return reconstruction.detach(), som.detach()
 
 
 threads, fused = int(sys.argv[1]), "--fused" in sys.argv
 torch.set_num_threads(threads)
-training = Training(desom.random_rows(), desom.GAMMA, desom.ITERATIONS, fused)
-
-
-def steps():
-    for iteration in range(desom.STEPS):
-        training.step(iteration)
-
-
-def run_round():
-    seconds, _ = contender.timed(steps)
-    return seconds / desom.STEPS, {}
-
-
-def run_check():
-    fixed = Training(desom.fixed_rows(), desom.CHECK_GAMMA, desom.CHECK_STEPS, fused)
-    fixed.model.set_parameters(desom.fixed_parameters())
-    losses = [fixed.step(iteration) for iteration in range(desom.CHECK_STEPS)]
-    return [loss.item() for pair in losses for loss in pair]
-
-
-contender.compete({"version": torch.__version__, "threads": threads}, run_round, run_check)
+desom.compete(
+    {"version": torch.__version__, "threads": threads},
+    lambda rows, gamma, iterations: Training(rows, gamma, iterations, fused),
+)

@@ -1,5 +1,5 @@
 //! DC-SOMRL: deep clustering self-organising maps with relevance learning (Medeiros, Braga & Bassani,
-//! LatinX in AI at ICML 2020). Its claims; no experiment tests them yet.
+//! `LatinX` in AI at ICML 2020). Its claims; no experiment tests them yet.
 
 use crate::claims::{Error, Published};
 

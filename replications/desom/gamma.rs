@@ -260,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn gammas_that_are_no_weights_are_refused_by_name() {
+        for text in [
+            "nan", "inf", "-inf", "-1", "0", "1e31", "1e-31", "1e999", "", "ten",
+        ] {
+            let changes: Changes =
+                std::iter::once(("gammas".to_owned(), format!("0.001,{text}"))).collect();
+            let error = Gamma.protocol(Profile::Paper, &changes).err().unwrap();
+            let message = error.to_string();
+            assert!(message.starts_with("--gammas "), "{message}");
+            assert!(message.contains("expected positive numbers"), "{message}");
+        }
+    }
+
+    #[test]
     fn every_choice_is_understood_and_the_first_is_the_protocol() {
         let plain = settings(Profile::Paper, &Changes::default()).unwrap();
         for setting in SETTINGS {

@@ -1,9 +1,9 @@
 //! What `desom-gamma` shows of its results: the comparison with the published values and the figure.
 
 use crate::claims::{Published, Summary};
-use crate::plot::{Baseline, Panel, Point, Scale, Sweep};
-use crate::replication::{Profile, Results};
-use crate::report::Comparison;
+use crate::plot::{Baseline, Panel, Point, Run, Scale, Sweep};
+use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
 
 /// A metric of the figure: its title, its name in our records, and the baseline beside it.
@@ -60,7 +60,30 @@ pub(super) fn headline(record: &Record) -> String {
         let value = metrics.iter().find_map(|metric| record.metric(metric))?;
         Some(format!("{title} {value:.3}"))
     });
-    parts.collect::<Vec<_>>().join("  ")
+    let collapsed = is_collapsed(record).then(|| "collapsed".to_owned());
+    parts.chain(collapsed).collect::<Vec<_>>().join("  ")
+}
+
+/// Whether all rows went to one unit of the map, or to one cluster of k-means.
+fn is_collapsed(record: &Record) -> bool {
+    ["units_used", "clusters_found"]
+        .iter()
+        .any(|metric| record.metric(metric) == Some(1.0))
+}
+
+/// Whether a run has no value of a metric though it did not diverge.
+fn is_undefined(record: &Record, metric: &str) -> bool {
+    record.outcome == Outcome::Completed && record.metric(metric).is_none()
+}
+
+fn endings(variant: &VariantRecords) -> Endings {
+    let count =
+        |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
+    Endings {
+        planned: variant.planned,
+        diverged: count(|run| run.outcome != Outcome::Completed),
+        collapsed: count(is_collapsed),
+    }
 }
 
 fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
@@ -103,11 +126,60 @@ pub(super) fn comparisons(
                 variant: variant.id.clone(),
                 metric: metric.to_owned(),
                 ours: summary(results, &variant.id, metric),
+                endings: endings(variant),
                 published: value.filter(|_| comparable(results)).cloned(),
             });
         }
     }
     rows
+}
+
+/// Everything that is not as it should be with the runs, a sentence each.
+fn shortcomings(results: &Results) -> Vec<String> {
+    let mut lines = Vec::new();
+    for variant in &results.variants {
+        let (id, stored) = (&variant.id, variant.records.len());
+        let Endings {
+            planned,
+            diverged,
+            collapsed,
+        } = endings(variant);
+        let fewer = variant.records.iter();
+        let fewer = fewer.filter(|run| found_fewer(run)).count();
+        for (count, all, what) in [
+            (collapsed, stored, "collapsed onto a single unit or cluster"),
+            (diverged, stored, "diverged: no values"),
+            (fewer, stored, "found fewer clusters than asked for"),
+            (
+                planned.saturating_sub(stored),
+                planned,
+                "missing: not done yet, or failed",
+            ),
+        ] {
+            if count > 0 {
+                lines.push(format!("{id}: {count} of {all} runs {what}."));
+            }
+        }
+    }
+    if lacks_labels(results) {
+        lines.push("Without labels accuracy, purity, NMI and ARI are undefined.".to_owned());
+    }
+    lines
+}
+
+/// Whether k-means ended with empty clusters: there were fewer distinct rows than clusters.
+fn found_fewer(record: &Record) -> bool {
+    let asked = record.identity.settings["clusters"].as_f64();
+    let found = record.metric("clusters_found");
+    found
+        .zip(asked)
+        .is_some_and(|(found, asked)| 1.0 < found && found < asked)
+}
+
+/// Whether there are runs that could not be compared with classes: purity always can.
+fn lacks_labels(results: &Results) -> bool {
+    let mut runs = results.variants.iter().flat_map(|variant| &variant.records);
+    runs.any(|run| is_undefined(run, "bmu.purity") && is_undefined(run, "purity"))
 }
 
 /// What to know when reading the table.
@@ -123,29 +195,13 @@ pub(super) fn caption(results: &Results) -> String {
         caption += "\nPublished: 10 runs each; figures digitised to about 0.002, their standard \
                     deviations\nconverted to the same divisor.";
     }
-    for variant in &results.variants {
-        let runs = variant.records.len();
-        let collapsed = variant.records.iter();
-        let collapsed = collapsed
-            .filter(|run| run.metric("units_used") == Some(1.0))
-            .count();
-        let diverged = variant.records.iter();
-        let diverged = diverged
-            .filter(|run| run.outcome != Outcome::Completed)
-            .count();
-        for (count, what) in [
-            (collapsed, "collapsed onto a single unit"),
-            (diverged, "diverged"),
-        ] {
-            if count > 0 {
-                caption += &format!("\n{}: {count} of {runs} runs {what}.", variant.id);
-            }
-        }
+    for line in shortcomings(results) {
+        caption += &format!("\n{line}");
     }
     if results
         .variants
         .iter()
-        .any(|variant| variant.records.len() < 3)
+        .any(|variant| variant.records.len() - endings(variant).diverged < 3)
     {
         caption += "\nWith fewer than 3 runs the spread is unknown: nothing can be concluded.";
     }
@@ -159,7 +215,9 @@ pub(super) fn caption(results: &Results) -> String {
 pub(super) fn figure(replication: &str, results: &Results, published: &Published) -> Sweep {
     let panels = SHOWN.iter().map(|shown| {
         let (variant, metric, label) = shown.baseline;
-        let baseline = summary(results, variant, metric).mean;
+        // One whose values are all undefined is named below the figure.
+        let baseline = (!results.records(variant).is_empty())
+            .then(|| summary(results, variant, metric).mean.unwrap_or(f64::NAN));
         Panel {
             metric: shown.title.to_owned(),
             higher_is_better: true,
@@ -180,6 +238,22 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         }
     });
     let data = &results.data_title;
+    let missing = results.variants.iter().filter_map(|variant| {
+        let missing = variant.planned.saturating_sub(variant.records.len());
+        let text = format!("{} ({missing} of {} runs)", variant.id, variant.planned);
+        (missing > 0).then_some(text)
+    });
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    let missing = if missing.is_empty() {
+        missing
+    } else {
+        format!(" Missing: {missing}.")
+    };
+    let unlabelled = if lacks_labels(results) {
+        " The data has no labels to compare with."
+    } else {
+        ""
+    };
     Sweep {
         title: format!("DESOM on {data}: the weight of the SOM loss"),
         parameter: "\u{3b3}".to_owned(),
@@ -187,7 +261,7 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         panels: panels.collect(),
         caption: format!(
             "{}Accuracy after k-means on the prototypes; purity, NMI (geometric) and ARI of the \
-             best matching units.{}",
+             best matching units.{}{unlabelled}{missing}",
             if comparable(results) {
                 "After Forest et al. (2019), additional material, Fig. 1. "
             } else {
@@ -212,7 +286,7 @@ fn published_points(replication: &str, published: &Published, metric: &str) -> V
                 x: gamma_of(&value.variant)?,
                 mean: value.mean,
                 sd: value.sample_sd(),
-                seeds: Vec::new(),
+                runs: Vec::new(),
             })
         })
         .collect()
@@ -231,8 +305,21 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
                 x,
                 mean: summary.mean.unwrap_or(f64::NAN),
                 sd: summary.sd,
-                seeds: summary.values,
+                runs: variant
+                    .records
+                    .iter()
+                    .map(|record| run(record, metric))
+                    .collect(),
             })
         })
         .collect()
+}
+
+fn run(record: &Record, metric: &str) -> Run {
+    match (record.outcome, record.metric(metric)) {
+        (Outcome::Diverged { .. }, _) => Run::Diverged,
+        (Outcome::Completed, None) => Run::Undefined,
+        (Outcome::Completed, Some(value)) if is_collapsed(record) => Run::Collapsed(value),
+        (Outcome::Completed, Some(value)) => Run::Value(value),
+    }
 }

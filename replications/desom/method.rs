@@ -1,6 +1,6 @@
 //! DESOM as a [`Method`]: train a cohort, evaluate each model as the paper does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::{DesomCohort, PostClusters, Settings};
 use crate::cluster::KMeans;
 use crate::device::TrainingProducts;
-use crate::metrics::{Contingency, evaluate};
+use crate::metrics::{evaluate_labels, reported};
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
@@ -133,19 +133,18 @@ fn finish(
         evaluation: Duration::ZERO,
         resumed: progress.resumed,
     };
-    let diverged = progress.diverged.or_else(|| {
-        // The last update of all is seen by no loss.
-        let all = models
-            .parameters()
-            .model_of(&models.parameters().values, model);
-        let finite = all.isfinite().all().int64_value(&[]) != 0;
-        (!finite).then_some(progress.iteration)
-    });
-    if let Some(iteration) = diverged {
+    // The last update of all is seen by no loss, but by what follows.
+    let metrics = if progress.diverged.is_none() && models.is_finite(model) {
+        assess(models, model, settings, seed, data)?
+    } else {
+        None
+    };
+    let Some(metrics) = metrics else {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
         run.outcome = Outcome::Diverged { iteration };
         return Ok(run);
-    }
-    run.metrics = assess(models, model, settings, seed, data)?;
+    };
+    run.metrics = metrics;
     let parameters = models.parameters();
     let weights = parameters.layout().slots().map(|(name, slot)| {
         let value = parameters.value(slot).select(0, model);
@@ -166,13 +165,17 @@ fn finish(
 ///   prototypes, 0 for a map collapsed to a point;
 /// - `units_used`: prototypes that win at least one row;
 /// - `groups_found`: groups of prototypes, fewer than asked for if fewer are distinct.
+///
+/// Without classes `bmu.*` is undefined; so are `clustered.*` and `groups_found`, because the number
+/// of groups is that of the classes. `None` if codes, reconstructions or distances are beyond 32-bit
+/// floats: there is nothing to measure then.
 fn assess(
     models: &DesomCohort,
     model: i64,
     settings: &Settings,
     seed: Seed,
     data: &TrainingData,
-) -> Result<BTreeMap<String, f64>, Error> {
+) -> Result<Option<BTreeMap<String, f64>>, Error> {
     let (network, parameters) = (models.network(), models.parameters());
     let mut codes = Vec::new();
     let mut squared_error = 0.0;
@@ -186,37 +189,79 @@ fn assess(
     }
     let codes = Tensor::cat(&codes, 0);
     let prototypes = models.prototypes(model);
-    let units = nearest(&codes, &prototypes);
+    if !(squared_error.is_finite() && distances_are_finite(&codes, &prototypes)) {
+        return Ok(None);
+    }
     let mut metrics = BTreeMap::new();
-    let mut score = |kind: &str, labels: &[u32]| -> Result<u32, Error> {
-        let contingency = Contingency::new(labels, &data.labels)
-            .map_err(|error| Error::Metrics(error.to_string()))?;
-        for (metric, value) in evaluate(&contingency).iter() {
-            metrics.insert(format!("{kind}.{}", metric.id()), value);
+    let mut score = |kind: &str, labels: Option<&[u32]>| -> Result<(), Error> {
+        let scores = match labels {
+            Some(labels) => evaluate_labels(labels, data.classes())
+                .map_err(|error| Error::Metrics(error.to_string()))?,
+            None => None,
+        };
+        for (metric, value) in reported(scores) {
+            metrics.insert(format!("{kind}.{metric}"), value);
         }
-        Ok(contingency.clusters().len() as u32)
+        Ok(())
     };
-    let used = score("bmu", &units)?;
+    let units = nearest(&codes, &prototypes);
+    score("bmu", Some(&units))?;
 
-    let clusters = match settings.post_clusters {
-        PostClusters::Classes => data.classes,
-        PostClusters::LargestLabel => data.classes - 1,
+    let groups = match &data.labels {
+        Some(labels) => {
+            let clusters = match settings.post_clusters {
+                PostClusters::Classes => labels.classes,
+                PostClusters::LargestLabel => labels.classes.saturating_sub(1),
+            };
+            let mut stream = random::stream(seed, "post-clustering");
+            let groups = KMeans::new(clusters.min(settings.map.units()).max(1))
+                .fit(&prototypes.contiguous(), &mut stream)
+                .map_err(|error| Error::Clustering(error.to_string()))?;
+            Some(groups)
+        }
+        None => None,
     };
-    let mut stream = random::stream(seed, "post-clustering");
-    let groups = KMeans::new(clusters.min(settings.map.units()).max(1))
-        .fit(&prototypes.contiguous(), &mut stream)
-        .map_err(|error| Error::Clustering(error.to_string()))?;
-    let labels = nearest(&codes, &groups.centres);
-    score("clustered", &labels)?;
+    let clustered = groups
+        .as_ref()
+        .map(|groups| nearest(&codes, &groups.centres));
+    score("clustered", clustered.as_deref())?;
+    let found = groups.map_or(f64::NAN, |groups| groups.distinct as f64);
+    metrics.insert("groups_found".to_owned(), found);
 
     let decoded = network.decode(parameters, model, &prototypes);
     let spread = decoded
         .std_dim(Some([0].as_slice()), false, false)
         .mean(Kind::Double);
     metrics.insert("prototype_spread".to_owned(), spread.double_value(&[]));
-    metrics.insert("units_used".to_owned(), f64::from(used));
-    metrics.insert("groups_found".to_owned(), groups.distinct as f64);
+    let used = units.iter().collect::<BTreeSet<_>>().len();
+    metrics.insert("units_used".to_owned(), used as f64);
     let values = (data.rows() * data.dims()) as f64;
     metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
-    Ok(metrics)
+    Ok(Some(metrics))
+}
+
+/// Whether every squared distance between codes `[rows, latent]` and prototypes `[units, latent]` is
+/// surely a number as a 32-bit float.
+fn distances_are_finite(codes: &Tensor, prototypes: &Tensor) -> bool {
+    // NaN if any value is.
+    let farthest = |tensor: &Tensor| tensor.abs().max().double_value(&[]);
+    let most = farthest(codes) + farthest(prototypes);
+    most * most * prototypes.size()[1] as f64 <= f64::from(f32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_beyond_floats_are_seen() {
+        let near = Tensor::from_slice(&[1.0_f32, -2.0]).view([1, 2]);
+        let of = |value: f32| Tensor::from_slice(&[0.0_f32, value]).view([1, 2]);
+        assert!(distances_are_finite(&near, &near));
+        assert!(distances_are_finite(&of(1e18), &near));
+        for bad in [2e19, -2e19, f32::INFINITY, f32::NAN] {
+            assert!(!distances_are_finite(&of(bad), &near), "{bad}");
+            assert!(!distances_are_finite(&near, &of(bad)), "{bad}");
+        }
+    }
 }

@@ -124,6 +124,16 @@ impl DesomCohort {
         self.parameters.value(self.prototypes).select(0, model)
     }
 
+    /// Whether all that changes from step to step is finite in one model. Parameters can be while the
+    /// optimiser's second moment is not: then nothing moves any more, and no loss shows it.
+    #[must_use]
+    pub fn is_finite(&self, model: i64) -> bool {
+        self.buffers().into_iter().all(|(_, buffer)| {
+            let floats = self.parameters.model_of(buffer, model);
+            floats.isfinite().all().int64_value(&[]) != 0
+        })
+    }
+
     /// First row and number of rows of the batch at an iteration: contiguous slices in file order,
     /// the last one of a pass shorter, never empty.
     fn batch(&self, iteration: u64) -> (i64, i64) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::nn::adam::AdamOptions;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
-use crate::train::Error;
+use crate::train::{Error, settings};
 
 /// What gamma multiplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +92,7 @@ impl Settings {
     /// # Errors
     /// If a field is missing, unknown or makes no sense; the message names it.
     pub fn read(value: &Value) -> Result<Self, Error> {
-        let settings: Self = serde_json::from_value(value.clone())
-            .map_err(|error| Error::Settings(format!("DESOM settings: {error}")))?;
+        let settings: Self = settings::read("DESOM", value)?;
         settings.check().map_err(Error::Settings)?;
         Ok(settings)
     }
@@ -113,9 +112,10 @@ impl Settings {
         if self.map.units() == 0 {
             return Err("the map has no units: both sides must be at least 1".to_owned());
         }
-        if !self.gamma.is_finite() || self.gamma < 0.0 {
+        // Beyond a 32-bit float it would be infinite where it is used.
+        if !(0.0..=f64::from(f32::MAX)).contains(&self.gamma) {
             return Err(format!(
-                "gamma must be 0 or a positive number, not {}",
+                "gamma must be 0 or a positive number of at most 3.4e38, not {:e}",
                 self.gamma
             ));
         }
@@ -124,7 +124,16 @@ impl Settings {
         }
         positive("the start temperature", self.temperature.start)?;
         positive("the end temperature", self.temperature.end)?;
-        positive("the learning rate", self.adam.learning_rate)
+        positive("the learning rate", self.adam.learning_rate)?;
+        positive("Adam's epsilon", self.adam.epsilon)?;
+        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(format!(
+                    "Adam's {name} must be at least 0 and below 1, not {beta}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The settings as a run's identity holds them.
@@ -179,6 +188,11 @@ mod tests {
         assert!(wrong(|s| s.batch = 0).contains("batch"));
         assert!(wrong(|s| s.iterations = 0).contains("iteration"));
         assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
+        assert!(wrong(|s| s.gamma = 1e300).contains("gamma must be 0 or"));
+        assert!(wrong(|s| s.adam.learning_rate = -0.1).contains("learning rate"));
+        assert!(wrong(|s| s.adam.epsilon = 0.0).contains("epsilon"));
+        assert!(wrong(|s| s.adam.beta1 = 1.0).contains("beta1"));
+        assert!(wrong(|s| s.adam.beta2 = -0.5).contains("beta2"));
         let mut value = Settings::paper().to_value();
         value["gama"] = 1.into();
         assert!(
@@ -187,6 +201,32 @@ mod tests {
                 .to_string()
                 .contains("gama")
         );
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused_by_name() {
+        type Change = fn(&mut Settings, f64);
+        let changes: [(&str, Change); 7] = [
+            ("gamma", |s, x| s.gamma = x),
+            ("temperature.start", |s, x| s.temperature.start = x),
+            ("temperature.end", |s, x| s.temperature.end = x),
+            ("adam.learning_rate", |s, x| s.adam.learning_rate = x),
+            ("adam.beta1", |s, x| s.adam.beta1 = x),
+            ("adam.beta2", |s, x| s.adam.beta2 = x),
+            ("adam.epsilon", |s, x| s.adam.epsilon = x),
+        ];
+        for (name, change) in changes {
+            for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut settings = Settings::paper();
+                change(&mut settings, number);
+                let error = Settings::read(&settings.to_value()).unwrap_err();
+                let message = error.to_string();
+                assert!(
+                    message.contains(&format!("{name}: must be a finite")),
+                    "{message}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -9,11 +9,11 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::cluster::{self, KMeans, Progress};
-use crate::metrics::{Contingency, evaluate};
+use crate::metrics::{evaluate_labels, reported};
 use crate::random;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
-use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Trial, Work};
+use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Trial, Work, settings};
 
 /// The baseline's settings; scikit-learn's defaults of 2019 where they have names there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,14 +50,17 @@ impl KMeansSettings {
     }
 
     fn read(value: &Value) -> Result<KMeans, Error> {
-        let settings: Self = serde_json::from_value(value.clone())
-            .map_err(|error| Error::Settings(format!("k-means settings: {error}")))?;
-        Ok(KMeans {
+        let settings: Self = settings::read("k-means", value)?;
+        let kmeans = KMeans {
             clusters: settings.clusters,
             restarts: settings.restarts,
             max_iterations: settings.max_iterations,
             tolerance: settings.tolerance,
-        })
+        };
+        kmeans
+            .check()
+            .map_err(|error| Error::Settings(error.to_string()))?;
+        Ok(kmeans)
     }
 }
 
@@ -93,6 +96,13 @@ impl Method for KMeansBaseline {
         let Trial {
             rows, dims, device, ..
         } = *trial;
+        if kmeans.clusters as i64 > rows {
+            let (clusters, rows) = (kmeans.clusters, rows as usize);
+            return Err(clustering(cluster::Error::TooManyClusters {
+                clusters,
+                rows,
+            }));
+        }
         // A few iterations of a few restarts on part of the rows: what they cost grows with both.
         let sample = rows.min(8192).max(kmeans.clusters as i64);
         let data = Tensor::rand([sample, dims], (Kind::Float, device));
@@ -108,7 +118,7 @@ impl Method for KMeansBaseline {
                 &data,
                 &mut random::stream(crate::random::Seed(0), "calibration"),
             )
-            .map_err(|error| Error::Clustering(error.to_string()))?;
+            .map_err(clustering)?;
         // Finding the initial centres counts as one iteration more.
         let each = clock.elapsed().as_secs_f64() / (5 * short.restarts) as f64;
         let restart = each * TYPICAL_ITERATIONS * rows as f64 / sample as f64;
@@ -131,6 +141,12 @@ impl Method for KMeansBaseline {
         }
         Ok(Some(runs))
     }
+}
+
+// Taken by value, as `map_err` gives it.
+#[allow(clippy::needless_pass_by_value)]
+fn clustering(error: cluster::Error) -> Error {
+    Error::Clustering(error.to_string())
 }
 
 fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
@@ -161,14 +177,13 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let fitted = match kmeans.fit_with(&context.data.features, &mut rng, &mut follow) {
         Ok(fitted) => fitted,
         Err(cluster::Error::Interrupted) => return Ok(None),
-        Err(error) => return Err(Error::Clustering(error.to_string())),
+        Err(error) => return Err(clustering(error)),
     };
     let training = clock.elapsed();
-    let contingency = Contingency::new(&fitted.labels, &context.data.labels)
+    let scores = evaluate_labels(&fitted.labels, context.data.classes())
         .map_err(|error| Error::Metrics(error.to_string()))?;
-    let mut metrics: BTreeMap<String, f64> = evaluate(&contingency)
-        .iter()
-        .map(|(metric, value)| (metric.id().to_owned(), value))
+    let mut metrics: BTreeMap<String, f64> = reported(scores)
+        .map(|(metric, value)| (metric.to_owned(), value))
         .collect();
     metrics.insert("inertia".to_owned(), fitted.inertia);
     // Fewer than asked for if the data has fewer distinct rows.
@@ -182,4 +197,56 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         evaluation: clock.elapsed().saturating_sub(training),
         resumed: 0,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tch::Device;
+
+    use super::*;
+    use crate::nn::Precision;
+
+    #[test]
+    fn senseless_settings_are_named_before_anything_is_fitted() {
+        let refused = |change: fn(&mut KMeansSettings)| {
+            let mut settings = KMeansSettings::new(3);
+            change(&mut settings);
+            let error = KMeansBaseline.shape(&settings.to_value()).unwrap_err();
+            error.to_string()
+        };
+        for (message, name) in [
+            (refused(|s| s.clusters = 0), "clusters = 0"),
+            (refused(|s| s.restarts = 0), "restarts = 0"),
+            (refused(|s| s.max_iterations = 0), "max_iterations = 0"),
+            (refused(|s| s.tolerance = -1.0), "tolerance = -1"),
+            (
+                refused(|s| s.tolerance = f64::NAN),
+                "tolerance: must be a finite",
+            ),
+        ] {
+            assert!(
+                message.contains("k-means") && message.contains(name),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_clusters_than_rows_cannot_be_planned_for() {
+        let trial = |rows| Trial {
+            rows,
+            dims: 2,
+            models: 1,
+            device: Device::Cpu,
+            precision: Precision::Exact,
+        };
+        let settings = KMeansSettings::new(11).to_value();
+        let error = KMeansBaseline.calibrate(&settings, &trial(10)).unwrap_err();
+        assert!(
+            error.to_string().contains("11 clusters of 10 rows"),
+            "{error}"
+        );
+        assert!(KMeansBaseline.calibrate(&settings, &trial(11)).is_ok());
+    }
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::judge::{FOR, each};
-use super::words::list;
 use super::{
     Argmax, At, Change, Claim, Collapse, Equivalence, Order, Printed, Published, Quantity, Test,
     Trend, ValueTest, Wherein,
@@ -59,7 +58,7 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
     Some(Prospect {
         claim: claim.id.to_string(),
         chance,
-        words: list(&words),
+        words: words.join("; "),
     })
 }
 

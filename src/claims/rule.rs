@@ -73,7 +73,7 @@ impl Test {
                  least the claimed share (one-sided 0.05), not reproduced if it is less (one-sided 0.025)."
                     .to_owned()
             }
-            Self::Qualitative(_) => "None: a matter of looking.".to_owned(),
+            Self::Qualitative(_) => "None: it is looked at.".to_owned(),
         }
     }
 }

@@ -11,21 +11,31 @@ pub struct Summary {
     pub undefined: usize,
     /// Mean of the defined values.
     pub mean: Option<f64>,
-    /// Sample standard deviation (divisor n - 1); there is none for a single run.
+    /// Sample standard deviation (divisor n - 1); there is none for a single run, nor where it is
+    /// beyond a float.
     pub sd: Option<f64>,
 }
 
 impl Summary {
-    /// Summarises one value for each run.
+    /// Summarises one value for each run; one that is NaN or infinite counts as undefined.
     pub fn of(values: impl IntoIterator<Item = Option<f64>>) -> Self {
-        let all: Vec<Option<f64>> = values.into_iter().collect();
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+        let all: Vec<Option<f64>> = values.into_iter().map(finite).collect();
         let values: Vec<f64> = all.iter().flatten().copied().collect();
         let n = values.len() as f64;
-        let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / n);
+        let mean = (!values.is_empty()).then(|| {
+            let sum: f64 = values.iter().sum();
+            if sum.is_finite() {
+                sum / n
+            } else {
+                values.iter().map(|value| value / n).sum()
+            }
+        });
         let sd = mean.filter(|_| values.len() > 1).map(|mean| {
             let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
             (squares / (n - 1.0)).sqrt()
         });
+        let sd = finite(sd);
         Self {
             undefined: all.len() - values.len(),
             values,
@@ -36,12 +46,19 @@ impl Summary {
 }
 
 impl std::fmt::Display for Summary {
-    /// `0.753 +- 0.039`, with the sign as the terminal's plus-minus.
+    /// `0.753 +- 0.039`, with the sign as the terminal's plus-minus; absurdly large ones as `1.000e30`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let number = |value: f64| {
+            if value.abs() < 1e6 {
+                format!("{value:.3}")
+            } else {
+                format!("{value:.3e}")
+            }
+        };
         match (self.mean, self.sd) {
             (None, _) => f.write_str("-"),
-            (Some(mean), None) => write!(f, "{mean:.3}"),
-            (Some(mean), Some(sd)) => write!(f, "{mean:.3} \u{b1} {sd:.3}"),
+            (Some(mean), None) => f.write_str(&number(mean)),
+            (Some(mean), Some(sd)) => write!(f, "{} \u{b1} {}", number(mean), number(sd)),
         }
     }
 }
@@ -55,6 +72,25 @@ mod tests {
         assert_eq!(Summary::of([Some(0.5)]).sd, None);
         assert_eq!(Summary::of([]).mean, None);
         assert_eq!(Summary::of([None, None]).to_string(), "-");
+    }
+
+    #[test]
+    fn what_is_no_number_is_undefined() {
+        let summary = Summary::of([Some(f64::NAN), Some(0.5), Some(f64::INFINITY)]);
+        assert_eq!(
+            (summary.values.as_slice(), summary.undefined),
+            ([0.5].as_slice(), 2)
+        );
+        assert_eq!(summary.to_string(), "0.500");
+    }
+
+    #[test]
+    fn huge_values_have_a_mean_and_are_short() {
+        let summary = Summary::of([Some(f64::MAX), Some(f64::MAX)]);
+        assert_eq!(summary.mean, Some(f64::MAX));
+        let summary = Summary::of([Some(1e200), Some(-1e200)]);
+        assert_eq!((summary.mean, summary.sd), (Some(0.0), None));
+        assert_eq!(Summary::of([Some(2e30)]).to_string(), "2.000e30");
     }
 
     #[test]

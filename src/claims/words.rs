@@ -5,7 +5,9 @@ use crate::statistics::Interval;
 /// Three decimals for numbers below 10, fewer for larger ones, an exponent for tiny ones.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
-    if size == 0.0 || (0.0005..10.0).contains(&size) {
+    // What is left of a difference of equal numbers.
+    let value = if size < 1e-12 { 0.0 } else { value };
+    if value == 0.0 || (0.0005..10.0).contains(&size) {
         format!("{value:.3}")
     } else if size >= 100.0 {
         format!("{value:.1}")
@@ -18,7 +20,7 @@ pub(super) fn number(value: f64) -> String {
 
 /// With its sign.
 pub(super) fn signed(value: f64) -> String {
-    let sign = if value < 0.0 { "" } else { "+" };
+    let sign = if value <= -1e-12 { "" } else { "+" };
     format!("{sign}{}", number(value))
 }
 
@@ -64,6 +66,7 @@ mod tests {
             ["0.000", "0.753", "12.35", "121.5", "3.7e-5", "4.0e-4"]
         );
         assert_eq!(signed(-0.04), "-0.040");
+        assert_eq!(signed(-1e-16), "+0.000");
         assert_eq!(signed(0.0171), "+0.017");
         assert_eq!(p_value(0.0301), "p = 0.030");
         assert_eq!(p_value(1e-9), "p < 0.001");

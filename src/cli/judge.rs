@@ -29,14 +29,16 @@ pub struct JudgeArgs {
 }
 
 const FORMATS: &str = "\
-Claims: [paper], [[value]] (variant, metric, mean, sd, n, source) and [[claim]] (id, source, statement,
-one test with its margin): value, order, argmax, trend, equivalence, bound, share or qualitative.
-Results: columns variant, seed, metric, value and, where wanted, data and outcome (completed, collapsed,
-diverged); runs of one seed are compared in pairs.
-docs/claims-format.md describes both; examples/claims.toml and examples/results.csv show them.
+Claims: [paper], [[value]] (variant, metric, mean, sd, n, source) and [[claim]]
+(id, source, statement, and one test with its margin: value, order, argmax,
+trend, equivalence, bound, share or qualitative).
+Results: columns variant, seed, metric, value and, where wanted, data and
+outcome (completed, collapsed, diverged). Runs of one seed are compared in pairs.
+docs/claims-format.md describes both; examples/claims.toml and
+examples/results.csv show them.
 
-Exit codes: 0 all reproduced, 10 some not reproduced, 11 some undecided or without runs, 2 a file cannot
-be used.";
+Exit codes: 0 all reproduced, 10 some not reproduced, 11 some undecided or
+without runs, 2 a file cannot be used.";
 
 /// Judges a file of results by a file of claims.
 ///

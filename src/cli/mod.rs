@@ -4,18 +4,22 @@ mod data;
 mod data_progress;
 mod doctor;
 mod figures;
+mod interrupt;
 mod judge;
 mod list;
 pub mod options;
 mod plan;
 mod present;
 mod report;
+mod rerun;
+mod rerun_report;
 mod run;
 mod run_progress;
 mod session;
 mod show;
 mod status;
 mod verdicts;
+mod verify;
 mod words;
 
 use std::io::Write;
@@ -42,9 +46,10 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Every replication is a command of its own: replicate desom-gamma --profile quick
 
-Exit codes: 0 done, and all claims that were judged are reproduced; 10 some are not reproduced; 11 none is
-refuted, but some are undecided; 2 usage, 20 data or records missing or damaged, 30 runs failed, 40 runs
-could not be started, 130 interrupted (start the same command again to go on), 1 anything else.";
+Exit codes: 0 done, and all claims that were judged are reproduced; 10 some are not reproduced, or a rerun
+differs from its record; 11 none is refuted, but some are undecided; 2 usage, 20 data or records missing or
+damaged, 30 runs failed, 40 runs could not be started, 130 interrupted (start the same command again to go
+on), 1 anything else.";
 
 /// Where runs and data are kept.
 #[derive(Args, Debug, Clone)]
@@ -63,8 +68,10 @@ enum Fixed {
     List(list::ListArgs),
     /// Explain a replication (what it does, its settings, its claims), a claim with its verdict, or a paper
     Show(show::ShowArgs),
-    /// Judge the stored runs of a replication without training
-    Verify(verdicts::VerifyArgs),
+    /// Do a stored run again and say whether it gives the same bits
+    Rerun(rerun::RerunArgs),
+    /// Judge the stored runs of a replication, or check that nothing in the store is damaged; trains nothing
+    Verify(verify::VerifyArgs),
     /// Judge your own numbers by a file of claims
     Judge(judge::JudgeArgs),
     /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
@@ -150,7 +157,8 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
     match Cli::from_arg_matches(matches).map_err(usage)?.command {
         Fixed::List(args) => done(list::list(&args)),
         Fixed::Show(args) => done(show::show(&args, &places.store)),
-        Fixed::Verify(args) => verdicts::verify(&args, &places.store),
+        Fixed::Rerun(args) => done(rerun::run(&args, &places.store, &access()?)),
+        Fixed::Verify(args) => verify::run(&args, &places.store),
         Fixed::Judge(args) => judge::run(&args),
         Fixed::Report(args) => done(report::run(&args, &places.store)),
         Fixed::Data(args) => {

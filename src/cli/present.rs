@@ -14,7 +14,7 @@ use crate::files::write_whole;
 use crate::launch::Report;
 use crate::replication;
 use crate::report::{comparison, runs_csv};
-use crate::runs::{Error as StoreError, Reason};
+use crate::runs::Error as StoreError;
 
 /// Prints the table of the stored runs and writes it with the figures into `folder`; `report` says
 /// what the last call of the launcher did. Gives what the verdicts come to, or `None` if
@@ -75,13 +75,7 @@ pub fn show(
     for (name, figure) in &presentation.figures {
         files.extend(figure.save(&folder.join(name))?);
     }
-    let unreadable = session
-        .tasks
-        .iter()
-        .filter_map(|task| match &task.run.reason {
-            Reason::Unreadable { message } => Some(message),
-            _ => None,
-        });
+    let unreadable = session.left_out();
     if session.args.json {
         let files: Vec<String> = files
             .iter()
@@ -100,7 +94,7 @@ pub fn show(
             "files": files,
             "failed": report.failures.len(),
             "elsewhere": report.elsewhere,
-            "unreadable": unreadable.collect::<Vec<_>>(),
+            "unreadable": unreadable,
         }))?;
         return Ok(conclusion);
     }

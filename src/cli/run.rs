@@ -2,19 +2,16 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::options::RunArgs;
 use super::session::Session;
-use super::{plan, present::show, run_progress};
-use crate::Error;
+use super::{interrupt, plan, present::show, run_progress};
 use crate::claims::Conclusion;
 use crate::data::Access;
 use crate::launch::{self, Report};
 use crate::replication::{Changes, Replication};
+use crate::runs::lock::SILENCE;
+use crate::{Error, device};
 
 /// Runs a replication and shows what came of it.
 ///
@@ -42,14 +39,14 @@ pub fn run(
         plan::summary(&session)
     ));
     let report = carry_out(&session, access)?;
+    for path in &report.kept_aside {
+        say(&format!("a damaged file is now {}", path.display()));
+    }
     if report.interrupted {
         return Err(Error::Interrupted);
     }
     if report.elsewhere > 0 {
-        say(&format!(
-            "{} were being done by another process: start the same command again for the whole.",
-            super::words::count(report.elsewhere, "run")
-        ));
+        say(&elsewhere(&report));
     }
     // What there is, is shown, whatever else went wrong; but failed runs are what to hear of last.
     let shown = show(&session, &session.output_folder(), &report);
@@ -79,12 +76,7 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
     }
     // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
     let data = session.load_data(access)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // The first signal asks for an orderly end; a second one ends the program at once.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
-    }
+    let interrupted = interrupt::watch()?;
     quiet_panics_of_workers();
     let observer = run_progress::observer(&pending);
     let headline = |record: &_| session.replication.headline(record);
@@ -100,9 +92,35 @@ fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
     Ok(report)
 }
 
+/// `3 runs are being done by another process (host, pid 12)`, and what that means.
+fn elsewhere(report: &Report) -> String {
+    let runs = super::words::count(report.elsewhere, "run");
+    let verb = if report.elsewhere == 1 { "is" } else { "are" };
+    let names: Vec<String> = report.holders.iter().map(ToString::to_string).collect();
+    let others = match names.as_slice() {
+        [] => "another process".to_owned(),
+        [name] => format!("another process ({name})"),
+        names => format!("other processes ({})", names.join("; ")),
+    };
+    let mut text = format!(
+        "{runs} {verb} being done by {others}: start the same command again later for the whole."
+    );
+    if report
+        .holders
+        .iter()
+        .any(|other| other.host != device::host())
+    {
+        text += &format!(
+            " What a machine has left behind that went down can be taken up after {} of silence.",
+            super::words::duration(SILENCE)
+        );
+    }
+    text
+}
+
 /// A worker's panic is caught and told as the error of its run: the default report on standard error
 /// would only tear the progress display apart.
-fn quiet_panics_of_workers() {
+pub(super) fn quiet_panics_of_workers() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
@@ -116,6 +134,6 @@ fn quiet_panics_of_workers() {
 }
 
 /// A line on standard error. There is nowhere left to say that it fails.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tch::Device;
 
 use crate::Error;
 use crate::claims::Fingerprints;
@@ -14,11 +17,14 @@ use crate::replication::{
     Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
 };
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
+use crate::train::{Labels, TrainingData};
 
 use super::options::RunArgs;
 
 /// Between two checkpoints of a run: a lost interval costs little, and so does saving.
-const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_mins(1);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
+/// Another interval, in milliseconds. Not for users: tests cannot wait a minute.
+const CHECKPOINT_VARIABLE: &str = "REPLICATE_CHECKPOINT_MS";
 
 /// A replication with the user's options, its store and its tasks.
 pub struct Session {
@@ -60,7 +66,7 @@ impl Session {
             precision: args.precision,
             threads: args.threads(),
             workers: args.workers.map(usize::from),
-            checkpoint_interval: CHECKPOINT_INTERVAL,
+            checkpoint_interval: checkpoint_interval()?,
         };
         let store = Store::new(store);
         let seeds = match &args.seeds {
@@ -121,28 +127,29 @@ impl Session {
     /// # Errors
     /// If not; the message names the first.
     pub fn unreadable(&self) -> Result<(), Error> {
-        let messages: Vec<&String> = self
-            .tasks
-            .iter()
-            .filter_map(|task| match &task.run.reason {
-                Reason::Unreadable { message } => Some(message),
-                _ => None,
-            })
-            .collect();
+        let messages = self.left_out();
         match messages.first() {
             None => Ok(()),
             Some(first) => Err(Error::Unreadable {
                 count: messages.len(),
-                first: (*first).clone(),
+                first: first.clone(),
             }),
         }
     }
 
-    /// What is in the store now for the planned runs; those that could not be read when they were
-    /// planned are left out.
+    /// What is wrong with the records that cannot be read now.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let tasks = self.tasks.iter();
+        let errors = tasks.filter_map(|task| self.store.record(&task.run.key).err());
+        errors.map(|error| error.to_string()).collect()
+    }
+
+    /// What is in the store now for the planned runs; those that cannot be read are left out: see
+    /// [`Session::left_out`].
     ///
     /// # Errors
-    /// If a record cannot be read.
+    /// If the data set is unknown.
     pub fn results(&self) -> Result<Results, Error> {
         let mut variants: Vec<VariantRecords> = Vec::new();
         for variant in &self.protocol.variants {
@@ -150,14 +157,14 @@ impl Session {
                 .tasks
                 .iter()
                 .filter(|task| task.run.variant == variant.id);
-            let mut records = Vec::new();
+            let (mut records, mut planned) = (Vec::new(), 0);
             for task in runs {
-                if !matches!(task.run.reason, Reason::Unreadable { .. }) {
-                    records.extend(self.store.record(&task.run.key)?);
-                }
+                planned += 1;
+                records.extend(self.store.record(&task.run.key).ok().flatten());
             }
             variants.push(VariantRecords {
                 id: variant.id.clone(),
+                planned,
                 records,
             });
         }
@@ -184,20 +191,41 @@ impl Session {
     ///
     /// # Errors
     /// If it cannot be had or is not what it should be.
-    pub fn load_data(&self, access: &Access) -> Result<crate::train::TrainingData, Error> {
-        let progress = super::data_progress::on_stderr();
-        let set = data::load(self.protocol.data, access, progress.as_ref())?;
-        let shape = [set.rows as i64, set.dims as i64];
-        let features = tch::Tensor::f_from_slice(&set.features)
-            .and_then(|features| features.f_view(shape.as_slice()))
-            .and_then(|features| features.f_to_device(self.options.device))
-            .map_err(crate::train::Error::Torch)?;
-        Ok(crate::train::TrainingData {
-            features,
-            labels: set.labels,
-            classes: set.classes,
-        })
+    pub fn load_data(&self, access: &Access) -> Result<TrainingData, Error> {
+        training_data(self.protocol.data, self.options.device, access)
     }
+}
+
+/// The data set called `id` on the device that trains, fetched if need be.
+///
+/// # Errors
+/// If it cannot be had or is not what it should be, or does not fit on the device.
+pub fn training_data(id: &str, device: Device, access: &Access) -> Result<TrainingData, Error> {
+    let progress = super::data_progress::on_stderr();
+    let set = data::load(id, access, progress.as_ref())?;
+    let shape = [set.rows as i64, set.dims as i64];
+    let features = tch::Tensor::f_from_slice(&set.features)
+        .and_then(|features| features.f_view(shape.as_slice()))
+        .and_then(|features| features.f_to_device(device))
+        .map_err(crate::train::Error::Torch)?;
+    let labels = Labels {
+        values: set.labels,
+        classes: set.classes,
+    };
+    Ok(TrainingData::new(features, Some(labels))?)
+}
+
+fn checkpoint_interval() -> Result<Duration, Error> {
+    let Some(text) = std::env::var_os(CHECKPOINT_VARIABLE) else {
+        return Ok(CHECKPOINT_INTERVAL);
+    };
+    let milliseconds = text.to_str().and_then(|text| text.parse().ok());
+    milliseconds.map(Duration::from_millis).ok_or_else(|| {
+        let text = text.display();
+        Error::Usage(format!(
+            "{CHECKPOINT_VARIABLE}={text}: expected a whole number of milliseconds"
+        ))
+    })
 }
 
 /// The changes that lead to other runs than without them.

@@ -34,9 +34,10 @@ pub fn show(args: &ShowArgs, store: &Path) -> Result<(), Error> {
     let name = args.name.as_str();
     if let Some(replication) = catalogue::find(name) {
         let found = verdicts::stored(replication, &store)?;
-        return match args.json {
-            true => replication_json(replication, &found, &store),
-            false => show_replication(replication, &found, &store),
+        return if args.json {
+            replication_json(replication, &found, &store)
+        } else {
+            show_replication(replication, &found, &store)
         };
     }
     let papers = catalogue::papers()?;
@@ -314,7 +315,7 @@ fn numbers(published: &Published, claim: &Claim, judgement: &Judgement) -> Vec<S
         };
         let theirs = published.printed(&claim.replication, &quantity);
         let theirs = theirs.map_or(String::new(), |printed| {
-            let sd = printed.sd.map_or(String::new(), |sd| spread(sd));
+            let sd = printed.sd.map_or(String::new(), spread);
             let runs = printed.n.map_or(String::new(), |n| format!("{n} runs; "));
             format!(
                 "; published {:.3}{sd} ({runs}{})",

@@ -199,26 +199,27 @@ impl Sweep {
         words.filter(|one| *one == word).count()
     }
 
-    /// Until the running and the waiting runs are done, if as many go on at the same time as now. `None`
-    /// if nothing runs, or it is not known how long a run takes.
-    fn left(&self) -> Option<Duration> {
+    /// Until the running and the waiting runs are done, if as many go on at the same time as now, and how
+    /// many of them were left out because nothing like them was seen. `None` if nothing runs, or nothing is
+    /// known of any.
+    fn left(&self) -> Option<(Duration, usize)> {
         let running = self.count("running");
-        if running == 0 {
-            return None;
-        }
-        let mut times = Vec::new();
+        let (mut times, mut unknown) = (Vec::new(), 0);
         for (task, state) in &self.runs {
             let seconds = match state {
                 State::Running {
                     progress: Some(progress),
-                } => (progress.seconds_left - progress.age_seconds).max(0.0),
-                State::Running { progress: None } | State::Waiting => self.usual(task)?,
-                State::Interrupted { progress } => progress.seconds_left,
+                } => Some((progress.seconds_left - progress.age_seconds).max(0.0)),
+                State::Running { progress: None } | State::Waiting => self.usual(task),
+                State::Interrupted { progress } => Some(progress.seconds_left),
                 State::Done { .. } | State::Failed { .. } | State::Unreadable { .. } => continue,
             };
-            times.push(Duration::from_secs_f64(seconds));
+            match seconds {
+                Some(seconds) => times.push(Duration::from_secs_f64(seconds)),
+                None => unknown += 1,
+            }
         }
-        Some(makespan(times, running))
+        (running > 0 && !times.is_empty()).then(|| (makespan(times, running), unknown))
     }
 
     /// What a run of the same variant took, or else of the same method.
@@ -254,8 +255,12 @@ impl Sweep {
             .filter(|(count, _)| *count > 0)
             .map(|(count, kind)| format!("{count} {kind}"))
             .collect();
-        let left = self.left().map_or(String::new(), |left| {
-            format!("; about {} left", words::duration(left))
+        let left = self.left().map_or(String::new(), |(left, unknown)| {
+            let without = match unknown {
+                0 => String::new(),
+                runs => format!(" (without {} of unknown length)", words::count(runs, "run")),
+            };
+            format!("; about {} left{without}", words::duration(left))
         });
         let runs = words::count(self.runs.len(), "run");
         format!("{runs}: {}{left}", parts.join(", "))
@@ -358,7 +363,7 @@ fn counts(sweep: &Sweep) -> serde_json::Value {
         "failed": sweep.count("failed"),
         "unreadable": sweep.count("unreadable"),
         "waiting": sweep.count("waiting"),
-        "seconds_left": sweep.left().map(|left| left.as_secs_f64()),
+        "seconds_left": sweep.left().map(|(left, _)| left.as_secs_f64()),
     })
 }
 

@@ -3,27 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
-use clap::Args;
 use serde_json::json;
 
 use super::{print_json, words};
-use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::{self, Conclusion, Judgement, Verdict};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{self, Changes, Profile, Replication, Results, VariantRecords};
 use crate::runs::{Error as StoreError, Store};
 use crate::{Error, data};
-
-/// Arguments of `replicate verify`.
-#[derive(Args, Debug)]
-pub struct VerifyArgs {
-    /// The replication whose stored runs of the paper profile are judged, see `replicate list`
-    replication: String,
-    /// Write the result as JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// What a store holds of a replication's full protocol.
 pub struct Stored {
@@ -50,6 +38,7 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
     let mut gathered: Vec<VariantRecords> = variants
         .map(|variant| VariantRecords {
             id: variant.id.clone(),
+            planned: protocol.seeds as usize,
             records: Vec::new(),
         })
         .collect();
@@ -111,17 +100,13 @@ impl Stored {
 /// Judges the stored runs of a replication and prints the verdicts; trains nothing.
 ///
 /// # Errors
-/// If there is no such replication or no run of it, the output cannot be written, or, after printing what
+/// If there is no run of it, the output cannot be written, or, after printing what
 /// can be judged, if records cannot be read.
-pub fn verify(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
-    let replication = catalogue::find(&args.replication).ok_or_else(|| {
-        let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
-        Error::Usage(format!(
-            "there is no replication {:?}; there are: {}",
-            args.replication,
-            known.join(", ")
-        ))
-    })?;
+pub fn verify(
+    replication: &dyn Replication,
+    as_json: bool,
+    store: &Path,
+) -> Result<Conclusion, Error> {
     let store = Store::new(store);
     let found = stored(replication, &store)?;
     if found.runs == 0 && found.unreadable.is_empty() {
@@ -134,7 +119,7 @@ pub fn verify(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
     }
     let judgements = found.judge(replication, &store)?;
     let conclusion = Conclusion::of(&judgements);
-    if args.json {
+    if as_json {
         let mut value = claims::json(&judgements);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("replication".into(), json!(replication.id()));

@@ -164,7 +164,11 @@ impl KMeans {
         })
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Whether the settings are in range, which [`fit`](Self::fit) needs.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], with the name of the first that is not.
+    pub fn check(&self) -> Result<(), Error> {
         let counts = [
             ("clusters", self.clusters),
             ("restarts", self.restarts),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use flate2::read::MultiGzDecoder;
 
-use super::digest::{Digest, copy_hashed};
+use super::digest::{CopyError, Digest, copy_hashed};
 use super::error::{Error, Refusal};
 use super::manifest::{self, Content, Entry};
 use super::progress::Progress;
@@ -98,7 +98,15 @@ impl Shelf {
         let fail = |error| Error::io("read", &path, error);
         let mut handle = match File::open(&path) {
             Ok(handle) => handle,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
+            // A cache below a file is told when it is to be made.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(State::Missing);
+            }
             Err(error) => return Err(fail(error)),
         };
         let expected = file.decoded;
@@ -134,6 +142,30 @@ impl Shelf {
         Ok(aside)
     }
 
+    /// Removes what killed processes left of a file on its way. The caller holds the lock, and
+    /// keeps or removes the part of the download itself.
+    pub(super) fn sweep(&self, file: &manifest::File) {
+        drop(Scratch::beside(&self.path(file)));
+        drop(Scratch::beside(&self.import()));
+        // What cannot be removed now is in somebody's way later, and told then.
+        let _ = fs::remove_file(self.copy(file));
+    }
+
+    /// Beside this, a file is decoded whose name is not known yet.
+    pub(super) fn import(&self) -> PathBuf {
+        self.folder.join("import")
+    }
+
+    /// Where a download of the published file is put together.
+    pub(super) fn part(&self, file: &manifest::File) -> PathBuf {
+        self.folder.join(format!("{}.part", file.download.name))
+    }
+
+    /// Where a download of somebody's own copy is put together.
+    pub(super) fn copy(&self, file: &manifest::File) -> PathBuf {
+        self.folder.join(format!("{}.copy", file.download.name))
+    }
+
     /// Makes the folder and takes the lock that keeps two processes from fetching the same data.
     ///
     /// The lock is held until the returned file is dropped, or the process ends however it ends.
@@ -157,14 +189,23 @@ impl Shelf {
                 lock.lock()
                     .map_err(|error| Error::io("take the lock", &path, error))?;
             }
-            // Some network file systems have no locks. Files still appear whole, by renaming.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            // Some network file systems have no locks. What two processes make of one file there
+            // is checked by its hash, like everything else.
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => {}
             Err(TryLockError::Error(error)) => {
                 return Err(Error::io("take the lock", &path, error));
             }
         }
         Ok(lock)
     }
+}
+
+fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_without_server = error.raw_os_error() == Some(libc::ENOLCK);
+    #[cfg(not(unix))]
+    let is_without_server = false;
+    is_without_server || error.kind() == io::ErrorKind::Unsupported
 }
 
 /// A decoded file on its way into its place.
@@ -233,7 +274,7 @@ impl Scratch {
         (&mut reader)
             .take(2)
             .read_to_end(&mut magic)
-            .map_err(|error| Refusal::io("read for", &self.path, error))?;
+            .map_err(Refusal::Unreadable)?;
         let is_gzip = magic == [0x1f, 0x8b];
         let whole = io::Cursor::new(magic).chain(reader);
         let copied = if is_gzip {
@@ -241,12 +282,15 @@ impl Scratch {
         } else {
             copy_hashed(whole, &mut file, limit)
         };
-        let copied = copied.map_err(|error| match error.kind() {
-            // What the decoder says; no disk does.
-            io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof => Refusal::Gzip(error),
-            _ => fail(error),
+        let copied = copied.map_err(|error| match error {
+            CopyError::Write(error) => fail(error),
+            CopyError::Read(error) => match error.kind() {
+                // What the decoder says; no disk does.
+                io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::UnexpectedEof => Refusal::Gzip(error),
+                _ => Refusal::Unreadable(error),
+            },
         })?;
         file.flush().and_then(|()| file.sync_all()).map_err(fail)?;
         Ok(copied)

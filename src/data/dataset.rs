@@ -49,8 +49,10 @@ impl DataSet {
     /// Puts a data set together from its files' bytes, in manifest order.
     fn assemble(entry: &Entry, contents: &[Vec<u8>]) -> Result<Self, Error> {
         let (rows, dims) = (entry.rows(), entry.dims());
-        let mut features = Vec::with_capacity(rows * dims);
-        let mut labels = Vec::with_capacity(rows);
+        // No value and no label takes less than a byte, whatever the manifest says.
+        let stored: usize = contents.iter().map(Vec::len).sum();
+        let mut features = Vec::with_capacity(rows.saturating_mul(dims).min(stored));
+        let mut labels = Vec::with_capacity(rows.min(stored));
         let divisor = f32::from(entry.divisor);
         let mut scale = |values: &[u8]| {
             features.extend(values.iter().map(|&value| f32::from(value) / divisor));
@@ -134,9 +136,9 @@ fn read_all<'a>(entry: &'a Entry, shelf: &Shelf) -> Result<Contents<'a>, Error> 
 
 /// The bytes of the embedded data set, checked like any other.
 pub(super) fn read_embedded(entry: &Entry, file: &File) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(file.decoded.bytes as usize);
+    let mut bytes = Vec::new();
     let decoded = GzDecoder::new(DIGITS)
-        .take(file.decoded.bytes + 1)
+        .take(file.decoded.bytes.saturating_add(1))
         .read_to_end(&mut bytes);
     let got = Digest::of(&bytes);
     if decoded.is_ok() && got == file.decoded.sha256 {

@@ -1,86 +1,67 @@
 //! Files inside a Debian package, brought by apt from whatever mirror the machine is set up for.
 //!
-//! Nothing is installed: the package is downloaded and unpacked into a scratch folder. Its files
+//! Nothing is installed, and `dpkg-deb` only decodes: what it prints is taken apart here. The files
 //! are compressed by Debian, so the decoded bytes decide.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use super::command::run;
 use super::error::Refusal;
-use super::http::Limits;
-use super::manifest::{self, PackageSource};
+use super::manifest::{self, Entry, PackageSource};
+use super::package::{Package, find};
 use super::source::{Checked, Job, Source};
+use super::tarball::extract;
 
 /// See [`manifest::Source::Debian`].
 pub(super) struct Debian {
-    package: PackageSource,
-    scratch: PathBuf,
-    /// The unpacked package, once it is here, or why it is not.
-    unpacked: Option<Result<PathBuf, String>>,
+    source: PackageSource,
+    package: Package,
 }
 
 impl Debian {
     /// `scratch` is a folder to work in; the caller removes it.
-    pub(super) fn new(package: &PackageSource, scratch: PathBuf) -> Self {
+    pub(super) fn new(source: &PackageSource, entry: &Entry, scratch: PathBuf) -> Self {
+        let members = entry.files.iter().map(|file| {
+            let member = [source.path.as_str(), file.download.name.as_str()].concat();
+            // Compressed anew it is hardly ever larger than decoded.
+            let most = file.decoded.bytes.max(file.download.bytes) + 64 * 1024;
+            (member, most, file)
+        });
         Self {
-            package: package.clone(),
-            scratch,
-            unpacked: None,
+            source: source.clone(),
+            package: Package::new(source.package.as_str(), scratch, members),
         }
     }
 }
 
 impl Source for Debian {
     fn label(&self, file: &manifest::File) -> String {
-        let PackageSource { package, path } = &self.package;
+        let PackageSource { package, path } = &self.source;
         format!("Debian {package}: {path}{}", file.download.name)
     }
 
     fn deliver(&mut self, job: &Job<'_>) -> Result<Checked, Refusal> {
-        let name = self.package.package.as_str();
-        let unpacked = self.unpacked.get_or_insert_with(|| {
-            job.progress
-                .start(&format!("apt-get download {name}"), None);
-            let unpacked = unpack(name, &self.scratch, &job.http.limits);
-            job.progress.finish();
-            unpacked
-        });
-        let root = unpacked
-            .as_ref()
-            .map_err(|reason| Refusal::Package(reason.clone()))?;
-        let inside = [self.package.path.as_str(), job.file.download.name.as_str()].concat();
-        let path = root.join(&inside);
-        let is_file = fs::symlink_metadata(&path).is_ok_and(|data| data.is_file());
-        if !is_file {
-            return Err(Refusal::Absent(format!("{inside} in the package")));
-        }
-        let file = File::open(&path).map_err(|error| Refusal::io("open", &path, error))?;
-        job.staging.accept(file)?;
-        Ok(Checked::Decoded)
+        self.package.deliver(job, bring)
     }
 }
 
-/// Downloads the package and unpacks it below `scratch`; returns the unpacked root.
-fn unpack(package: &str, scratch: &Path, limits: &Limits) -> Result<PathBuf, String> {
-    let root = scratch.join("root");
-    fs::create_dir_all(&root)
-        .map_err(|error| format!("cannot make {}: {error}", root.display()))?;
-    let mut download = Command::new("apt-get");
+/// Downloads the package and takes what is wanted out of it.
+fn bring(package: &Package, job: &Job<'_>) -> Result<(), Refusal> {
+    let Package { name, scratch, .. } = package;
+    let programs = job.programs;
+    job.progress
+        .start(&format!("apt-get download {name}"), None);
+    let mut download = programs.command("apt-get");
     download
         .args(["--quiet", "--option=Acquire::Retries=1"])
-        .args(["--option=Acquire::http::Timeout=10", "download", package]);
-    run(&mut download, scratch, limits.command).map_err(|failure| failure.to_string())?;
-    let deb = fs::read_dir(scratch)
-        .ok()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|ending| ending == "deb"))
-        .ok_or("apt-get left no .deb behind")?;
-    let mut extract = Command::new("dpkg");
-    extract.arg("-x").arg(&deb).arg(&root);
-    run(&mut extract, scratch, limits.command).map_err(|failure| failure.to_string())?;
-    Ok(root)
+        .args(["--option=Acquire::http::Timeout=10"])
+        .args(["--option=Acquire::https::Timeout=10", "download", name]);
+    programs.run(&mut download, scratch, package.budget())?;
+    let Some(deb) = find(scratch, "deb") else {
+        return Err(Refusal::Package("`apt-get` left no .deb behind".into()));
+    };
+    let mut decode = programs.command("dpkg-deb");
+    decode.arg("--fsys-tarfile").arg(&deb);
+    programs.read(&mut decode, scratch, |archive| {
+        extract(archive, &package.wanted, package.budget())
+    })?
 }

@@ -93,6 +93,15 @@ impl Hasher {
     }
 }
 
+/// The side on which a copy failed.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    /// What is read from: somebody else's fault.
+    Read(io::Error),
+    /// What is written to: this machine's.
+    Write(io::Error),
+}
+
 /// Copies `reader` to `writer`, never more than `limit + 1` bytes, and returns the count and hash.
 ///
 /// A count of `limit + 1` says that there was more than the limit: enough to refuse the stream
@@ -101,7 +110,7 @@ pub(super) fn copy_hashed(
     reader: impl Read,
     writer: &mut dyn Write,
     limit: u64,
-) -> io::Result<(u64, Digest)> {
+) -> Result<(u64, Digest), CopyError> {
     let mut reader = reader.take(limit.saturating_add(1));
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 64 * 1024];
@@ -111,10 +120,12 @@ pub(super) fn copy_hashed(
             Ok(0) => return Ok((count, hasher.finish())),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(CopyError::Read(error)),
         };
         hasher.update(&buffer[..read]);
-        writer.write_all(&buffer[..read])?;
+        writer
+            .write_all(&buffer[..read])
+            .map_err(CopyError::Write)?;
         count += read as u64;
     }
 }
@@ -150,5 +161,31 @@ mod tests {
         let mut out = Vec::new();
         let (count, _) = copy_hashed(io::repeat(0), &mut out, 1000).unwrap();
         assert_eq!((count, out.len()), (1001, 1001));
+    }
+
+    #[test]
+    fn a_failed_copy_says_on_which_side() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        struct Unreadable;
+        impl Read for Unreadable {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        let full = copy_hashed(&b"abc"[..], &mut Full, 3);
+        assert!(matches!(full, Err(CopyError::Write(_))), "{full:?}");
+        let unreadable = copy_hashed(Unreadable, &mut io::sink(), 3);
+        assert!(
+            matches!(unreadable, Err(CopyError::Read(_))),
+            "{unreadable:?}"
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::command::Failure;
 use super::digest::Digest;
 
 /// Any failure of the data layer.
@@ -33,7 +35,7 @@ pub enum Error {
         reason: String,
     },
     /// A file or folder of this machine could not be used.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), way_on(action, source))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -99,6 +101,9 @@ pub enum Error {
         /// Ids of data sets with missing files.
         missing: Vec<String>,
     },
+    /// A file of the user's own that is not what it should be.
+    #[error(transparent)]
+    Unreadable(#[from] super::format::Unreadable),
     /// The results could not be written.
     #[error("cannot write the results: {0}")]
     Output(#[from] io::Error),
@@ -145,6 +150,14 @@ pub enum Refusal {
     /// An HTTP status other than success.
     #[error("HTTP status {}{}", .0, status_hint(*.0))]
     Status(u16),
+    /// An HTTP status with the request to come again later.
+    #[error("HTTP status {status}{}; it asks for a pause of {} s", status_hint(*status), pause.as_secs())]
+    Busy {
+        /// The status.
+        status: u16,
+        /// For how long not to ask.
+        pause: Duration,
+    },
     /// More redirects than allowed, or one to an unsafe place.
     #[error("redirect refused: {0}")]
     Redirect(String),
@@ -158,6 +171,22 @@ pub enum Refusal {
         expected: u64,
         /// As announced or received.
         got: u64,
+    },
+    /// A copy that cannot be the file, however it was compressed.
+    #[error("not the file: it sends {got} bytes or more, and a copy has at most {most}")]
+    Oversize {
+        /// More than a copy can have.
+        most: u64,
+        /// As announced or received.
+        got: u64,
+    },
+    /// What came is not what was promised, and it was encoded on its way.
+    #[error("{refusal} (the server, or a proxy, sends it with `Content-Encoding: {encoding}`)")]
+    Encoded {
+        /// The encoding, as announced.
+        encoding: String,
+        /// What is wrong with what came.
+        refusal: Box<Refusal>,
     },
     /// Asked for the rest of a file, the server sent another part.
     #[error("sent the wrong part: expected `{expected}`, got `{got}`")]
@@ -178,8 +207,10 @@ pub enum Refusal {
         reason: String,
     },
     /// The body stopped, or crept, for too long.
-    #[error("stalled after {got} of {expected} bytes")]
+    #[error("stalled after {got} of {expected} bytes (too little came in {} s)", patience.as_secs_f32())]
     Stalled {
+        /// How long it was waited for the next bytes.
+        patience: Duration,
         /// As in the manifest.
         expected: u64,
         /// As received so far.
@@ -204,6 +235,9 @@ pub enum Refusal {
         /// As in the manifest.
         expected: u64,
     },
+    /// What the source holds cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
     /// The source has no such file.
     #[error("no such file: {0}")]
     Absent(String),
@@ -240,8 +274,45 @@ impl Refusal {
     }
 }
 
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Package(failure.to_string())
+    }
+}
+
+/// At most `most` characters of what others wrote, fit for a terminal and for one line.
+pub(super) fn clip(text: &str, most: usize) -> String {
+    let printable = |each: char| if each.is_control() { ' ' } else { each };
+    // Somewhat more is looked at, for what is trimmed.
+    let text: String = text.chars().take(2 * most + 100).map(printable).collect();
+    let text = text.trim();
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What to do about a file or folder of this machine, where the failure alone does not say.
+fn way_on(action: &str, source: &io::Error) -> &'static str {
+    let is_reading = matches!(action, "read" | "open" | "list");
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space there, or name another folder with --data-dir or REPLICATE_DATA"
+        }
+        io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::NotADirectory
+            if !is_reading =>
+        {
+            "; name a folder that can be written to with --data-dir or REPLICATE_DATA"
+        }
+        _ => "",
+    }
+}
+
 fn status_hint(status: u16) -> &'static str {
     match status {
+        300..400 => " (a redirect, but to no usable place)",
         403 => " (refused: blocked here, or moved)",
         404 => " (no such file there)",
         416 => " (no such range)",
@@ -294,4 +365,39 @@ fn describe_unverified(damaged: &[String], missing: &[String]) -> String {
         parts.push(format!("not in the cache: {}", missing.join(", ")));
     }
     format!("{}; run `replicate data fetch`", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_used_comes_with_a_way_on() {
+        let said = |action, kind: io::ErrorKind| {
+            Error::io(action, Path::new("/cache/x"), kind.into()).to_string()
+        };
+        let full = said("write", io::ErrorKind::StorageFull);
+        assert!(full.starts_with("cannot write /cache/x: "), "{full}");
+        assert!(full.contains("; free some space there, or "), "{full}");
+        for kind in [
+            io::ErrorKind::ReadOnlyFilesystem,
+            io::ErrorKind::PermissionDenied,
+        ] {
+            let text = said("make the folder", kind);
+            assert!(
+                text.ends_with("with --data-dir or REPLICATE_DATA"),
+                "{text}"
+            );
+            let text = said("read", kind);
+            assert!(!text.contains("--data-dir"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_clipped_and_made_printable() {
+        assert_eq!(clip(" \u{1b}a\u{1b}[31m\nb \n", 10), "a [31m b");
+        assert_eq!(clip(&"\u{e9}".repeat(11), 10), "\u{e9}".repeat(10) + "...");
+        assert_eq!(clip(&"x".repeat(10), 10), "x".repeat(10));
+    }
 }

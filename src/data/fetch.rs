@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::cache::{Access, Shelf, Staging, State};
-use super::error::{Attempt, Error};
+use super::command::Programs;
+use super::error::{Attempt, Error, Refusal};
 use super::http::{Http, Limits};
 use super::manifest::{self, Entry};
 use super::progress::Progress;
@@ -32,11 +33,12 @@ pub struct Fetcher<'a> {
     access: &'a Access,
     progress: &'a dyn Progress,
     http: Http,
+    pub(super) programs: Programs,
 }
 
 impl<'a> Fetcher<'a> {
-    /// A fetcher with the usual patience: 4 s to connect, 8 s to the first byte, 15 s without
-    /// progress, 2 retries.
+    /// A fetcher with the usual patience: 4 s to connect, 8 s to the first byte, 15 s for each
+    /// 64 KiB after it, 2 retries, 3 minutes for a registry's client.
     #[must_use]
     pub fn new(access: &'a Access, progress: &'a dyn Progress) -> Self {
         Self::with_limits(access, progress, Limits::default())
@@ -51,6 +53,10 @@ impl<'a> Fetcher<'a> {
             access,
             progress,
             http: Http::new(limits),
+            programs: Programs {
+                limit: limits.command,
+                path: None,
+            },
         }
     }
 
@@ -58,7 +64,8 @@ impl<'a> Fetcher<'a> {
         self.access
     }
 
-    /// Checks each file of the data set and fetches those missing or damaged.
+    /// Checks each file of the data set and fetches those missing or damaged. A cache that is
+    /// complete need not be writable.
     ///
     /// # Errors
     /// [`Error::NoSource`] with every source tried; [`Error::Damaged`] when offline with a
@@ -77,7 +84,16 @@ impl<'a> Fetcher<'a> {
             return Ok(files.map(|file| report(file, None, None, both)).collect());
         }
         let shelf = Shelf::new(self.access, entry);
-        let _lock = shelf.lock(self.progress)?;
+        let _lock = match shelf.lock(self.progress) {
+            Ok(lock) => lock,
+            // Somebody else's cache, which is all there: nothing is to be written.
+            Err(Error::Io { .. }) if is_complete(entry, &shelf)? => {
+                let files = entry.files.iter();
+                let good = |file| report(file, Some(shelf.path(file)), None, Checked::Decoded);
+                return Ok(files.map(good).collect());
+            }
+            Err(error) => return Err(error),
+        };
         let scratch = ScratchFolder::new(shelf.folder.join(".fetch"))?;
         let mut sources = Sources {
             all: sources_of(entry, self.access, &scratch.0),
@@ -86,8 +102,10 @@ impl<'a> Fetcher<'a> {
         let mut fetched = Vec::new();
         for file in &entry.files {
             let path = Some(shelf.path(file));
+            shelf.sweep(file);
             let damage = match shelf.read(file)? {
                 State::Good(_) => {
+                    remove(&shelf.part(file));
                     fetched.push(report(file, path, None, Checked::Decoded));
                     continue;
                 }
@@ -100,7 +118,7 @@ impl<'a> Fetcher<'a> {
                     Some(detail)
                 }
             };
-            match self.fetch_file(file, &shelf, &mut sources) {
+            match self.fetch_file(file, &shelf, &mut sources)? {
                 Ok((source, checked)) => fetched.push(report(file, path, Some(source), checked)),
                 Err(_) if self.access.offline && damage.is_some() => {
                     return Err(Error::Damaged {
@@ -123,20 +141,25 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Where the file came from, or what each source said.
+    ///
+    /// # Errors
+    /// [`Error::Io`] on a cache that cannot be written.
     fn fetch_file(
         &self,
         file: &manifest::File,
         shelf: &Shelf,
         sources: &mut Sources,
-    ) -> Result<(String, Checked), Vec<Attempt>> {
+    ) -> Result<Result<(String, Checked), Vec<Attempt>>, Error> {
         let staging = Staging::new(shelf, file);
-        let part = shelf.folder.join(format!("{}.part", file.download.name));
+        let (part, copy) = (shelf.part(file), shelf.copy(file));
         let job = Job {
             file,
             staging: &staging,
             part: &part,
+            copy: &copy,
             progress: self.progress,
             http: &self.http,
+            programs: &self.programs,
         };
         let mut attempts = Vec::new();
         for (position, source) in sources.all.iter_mut().enumerate() {
@@ -146,8 +169,20 @@ impl<'a> Fetcher<'a> {
             match delivered {
                 Ok(checked) => {
                     // Left by a source that broke off before this one delivered.
-                    let _ = fs::remove_file(&part);
-                    return Ok((label, checked));
+                    remove(&part);
+                    return Ok(Ok((label, checked)));
+                }
+                // The cache cannot be written: no source can change that.
+                Err(Refusal::Io {
+                    action,
+                    path,
+                    source,
+                }) if path.starts_with(&shelf.folder) => {
+                    return Err(Error::Io {
+                        action,
+                        path,
+                        source,
+                    });
                 }
                 Err(refusal) => {
                     if !is_given_up {
@@ -163,8 +198,17 @@ impl<'a> Fetcher<'a> {
                 }
             }
         }
-        Err(attempts)
+        Ok(Err(attempts))
     }
+}
+
+fn is_complete(entry: &Entry, shelf: &Shelf) -> Result<bool, Error> {
+    for file in &entry.files {
+        if !matches!(shelf.read(file)?, State::Good(_)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 struct Sources {
@@ -188,6 +232,11 @@ impl Drop for ScratchFolder {
         // What cannot be removed now is removed by the next fetch.
         let _ = clear(&self.0);
     }
+}
+
+fn remove(path: &Path) {
+    // What stays behind costs space only.
+    let _ = fs::remove_file(path);
 }
 
 fn clear(path: &Path) -> Result<(), Error> {

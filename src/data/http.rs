@@ -5,7 +5,6 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
-use std::error::Error as _;
 use std::io::Read;
 use std::mem::ManuallyDrop;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,10 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER,
+};
 use reqwest::{Url, redirect};
 
-use super::error::Refusal;
+use super::error::{Refusal, clip};
 
 /// How long to wait for what, and how often to try again.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Limits {
     pub(super) retries: u32,
     /// Before the first further try; doubled for each one after.
     pub(super) back_off: Duration,
+    /// The longest pause that a server may ask for before a further try.
+    pub(super) pause: Duration,
     /// For one run of a package registry's client.
     pub(super) command: Duration,
 }
@@ -43,13 +46,16 @@ impl Default for Limits {
             stall: Duration::from_secs(15),
             retries: 2,
             back_off: Duration::from_millis(500),
+            pause: Duration::from_secs(5),
             command: Duration::from_mins(3),
         }
     }
 }
 
-/// A body that brings fewer bytes than this within `Limits::stall` is as good as stalled.
-const CREEP: u64 = 16 * 1024;
+/// A body that brings fewer bytes than this within `Limits::stall` is as good as stalled. So a
+/// file of `n` bytes takes at most `n / CREEP + 1` times that: 26 MB, the largest there is, less
+/// than two hours, at the 4 kB/s of a modem.
+const CREEP: u64 = 64 * 1024;
 const REDIRECTS: usize = 5;
 const CHUNK: usize = 64 * 1024;
 
@@ -64,11 +70,7 @@ pub(super) struct Http {
 
 /// The head of an answer, and a handle to its body.
 pub(super) struct Answer {
-    pub(super) status: u16,
-    /// Of this body, where the server says.
-    pub(super) length: Option<u64>,
-    pub(super) content_type: String,
-    pub(super) content_range: Option<String>,
+    pub(super) head: Head,
     body: Receiver<Event>,
     first: Option<Vec<u8>>,
     stall: Duration,
@@ -83,11 +85,16 @@ enum Event {
     Failed(Failure),
 }
 
-struct Head {
-    status: u16,
-    length: Option<u64>,
-    content_type: String,
-    content_range: Option<String>,
+/// What is said ahead of a body.
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// Of this body, where the server says.
+    pub(super) length: Option<u64>,
+    pub(super) content_type: String,
+    pub(super) content_encoding: Option<String>,
+    pub(super) content_range: Option<String>,
+    /// The pause that the server asks for.
+    pub(super) retry_after: Option<Duration>,
 }
 
 enum Failure {
@@ -132,7 +139,8 @@ impl Http {
         Ok(())
     }
 
-    /// Asks for `url` from byte `from` on, and waits for the first byte of the body.
+    /// Asks for `url` from byte `from` on, and waits for the first byte of the body, or for the
+    /// head where that says that there is nothing to be had.
     ///
     /// A host that gives no sign of life in time fails [`Http::check_host`] from then on.
     pub(super) fn get(&self, url: &Url, from: u64) -> Result<Answer, Refusal> {
@@ -171,16 +179,14 @@ impl Http {
             Event::Failed(Failure::Broken(reason)) => return Err(broken_before_data(reason)),
             Event::Chunk(_) | Event::End => return Err(broken_before_data("no head".into())),
         };
-        let first = match next()? {
+        let is_success = (200..300).contains(&head.status);
+        let first = match if is_success { next()? } else { Event::End } {
             Event::Chunk(chunk) => Some(chunk),
             Event::Failed(Failure::Broken(reason)) => return Err(broken_before_data(reason)),
             _ => None,
         };
         Ok(Answer {
-            status: head.status,
-            length: head.length,
-            content_type: head.content_type,
-            content_range: head.content_range,
+            head,
             body: events,
             first,
             stall: self.limits.stall,
@@ -255,15 +261,21 @@ fn pump(answer: reqwest::Result<Response>, sender: &SyncSender<Event>) {
             return;
         }
     };
-    let text = |name| {
+    let text = |name: HeaderName| {
         let value = response.headers().get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        Some(clip(&String::from_utf8_lossy(value.as_bytes()), 100))
     };
     let head = Head {
         status: response.status().as_u16(),
         length: response.content_length(),
         content_type: text(CONTENT_TYPE).unwrap_or_default(),
+        content_encoding: text(CONTENT_ENCODING)
+            .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")),
         content_range: text(CONTENT_RANGE),
+        // It may be a date as well, which is as good as none: no pause that long is waited for.
+        retry_after: text(RETRY_AFTER)
+            .and_then(|seconds| seconds.parse().ok())
+            .map(Duration::from_secs),
     };
     if sender.send(Event::Head(head)).is_err() {
         return;
@@ -287,8 +299,7 @@ fn pump(answer: reqwest::Result<Response>, sender: &SyncSender<Event>) {
 
 fn classify(error: &reqwest::Error) -> Failure {
     if error.is_redirect() {
-        let reason = error.source().map(ToString::to_string);
-        Failure::Redirect(reason.unwrap_or_else(|| error.to_string()))
+        Failure::Redirect(innermost(error))
     } else if error.is_timeout() {
         Failure::Connect("no connection in time".into())
     } else if error.is_connect() || error.is_builder() {
@@ -304,7 +315,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    clip(&cause.to_string(), 200)
 }
 
 /// Whether to go on from the `previous` places to `next`.
@@ -336,10 +347,18 @@ mod tests {
         assert!(check_redirect(&urls(&["http://a/"]), &next).is_ok());
         let error = check_redirect(&urls(&["https://a/"]), &next).unwrap_err();
         assert_eq!(error, "from https to http://b/");
+        // Nor by a detour.
+        let detour = urls(&["http://a/", "https://a/", "https://c/"]);
+        assert!(check_redirect(&detour, &next).is_err());
         let up: Url = "https://b/".parse().unwrap();
         assert!(check_redirect(&urls(&["http://a/"]), &up).is_ok());
-        let file: Url = "ftp://b/".parse().unwrap();
-        assert!(check_redirect(&urls(&["http://a/"]), &file).is_err());
+        for other in ["ftp://b/", "file:///etc/passwd", "data:,x", "gopher://b/"] {
+            let other: Url = other.parse().unwrap();
+            for scheme in ["http://a/", "https://a/"] {
+                let error = check_redirect(&urls(&[scheme]), &other).unwrap_err();
+                assert_eq!(error, format!("to {other}"));
+            }
+        }
     }
 
     #[test]

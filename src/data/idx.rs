@@ -50,7 +50,7 @@ pub fn labels<'a>(
             message: format!(
                 "row {row} has label {}, but the last class is {}",
                 labels[row],
-                classes - 1
+                classes.saturating_sub(1)
             ),
         }),
     }
@@ -104,7 +104,8 @@ fn body<'a>(file: &str, bytes: &'a [u8], dims: &[usize]) -> Result<&'a [u8], Err
             ));
         }
     }
-    let expected: usize = dims.iter().product();
+    let product = |product: usize, &size: &usize| product.saturating_mul(size);
+    let expected = dims.iter().fold(1, product);
     if body.len() != expected {
         return Err(wrong(
             header + body.len().min(expected),

@@ -101,7 +101,7 @@ fn import_file(
     let limit = largest.unwrap_or_default();
     let handle = File::open(path).map_err(|error| Error::io("open", path, error))?;
     progress.start(&path.display().to_string(), None);
-    let scratch = Scratch::beside(&shelf.folder.join("import"));
+    let scratch = Scratch::beside(&shelf.import());
     let filled = scratch.fill(handle, limit);
     progress.finish();
     let (bytes, digest) = match filled {

@@ -282,7 +282,7 @@ impl Entry {
     /// Train and test rows together.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.train_rows + self.test_rows
+        self.train_rows.saturating_add(self.test_rows)
     }
 
     /// Values in a row.

@@ -39,7 +39,10 @@ impl Source for PublicMirror {
         let promise = Promise::Published(&job.file.download);
         download(job.http, &url, promise, job.part, job.progress)?;
         let outcome = open(job.part).and_then(|part| job.staging.accept(part));
-        remove(job.part);
+        // Good bytes that only lack a place, on a full disk say, are there for the next try.
+        if !matches!(outcome, Err(Refusal::Io { .. })) {
+            remove(job.part);
+        }
         outcome.map(|()| Checked::DownloadAndDecoded)
     }
 }
@@ -64,11 +67,10 @@ impl UrlMirror {
         // Compressed anew it may be somewhat larger than the published file, hardly ever than
         // the decoded one.
         let limit = job.file.decoded.bytes.max(job.file.download.bytes) + 64 * 1024;
-        // Not the `.part` of published downloads: other bytes.
-        let part = job.part.with_extension("copy");
-        let outcome = download(job.http, &url, Promise::Copy { limit }, &part, job.progress)
-            .and_then(|()| accept_copy(&part, job));
-        remove(&part);
+        let promise = Promise::Copy { limit };
+        let outcome = download(job.http, &url, promise, job.copy, job.progress)
+            .and_then(|()| accept_copy(job.copy, job));
+        remove(job.copy);
         outcome
     }
 }
@@ -86,7 +88,8 @@ impl Source for UrlMirror {
     fn deliver(&mut self, job: &Job<'_>) -> Result<Checked, Refusal> {
         self.is_raw = false;
         match self.attempt(job) {
-            Err(Refusal::Status(404)) => {
+            // Some stores say "forbidden" of what is not there.
+            Err(Refusal::Status(403 | 404 | 410)) => {
                 self.is_raw = true;
                 self.attempt(job)
             }
@@ -144,11 +147,11 @@ impl Source for FolderMirror {
 /// Takes a file compressed by anybody, and says whether it is the published one to the byte.
 fn accept_copy(path: &Path, job: &Job<'_>) -> Result<Checked, Refusal> {
     let published = &job.file.download;
-    let fail = |error| Refusal::io("read", path, error);
-    let length = fs::metadata(path).map_err(fail)?.len();
+    let length = fs::metadata(path).map_err(Refusal::Unreadable)?.len();
     let is_published = length == published.bytes && {
-        let copied = copy_hashed(open(path)?, &mut io::sink(), length).map_err(fail)?;
-        copied == (published.bytes, published.sha256)
+        let copied = copy_hashed(open(path)?, &mut io::sink(), length);
+        // What cannot be read is reported below, where it matters.
+        copied.is_ok_and(|copied| copied == (published.bytes, published.sha256))
     };
     job.staging.accept(open(path)?)?;
     Ok(if is_published {
@@ -163,7 +166,7 @@ fn parse(url: &str) -> Result<Url, Refusal> {
 }
 
 fn open(path: &Path) -> Result<File, Refusal> {
-    File::open(path).map_err(|error| Refusal::io("open", path, error))
+    File::open(path).map_err(Refusal::Unreadable)
 }
 
 fn remove(path: &Path) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::cache::{Access, Staging};
+use super::command::Programs;
 use super::debian::Debian;
 use super::error::Refusal;
 use super::http::Http;
@@ -28,10 +29,14 @@ pub(super) struct Job<'a> {
     pub(super) file: &'a manifest::File,
     /// Takes the bytes.
     pub(super) staging: &'a Staging,
-    /// Where a download is put together.
+    /// Where a download of the published file is put together; kept for the next process if it
+    /// breaks off.
     pub(super) part: &'a Path,
+    /// Where a download of somebody's own copy is put together.
+    pub(super) copy: &'a Path,
     pub(super) progress: &'a dyn Progress,
     pub(super) http: &'a Http,
+    pub(super) programs: &'a Programs,
 }
 
 /// A place that files come from. It may keep what it learnt from one file to the next.
@@ -70,7 +75,11 @@ pub(super) fn sources_of(entry: &Entry, access: &Access, scratch: &Path) -> Vec<
                 sources.push(Box::new(Npm::new(package, entry, scratch.join("npm"))));
             }
             manifest::Source::Debian(package) => {
-                sources.push(Box::new(Debian::new(package, scratch.join("debian"))));
+                sources.push(Box::new(Debian::new(
+                    package,
+                    entry,
+                    scratch.join("debian"),
+                )));
             }
             manifest::Source::Embedded(_) => {}
         }

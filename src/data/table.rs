@@ -2,8 +2,12 @@
 
 use super::error::Error;
 
-/// The values (row-major, `rows` x `dims`, none above `maximum`) and labels of a table.
-pub(super) fn parse(
+/// The values (row-major, `rows` x `dims`, none above `maximum`) and labels, each below `classes`,
+/// of a table. `file` is its name in errors.
+///
+/// # Errors
+/// [`Error::Format`] with the byte where the file is not what it should be.
+pub fn parse(
     file: &str,
     bytes: &[u8],
     rows: usize,
@@ -14,8 +18,8 @@ pub(super) fn parse(
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .from_reader(bytes);
-    let mut values = Vec::with_capacity(rows * dims);
-    let mut labels = Vec::with_capacity(rows);
+    let mut values = Vec::with_capacity(rows.saturating_mul(dims).min(bytes.len()));
+    let mut labels = Vec::with_capacity(rows.min(bytes.len()));
     let mut record = csv::ByteRecord::new();
     loop {
         let byte = reader.position().byte();
@@ -42,7 +46,7 @@ pub(super) fn parse(
             let limit = if column < dims {
                 maximum as usize
             } else {
-                classes - 1
+                classes.saturating_sub(1)
             };
             let number = std::str::from_utf8(field)
                 .ok()

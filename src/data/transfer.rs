@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use reqwest::Url;
 
 use super::digest::Hasher;
 use super::error::Refusal;
-use super::http::{Answer, Http, Interruption};
+use super::http::{Answer, Head, Http, Interruption};
 use super::manifest::Download;
 use super::progress::Progress;
 
@@ -53,51 +54,48 @@ pub(super) fn download(
     let mut retries = 0;
     let mut started_over = false;
     loop {
-        let outcome = Try {
+        let mut attempt = Try {
             http,
             url,
             promise,
             part,
             progress,
-        }
-        .run();
+            is_resumed: false,
+            encoding: None,
+        };
+        let outcome = attempt.run();
         progress.finish();
-        match outcome {
-            Ok(()) => return Ok(()),
-            Err(Failed { refusal, resumed }) => {
-                let stale = matches!(
-                    refusal,
-                    Refusal::Digest { .. } | Refusal::Status(416) | Refusal::Range { .. }
-                );
-                if resumed && stale && !started_over {
-                    // What was there from an earlier try was of no use: once more, from nothing.
-                    started_over = true;
-                } else if is_transient(&refusal) && retries < http.limits.retries {
-                    retries += 1;
-                    progress.note(&format!("{url}: {refusal}; trying again"));
-                    thread::sleep(back_off);
-                    back_off *= 2;
-                } else {
-                    return Err(refusal);
-                }
-            }
+        let Err(refusal) = outcome else {
+            return Ok(());
+        };
+        let is_stale = matches!(
+            refusal,
+            Refusal::Digest { .. } | Refusal::Status(416) | Refusal::Range { .. }
+        );
+        if attempt.is_resumed && is_stale && !started_over {
+            // What was there from an earlier try was of no use: once more, from nothing.
+            started_over = true;
+            continue;
         }
+        let pause = pause(&refusal, back_off).filter(|pause| *pause <= http.limits.pause);
+        let Some(pause) = pause.filter(|_| retries < http.limits.retries) else {
+            return Err(attempt.explain(refusal));
+        };
+        retries += 1;
+        progress.note(&format!("{url}: {refusal}; trying again"));
+        thread::sleep(pause);
+        back_off *= 2;
     }
 }
 
-/// Worth another try at the same place. A stall is not: it has cost its time already, and the
-/// next mirror goes on from the same part.
-fn is_transient(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::Status(500 | 502 | 503 | 504) | Refusal::Broken { .. }
-    )
-}
-
-struct Failed {
-    refusal: Refusal,
-    /// Whether bytes from an earlier try were involved.
-    resumed: bool,
+/// How long to wait before another try at the same place, if it is worth one. A stall is not: it
+/// has cost its time already, and the next mirror goes on from the same part.
+fn pause(refusal: &Refusal, back_off: Duration) -> Option<Duration> {
+    match refusal {
+        Refusal::Status(500 | 502 | 503 | 504) | Refusal::Broken { .. } => Some(back_off),
+        Refusal::Busy { pause, .. } => Some(back_off.max(*pause)),
+        _ => None,
+    }
 }
 
 struct Try<'a> {
@@ -106,17 +104,16 @@ struct Try<'a> {
     promise: Promise<'a>,
     part: &'a Path,
     progress: &'a dyn Progress,
+    /// Whether bytes from an earlier try are involved.
+    is_resumed: bool,
+    /// How the server says that it encoded the body, other than promised.
+    encoding: Option<String>,
 }
 
 impl Try<'_> {
-    fn run(&self) -> Result<(), Failed> {
-        let anew = |refusal| Failed {
-            refusal,
-            resumed: false,
-        };
-        let (held, mut hasher) = self.held().map_err(anew)?;
-        let mut resumed = held > 0;
-        let fail = |refusal, resumed| Failed { refusal, resumed };
+    fn run(&mut self) -> Result<(), Refusal> {
+        let (held, mut hasher) = self.held()?;
+        self.is_resumed = held > 0;
         let total = match self.promise {
             Promise::Published(download) => Some(download.bytes),
             Promise::Copy { .. } => None,
@@ -127,35 +124,43 @@ impl Try<'_> {
             let mut answer = self
                 .http
                 .get(self.url, held)
-                .map_err(|refusal| fail(self.complete(refusal, held), resumed))?;
-            let from = self.check_head(&answer, held).map_err(|refusal| {
-                if matches!(refusal, Refusal::Status(416)) {
-                    self.discard();
-                }
-                fail(refusal, resumed)
-            })?;
+                .map_err(|refusal| self.complete(refusal, held))?;
+            self.encoding = answer.head.content_encoding.take();
+            let from = self.check_head(&answer.head, held)?;
             if from == 0 {
-                resumed = false;
+                self.is_resumed = false;
                 hasher = Hasher::default();
             }
             self.progress.advance(from);
-            got = self
-                .receive(&mut answer, from, &mut hasher)
-                .map_err(|refusal| fail(refusal, resumed))?;
+            got = self.receive(&mut answer, from, &mut hasher)?;
         }
         if let Promise::Published(download) = self.promise {
             let digest = hasher.finish();
             if got != download.bytes || digest != download.sha256 {
                 self.discard();
-                let refusal = Refusal::Digest {
+                return Err(Refusal::Digest {
                     what: "download",
                     expected: download.sha256,
                     got: digest,
-                };
-                return Err(fail(refusal, resumed));
+                });
             }
         }
         Ok(())
+    }
+
+    /// Adds to the refusal of wrong bytes what made them wrong, where the server says so.
+    fn explain(self, refusal: Refusal) -> Refusal {
+        let is_wrong = matches!(
+            refusal,
+            Refusal::Digest { .. } | Refusal::Length { .. } | Refusal::Oversize { .. }
+        );
+        match self.encoding {
+            Some(encoding) if is_wrong => Refusal::Encoded {
+                encoding,
+                refusal: Box::new(refusal),
+            },
+            _ => refusal,
+        }
     }
 
     /// The bytes held from an earlier try: their number, and the hash so far.
@@ -165,7 +170,7 @@ impl Try<'_> {
             return Ok((0, hasher));
         };
         let fail = |error| Refusal::io("read", self.part, error);
-        let mut file = match File::open(self.part) {
+        let file = match File::open(self.part) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, hasher)),
             Err(error) => return Err(fail(error)),
@@ -174,6 +179,8 @@ impl Try<'_> {
         if length > download.bytes {
             return Ok((0, hasher));
         }
+        // No more than that even of what grows, or has no end.
+        let mut file = file.take(length);
         let mut buffer = vec![0; 64 * 1024];
         let mut count = 0;
         loop {
@@ -187,20 +194,26 @@ impl Try<'_> {
     }
 
     /// Judges an answer by its head: the byte its body starts at, or why it is of no use.
-    fn check_head(&self, answer: &Answer, held: u64) -> Result<u64, Refusal> {
-        let from = match answer.status {
-            200 => 0,
-            206 if held > 0 => held,
-            status => return Err(Refusal::Status(status)),
+    fn check_head(&self, head: &Head, held: u64) -> Result<u64, Refusal> {
+        let from = match (head.status, head.retry_after) {
+            (200, _) => 0,
+            (206, _) if held > 0 => held,
+            (status @ (429 | 503), Some(pause)) => return Err(Refusal::Busy { status, pause }),
+            (status, _) => {
+                if status == 416 {
+                    self.discard();
+                }
+                return Err(Refusal::Status(status));
+            }
         };
-        let kind = answer.content_type.trim_start().to_ascii_lowercase();
+        let kind = head.content_type.trim_start().to_ascii_lowercase();
         if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
             return Err(Refusal::Html);
         }
         let most = self.promise.most();
         if from > 0 {
             let promised = format!("bytes {held}-{}/{most}", most - 1);
-            let got = answer.content_range.as_deref().unwrap_or_default().trim();
+            let got = head.content_range.as_deref().unwrap_or_default().trim();
             if got != promised {
                 self.discard();
                 return Err(Refusal::Range {
@@ -209,7 +222,7 @@ impl Try<'_> {
                 });
             }
         }
-        match (answer.length, self.promise) {
+        match (head.length, self.promise) {
             (Some(length), Promise::Published(_)) if length != most - from => {
                 Err(Refusal::Length {
                     expected: most - from,
@@ -217,7 +230,7 @@ impl Try<'_> {
                 })
             }
             (Some(length), Promise::Copy { .. }) if length > most => {
-                Err(Refusal::TooLong { expected: most })
+                Err(Refusal::Oversize { most, got: length })
             }
             _ => Ok(from),
         }
@@ -234,13 +247,19 @@ impl Try<'_> {
             .open(self.part)
             .map_err(fail)?;
         let most = self.promise.most();
-        let expected = most;
+        let expected = answer.head.length.map_or(most, |length| from + length);
         let mut got = from;
         loop {
             let chunk = match answer.next() {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(Interruption::Stalled) => return Err(Refusal::Stalled { expected, got }),
+                Err(Interruption::Stalled) => {
+                    return Err(Refusal::Stalled {
+                        patience: self.http.limits.stall,
+                        expected,
+                        got,
+                    });
+                }
                 Err(Interruption::Broken(reason)) => {
                     return Err(Refusal::Broken {
                         expected,
@@ -256,7 +275,10 @@ impl Try<'_> {
             got += chunk.len() as u64;
             if got > most {
                 self.discard();
-                return Err(Refusal::Length { expected, got });
+                return Err(match self.promise {
+                    Promise::Published(_) => Refusal::Length { expected, got },
+                    Promise::Copy { .. } => Refusal::Oversize { most, got },
+                });
             }
             hasher.update(&chunk);
             file.write_all(&chunk).map_err(fail)?;

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use super::Error;
-use crate::nn::Precision;
 use crate::nn::operators::set_exact_matmul;
+use crate::nn::{Precision, Products};
 
 /// Opens libtorch's CUDA library where the loader finds it (`LD_LIBRARY_PATH`, then RUNPATH), which
 /// registers its operators. libtorch remembers its first answer to "is there a GPU", so this comes
@@ -82,7 +82,7 @@ impl TrainingProducts {
     /// # Errors
     /// Whatever libtorch says.
     pub fn set(precision: Precision, device: Device) -> Result<Self, tch::TchError> {
-        let rounded = precision.products(device) == "tf32";
+        let rounded = precision.products(device) == Products::Tf32;
         if rounded {
             set_exact_matmul(false)?;
         }

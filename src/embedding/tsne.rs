@@ -15,6 +15,7 @@ mod descent;
 mod grid;
 mod initial;
 mod neighbours;
+mod product;
 mod repulsion;
 mod shares;
 mod splines;

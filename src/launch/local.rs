@@ -6,16 +6,24 @@
 //!
 //! Each run is its own fault domain: an error or a panic in one cohort fails the runs of that
 //! cohort and no others.
+//!
+//! Several processes on one store share the work: a run that another one holds is put off, and looked
+//! at once more when nothing else is left. By then it is done, or free because the other was stopped,
+//! or it is left to the other.
+
+mod claim;
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tch::Device;
 
+use self::claim::{claim, leave};
 use super::Error;
 use crate::data::Digest;
 use crate::device;
@@ -23,8 +31,8 @@ use crate::files::write_whole;
 use crate::nn::Precision;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
-use crate::runs::store::{Failure, RunLock};
-use crate::runs::{PlannedRun, Reason, Store, checkpoint};
+use crate::runs::store::Failure;
+use crate::runs::{self, Holder, PlannedRun, Reason, Store, checkpoint};
 use crate::train::{self, Context, Event, Finished, Member, Method, Observer, TrainingData};
 
 /// What the names of worker threads start with.
@@ -95,17 +103,35 @@ impl Team {
 /// What came of the work.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Runs completed now.
+    /// Runs completed since they were planned, here or by another process.
     pub finished: usize,
     /// Runs that another process is working on.
     pub elsewhere: usize,
+    /// The processes that do, where they can be told.
+    pub holders: Vec<Holder>,
+    /// Damaged files of runs that were done again, under their new names.
+    pub kept_aside: Vec<PathBuf>,
     /// Names and errors of the runs that failed.
     pub failures: Vec<(String, String)>,
     /// Whether the work was cut short.
     pub interrupted: bool,
 }
 
-type Cohort = Vec<Task>;
+/// Runs to be trained together.
+struct Cohort {
+    tasks: Vec<Task>,
+    /// Whether another process held them when they were first looked at.
+    second_look: bool,
+}
+
+impl From<Vec<Task>> for Cohort {
+    fn from(tasks: Vec<Task>) -> Self {
+        Self {
+            tasks,
+            second_look: false,
+        }
+    }
+}
 
 struct Shared<'a> {
     store: &'a Store,
@@ -115,6 +141,8 @@ struct Shared<'a> {
     observer: &'a dyn Observer,
     headline: &'a (dyn Fn(&Record) -> String + Sync),
     queue: Mutex<VecDeque<Cohort>>,
+    /// What other processes held.
+    put_off: Mutex<Vec<Task>>,
     report: Mutex<Report>,
 }
 
@@ -146,6 +174,7 @@ pub fn execute(
         observer,
         headline,
         queue: Mutex::new(cohorts(tasks, options.device)),
+        put_off: Mutex::default(),
         report: Mutex::default(),
     };
     std::thread::scope(|scope| {
@@ -178,9 +207,9 @@ pub fn execute(
 fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
     tasks.sort_by_key(|task| std::cmp::Reverse(task.run.estimate));
     if device == Device::Cpu {
-        return tasks.into_iter().map(|task| vec![task]).collect();
+        return tasks.into_iter().map(|task| vec![task].into()).collect();
     }
-    let mut groups: BTreeMap<(String, String, u64), Cohort> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, u64), Vec<Task>> = BTreeMap::new();
     for task in tasks {
         let at = match task.run.reason {
             Reason::Resume { at, .. } => at,
@@ -196,7 +225,20 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
         let group = (task.method.id().to_owned(), shape, at);
         groups.entry(group).or_default().push(task);
     }
-    groups.into_values().collect()
+    groups.into_values().map(Cohort::from).collect()
+}
+
+/// What to do next: what is queued, then, once more, what was put off.
+fn next(shared: &Shared) -> Option<Cohort> {
+    let mut queue = locked(&shared.queue);
+    if queue.is_empty() {
+        let again = std::mem::take(&mut *locked(&shared.put_off));
+        queue.extend(again.into_iter().map(|task| Cohort {
+            tasks: vec![task],
+            second_look: true,
+        }));
+    }
+    queue.pop_front()
 }
 
 fn work(shared: &Shared, worker: usize, data: &TrainingData) {
@@ -212,14 +254,14 @@ fn work(shared: &Shared, worker: usize, data: &TrainingData) {
         worker,
     };
     loop {
-        let Some(cohort) = locked(&shared.queue).pop_front() else {
+        let Some(cohort) = next(shared) else {
             return;
         };
         if context.is_interrupted() {
             locked(&shared.report).interrupted = true;
             return;
         }
-        let tasks = cohort.clone();
+        let tasks = cohort.tasks.clone();
         let whole = catch_unwind(AssertUnwindSafe(|| run_cohort(shared, &context, cohort)));
         if let Err(panic) = whole {
             let error = panicked(&*panic).to_string();
@@ -233,20 +275,20 @@ fn work(shared: &Shared, worker: usize, data: &TrainingData) {
 
 /// Trains one cohort and stores its runs.
 fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
-    let (cohort, _locks) = claim(shared, context, cohort);
-    let Some(first) = cohort.first() else {
+    let held = claim(shared, context, cohort);
+    let Some((first, _)) = held.first() else {
         return;
     };
-    let names: Vec<String> = cohort.iter().map(Task::name).collect();
-    let estimates = cohort.iter().map(|task| task.run.estimate);
+    let names: Vec<String> = held.iter().map(|(task, _)| task.name()).collect();
+    let estimates = held.iter().map(|(task, _)| task.run.estimate);
     context.observer.notify(&Event::Started {
         worker: context.worker,
         names: &names,
         estimate: estimates.sum::<Option<Duration>>(),
     });
-    let members: Vec<Member> = cohort
+    let members: Vec<Member> = held
         .iter()
-        .map(|task| Member {
+        .map(|(task, _)| Member {
             settings: task.run.identity.settings.clone(),
             seed: task.run.identity.seed,
             checkpoint: shared.store.checkpoint(&task.run.key),
@@ -258,8 +300,12 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
     let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, context)));
     match ran.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(Some(runs)) => {
-            let size = cohort.len();
-            for (task, run) in cohort.iter().zip(runs) {
+            let size = held.len();
+            for ((task, lock), run) in held.iter().zip(runs) {
+                if lock.is_lost() {
+                    leave(shared, task);
+                    continue;
+                }
                 let kept = run.map_err(|error| error.to_string()).and_then(|run| {
                     let record = record(shared, task, started, size, &run);
                     keep(shared, record, &run).map_err(|error| error.to_string())
@@ -279,38 +325,17 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
             }
         }
         Ok(None) => locked(&shared.report).interrupted = true,
-        Err(error) if cohort.len() > 1 && error.to_string().contains("out of memory") => {
-            let mut left = cohort;
+        Err(error) if held.len() > 1 && error.to_string().contains("out of memory") => {
+            let mut left: Vec<Task> = held.into_iter().map(|(task, _)| task).collect();
             let right = left.split_off(left.len() / 2);
-            locked(&shared.queue).extend([left, right]);
+            locked(&shared.queue).extend([left.into(), right.into()]);
         }
         Err(error) => {
-            for task in &cohort {
+            for (task, _) in &held {
                 fail(shared, context, task, &error.to_string());
             }
         }
     }
-}
-
-/// Locks the runs of a cohort; leaves out those that another process holds or has finished.
-fn claim(shared: &Shared, context: &Context, cohort: Cohort) -> (Cohort, Vec<RunLock>) {
-    let (mut ours, mut locks) = (Vec::new(), Vec::new());
-    for task in cohort {
-        let key = &task.run.key;
-        match shared.store.lock(key) {
-            Ok(Some(lock)) => match shared.store.record(key) {
-                Ok(None) => {
-                    ours.push(task);
-                    locks.push(lock);
-                }
-                Ok(Some(_)) => locked(&shared.report).finished += 1,
-                Err(error) => fail(shared, context, &task, &error.to_string()),
-            },
-            Ok(None) => locked(&shared.report).elsewhere += 1,
-            Err(error) => fail(shared, context, &task, &error.to_string()),
-        }
-    }
-    (ours, locks)
 }
 
 fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
@@ -373,12 +398,7 @@ fn record(
             device: device::name(shared.options.device),
             device_name: device::hardware(shared.options.device),
             matrix_kernels: device::matrix_kernels(),
-            products: task
-                .run
-                .identity
-                .precision
-                .products(shared.options.device)
-                .to_owned(),
+            products: task.run.identity.precision.products(shared.options.device),
             threads: shared.team.threads_each,
             cohort,
             host: device::host(),
@@ -393,17 +413,16 @@ fn record(
 }
 
 /// Writes the weights, then the record, which makes the run complete.
-fn keep(
-    shared: &Shared,
-    mut record: Record,
-    finished: &Finished,
-) -> Result<Record, crate::runs::Error> {
+fn keep(shared: &Shared, mut record: Record, finished: &Finished) -> Result<Record, runs::Error> {
     if !finished.weights.is_empty() {
         let path = shared.store.weights(&record.key);
         let bytes = checkpoint::encode(&path, &finished.weights, None)?;
-        write_whole(&path, &bytes).map_err(crate::runs::Error::io("write", &path))?;
+        write_whole(&path, &bytes).map_err(runs::Error::io("write", &path))?;
         record.weights_sha256 = Some(Digest::of(&bytes).to_string());
     }
     shared.store.write_record(&record)?;
     Ok(record)
 }
+
+#[cfg(test)]
+mod tests;

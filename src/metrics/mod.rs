@@ -167,5 +167,30 @@ pub fn evaluate(contingency: &Contingency) -> ClusterScores {
     }
 }
 
+/// All metrics of a clustering; `None` where the classes are not known.
+///
+/// # Errors
+/// Those of [`Contingency::new`].
+pub fn evaluate_labels<P, C>(
+    predictions: &[P],
+    classes: Option<&[C]>,
+) -> Result<Option<ClusterScores>, Error>
+where
+    P: Copy + Into<u32>,
+    C: Copy + Into<u32>,
+{
+    let contingency = classes.map(|classes| Contingency::new(predictions, classes));
+    Ok(contingency.transpose()?.as_ref().map(evaluate))
+}
+
+/// Every metric's [`id`](Metric::id) with its value as a run reports it: NaN, which stands for
+/// undefined there, without scores.
+pub fn reported(scores: Option<ClusterScores>) -> impl Iterator<Item = (&'static str, f64)> {
+    Metric::ALL.into_iter().map(move |metric| {
+        let value = scores.map_or(f64::NAN, |scores| scores.get(metric));
+        (metric.id(), value)
+    })
+}
+
 #[cfg(test)]
 mod tests;

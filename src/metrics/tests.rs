@@ -186,6 +186,112 @@ fn scores_agree_with_scikit_learn() {
     );
 }
 
+// With `golden` from above:
+//
+// one, six, halves = [5] * 6, list(range(6)), [0, 0, 0, 1, 1, 1]
+// golden("one sample", [3], [7])
+// golden("one class, one cluster", one, one)
+// golden("one class, halves", one, halves)
+// golden("one class, a cluster each", one, six)
+// golden("halves, one cluster", halves, one)
+// golden("halves, a cluster each", halves, six)
+// golden("a class each, one cluster", six, one)
+// golden("a class each, a cluster each", six, six[::-1])
+// golden("two samples, together and apart", [0, 0], [4, 9])
+// golden("two samples, apart and together", [0, 1], [4, 4])
+// golden("all but one, missed", [0] * 99 + [1], [5] * 100)
+// golden("all but one, mistaken", [0] * 99 + [1], [6] + [5] * 99)
+#[test]
+fn degenerate_partitions_score_as_in_scikit_learn() {
+    type Case<'a> = (&'a str, &'a [u32], &'a [u32], [f64; 5]);
+    let (one, six): ([u32; 6], [u32; 6]) = ([5; 6], [0, 1, 2, 3, 4, 5]);
+    let (halves, reversed): ([u32; 6], [u32; 6]) = ([0, 0, 0, 1, 1, 1], [5, 4, 3, 2, 1, 0]);
+    let (sixth, third) = (0.16666666666666666, 0.3333333333333333);
+    let rare = [[0; 99].as_slice(), &[1]].concat();
+    let mistaken = [[6].as_slice(), &[5; 99]].concat();
+    let cases: [Case; 12] = [
+        ("one sample", &[3], &[7], [1.0; 5]),
+        ("one class, one cluster", &one, &one, [1.0; 5]),
+        (
+            "one class, halves",
+            &one,
+            &halves,
+            [0.5, 1.0, 0.0, 0.0, 0.0],
+        ),
+        (
+            "one class, a cluster each",
+            &one,
+            &six,
+            [sixth, 1.0, 0.0, 0.0, 0.0],
+        ),
+        (
+            "halves, one cluster",
+            &halves,
+            &one,
+            [0.5, 0.5, 0.0, 0.0, 0.0],
+        ),
+        (
+            "halves, a cluster each",
+            &halves,
+            &six,
+            [third, 1.0, 0.6219749249242618, 0.5578858913022593, 0.0],
+        ),
+        (
+            "a class each, one cluster",
+            &six,
+            &one,
+            [sixth, sixth, 0.0, 0.0, 0.0],
+        ),
+        ("a class each, a cluster each", &six, &reversed, [1.0; 5]),
+        (
+            "two samples, together and apart",
+            &[0, 0],
+            &[4, 9],
+            [0.5, 1.0, 0.0, 0.0, 0.0],
+        ),
+        (
+            "two samples, apart and together",
+            &[0, 1],
+            &[4, 4],
+            [0.5, 0.5, 0.0, 0.0, 0.0],
+        ),
+        (
+            "all but one, missed",
+            &rare,
+            &[5; 100],
+            [0.99, 0.99, 0.0, 0.0, 0.0],
+        ),
+        (
+            "all but one, mistaken",
+            &rare,
+            &mistaken,
+            [
+                0.98,
+                0.99,
+                0.0018037330571129162,
+                0.0018037330571129162,
+                -0.010101010101010102,
+            ],
+        ),
+    ];
+    for (case, classes, predictions, golden) in cases {
+        assert_scores(case, classes, predictions, golden);
+    }
+}
+
+#[test]
+fn without_classes_every_metric_is_undefined() {
+    let scores = evaluate_labels::<u32, u8>(&[0, 0, 1], None).unwrap();
+    assert_eq!(scores, None);
+    let reported: Vec<(&str, f64)> = reported(scores).collect();
+    assert_eq!(reported.len(), Metric::ALL.len());
+    assert!(reported.iter().all(|(_, value)| value.is_nan()));
+    let scores = evaluate_labels(&[0_u32, 0, 1], Some(&[1_u8, 1, 0])).unwrap();
+    assert!(super::reported(scores).all(|(_, value)| (value - 1.0).abs() < 1e-15));
+    let error = evaluate_labels(&[0_u32, 0, 1], Some(&[1_u8])).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { .. }));
+}
+
 #[test]
 fn scores_of_many_samples_agree_with_scikit_learn() {
     let (classes, predictions) = noisy(3, 70_000, 10, 64, 60);

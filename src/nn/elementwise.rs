@@ -2,9 +2,9 @@
 //!
 //! On a CPU these are loops over slices: what a chain of tensor operations would read and write
 //! several times is touched once, while it is still in the cache. On a GPU, and for rounded numbers,
-//! they are tensor operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of one;
-//! biases have a single row. CPU tensors of floats must be contiguous: gaps are a bug of the caller and
-//! panic.
+//! they are tensor operations. Shapes are `[models, rows, columns]`, or `[rows, columns]` for a cohort of
+//! one; biases have a single row. CPU tensors of floats must be contiguous: gaps are a bug of the caller
+//! and panic.
 
 use tch::{Device, Kind, Tensor};
 

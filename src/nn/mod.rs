@@ -20,4 +20,4 @@ pub use adam::Adam;
 pub use autoencoder::Autoencoder;
 pub use parameters::{Layout, Parameters, Segment, Slot};
 pub use pass::Pass;
-pub use precision::Precision;
+pub use precision::{Precision, Products};

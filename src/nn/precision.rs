@@ -3,6 +3,19 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
+/// The numbers that training multiplies; sums are of 32 bits with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Products {
+    /// 32-bit floats.
+    #[default]
+    Float32,
+    /// Rounded to 8 bits of mantissa, in memory too.
+    Bfloat16,
+    /// 32-bit floats that a GPU's matrix units round to 11 bits of mantissa.
+    Tf32,
+}
+
 /// The accuracy of the matrix products of training. Parameters, optimiser, losses and evaluation are
 /// 32-bit floats in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,13 +42,13 @@ impl Precision {
         }
     }
 
-    /// The numbers that training multiplies on `device`, for records: `float32`, `bfloat16` or `tf32`.
+    /// The numbers that training multiplies on `device`.
     #[must_use]
-    pub fn products(self, device: Device) -> &'static str {
+    pub fn products(self, device: Device) -> Products {
         match (self, device) {
-            (Self::Fast, Device::Cpu) if multiplies_bfloat16() => "bfloat16",
-            (Self::Exact, _) | (Self::Fast, Device::Cpu) => "float32",
-            (Self::Fast, _) => "tf32",
+            (Self::Fast, Device::Cpu) if multiplies_bfloat16() => Products::Bfloat16,
+            (Self::Exact, _) | (Self::Fast, Device::Cpu) => Products::Float32,
+            (Self::Fast, _) => Products::Tf32,
         }
     }
 
@@ -43,8 +56,8 @@ impl Precision {
     /// library, not a kind.
     pub(super) fn kind(self, device: Device) -> Kind {
         match self.products(device) {
-            "bfloat16" => Kind::BFloat16,
-            _ => Kind::Float,
+            Products::Bfloat16 => Kind::BFloat16,
+            Products::Float32 | Products::Tf32 => Kind::Float,
         }
     }
 }
@@ -67,7 +80,7 @@ mod tests {
     #[test]
     fn exact_is_32_bits_everywhere() {
         for device in [Device::Cpu, Device::Cuda(0)] {
-            assert_eq!(Precision::Exact.products(device), "float32");
+            assert_eq!(Precision::Exact.products(device), Products::Float32);
             assert_eq!(Precision::Exact.kind(device), Kind::Float);
         }
         assert_eq!(Precision::default(), Precision::Exact);
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_gpu_keeps_32_bits_in_memory() {
-        assert_eq!(Precision::Fast.products(Device::Cuda(1)), "tf32");
+        assert_eq!(Precision::Fast.products(Device::Cuda(1)), Products::Tf32);
         assert_eq!(Precision::Fast.kind(Device::Cuda(1)), Kind::Float);
     }
 }

@@ -28,7 +28,7 @@ pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
-pub use sweep::{Baseline, Panel, Point, Sweep};
+pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.
 #[derive(Debug, thiserror::Error)]

@@ -17,11 +17,54 @@ pub struct Comparison {
     pub metric: String,
     /// Our runs; those for which the metric is undefined are counted in it.
     pub ours: Summary,
+    /// How they ended.
+    pub endings: Endings,
     /// What was printed, where it compares.
     pub published: Option<Value>,
 }
 
+/// How many of a variant's runs ended in a way that a reader has to know of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Endings {
+    /// Runs of the plan, done or not.
+    pub planned: usize,
+    /// Runs that diverged: they have no value of any metric.
+    pub diverged: usize,
+    /// Runs that ended on a degenerate solution: their values count like any others.
+    pub collapsed: usize,
+}
+
 impl Comparison {
+    /// Runs that there should be: those of the plan, or those that are stored if they are more.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        let stored = self.ours.values.len() + self.ours.undefined;
+        stored.max(self.endings.planned)
+    }
+
+    /// `2 diverged, 1 collapsed, 1 undefined, 3 missing`: what is to say of the runs; empty if all have
+    /// an ordinary value.
+    fn remarks(&self) -> String {
+        let Endings {
+            diverged,
+            collapsed,
+            ..
+        } = self.endings;
+        let undefined = self.ours.undefined;
+        let missing = self.runs() - self.ours.values.len() - undefined;
+        let remarks = [
+            (diverged, "diverged"),
+            (collapsed, "collapsed"),
+            (undefined.saturating_sub(diverged), "undefined"),
+            (missing, "missing"),
+        ];
+        let remarks = remarks.iter().filter(|(count, _)| *count > 0);
+        let remarks: Vec<String> = remarks
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        remarks.join(", ")
+    }
+
     /// Our mean minus the published one.
     #[must_use]
     pub fn difference(&self) -> Option<f64> {
@@ -29,14 +72,19 @@ impl Comparison {
     }
 }
 
-/// The table: rows in the order given, the metric named where it changes. Columns of published
-/// values only if there are any.
+/// The table: rows in the order given, the metric named where it changes. `n` is the number of values
+/// behind a mean, and of how many runs where some have none. Columns of published values, and of
+/// remarks on the runs, only if there are any.
 #[must_use]
 pub fn table(comparisons: &[Comparison], caption: String) -> Table {
     let published = comparisons.iter().any(|row| row.published.is_some());
     let mut head = vec!["metric", "variant", "n", "ours"];
     if published {
         head.extend(["published", "difference"]);
+    }
+    let remarked = comparisons.iter().any(|row| !row.remarks().is_empty());
+    if remarked {
+        head.push("of the runs");
     }
     let mut rows = Vec::new();
     let mut last = "";
@@ -48,9 +96,9 @@ pub fn table(comparisons: &[Comparison], caption: String) -> Table {
         };
         last = &comparison.title;
         let ours = &comparison.ours;
-        let n = match ours.undefined {
-            0 => ours.values.len().to_string(),
-            undefined => format!("{} of {}", ours.values.len(), ours.values.len() + undefined),
+        let n = match (ours.values.len(), comparison.runs()) {
+            (valued, all) if valued == all => valued.to_string(),
+            (valued, all) => format!("{valued} of {all}"),
         };
         let mut row = vec![
             title.to_owned(),
@@ -70,6 +118,9 @@ pub fn table(comparisons: &[Comparison], caption: String) -> Table {
             );
             let difference = comparison.difference();
             row.push(difference.map_or("-".to_owned(), |value| format!("{value:+.3}")));
+        }
+        if remarked {
+            row.push(comparison.remarks());
         }
         rows.push(row);
     }
@@ -97,6 +148,9 @@ pub fn write_csv(comparisons: &[Comparison], note: &str) -> Result<Vec<u8>, std:
         "published_sd",
         "published_n",
         "published_source",
+        "runs",
+        "diverged",
+        "collapsed",
         "note",
     ])?;
     for row in comparisons {
@@ -112,6 +166,9 @@ pub fn write_csv(comparisons: &[Comparison], note: &str) -> Result<Vec<u8>, std:
             &number(published.and_then(Value::sample_sd)),
             &n.map(|n| n.to_string()).unwrap_or_default(),
             published.map_or("", |value| value.source.as_str()),
+            &row.runs().to_string(),
+            &row.endings.diverged.to_string(),
+            &row.endings.collapsed.to_string(),
             note,
         ])?;
     }
@@ -137,6 +194,11 @@ mod tests {
             title: "metric".into(),
             variant: variant.into(),
             metric: "m".into(),
+            endings: Endings {
+                planned: 3,
+                diverged: 1,
+                collapsed: usize::from(variant == "a"),
+            },
             ours,
             published,
         };
@@ -162,13 +224,33 @@ mod tests {
                     "2 of 3",
                     "0.500 \u{b1} 0.354",
                     "0.500 \u{b1} 0.316",
-                    "+0.000"
+                    "+0.000",
+                    "1 diverged, 1 collapsed"
                 ],
-                ["", "b", "0 of 1", "-", "-", "-"],
+                ["", "b", "0 of 3", "-", "-", "-", "1 diverged, 2 missing"],
             ]
         );
         // Without anything published there are no columns for it.
-        assert_eq!(super::table(&rows()[1..], String::new()).head.len(), 4);
+        let head = super::table(&rows()[1..], String::new()).head;
+        assert_eq!(head, ["metric", "variant", "n", "ours", "of the runs"]);
+    }
+
+    #[test]
+    fn ordinary_runs_need_no_remarks() {
+        let mut row = rows().remove(0);
+        row.ours = Summary::of([Some(0.5); 3]);
+        row.endings = Endings {
+            planned: 3,
+            ..Endings::default()
+        };
+        let table = super::table(std::slice::from_ref(&row), String::new());
+        assert_eq!(table.head.len(), 6);
+        assert_eq!(table.rows[0][2], "3");
+        // A value that is undefined though the run did not diverge.
+        row.ours = Summary::of([Some(0.5), None, None]);
+        let table = super::table(&[row], String::new());
+        assert_eq!(table.rows[0][2], "1 of 3");
+        assert_eq!(table.rows[0][6], "2 undefined");
     }
 
     #[test]
@@ -180,6 +262,7 @@ mod tests {
             lines[1].starts_with("a,m,2,0.5,0.3535533905932738,0.5,0.31622776601"),
             "{text}"
         );
-        assert_eq!(lines[2], "b,m,0,,,,,,,no verdict");
+        assert!(lines[1].ends_with(",Fig. 1,3,1,1,no verdict"), "{text}");
+        assert_eq!(lines[2], "b,m,0,,,,,,,3,1,0,no verdict");
     }
 }

@@ -10,7 +10,7 @@ use super::content::{
 };
 use super::{Comparison, rows};
 use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
-use crate::nn::Precision;
+use crate::nn::{Precision, Products};
 use crate::replication::{
     self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
 };
@@ -93,9 +93,12 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
             // An unfinished run, or no run at all.
             continue;
         };
-        match serde_json::from_slice::<Record>(&text) {
-            Ok(record) => records.push(record),
-            Err(_) => unreadable.push(format!("runs/{}/record.json", name.display())),
+        // The store looks closer than the parser does.
+        let parsed = serde_json::from_slice::<Record>(&text).ok();
+        match parsed.map(|record| store.record(&record.key)) {
+            Some(Ok(Some(record))) => records.push(record),
+            Some(Err(error @ StoreError::Io { .. })) => return Err(error.into()),
+            _ => unreadable.push(format!("runs/{}/record.json", name.display())),
         }
     }
     Ok((records, unreadable))
@@ -115,6 +118,7 @@ fn of_variants(protocol: &Protocol, records: &[Record]) -> Result<Vec<VariantRec
         found.sort_by_key(|record| record.identity.seed.0);
         VariantRecords {
             id: variant.id.clone(),
+            planned: protocol.seeds as usize,
             records: found,
         }
     });
@@ -289,6 +293,7 @@ fn published_alone(
     let protocol = replication.protocol(Profile::Paper, &Changes::default())?;
     let variants = protocol.variants.iter().map(|variant| VariantRecords {
         id: variant.id.clone(),
+        planned: 0,
         records: Vec::new(),
     });
     let empty = Results {
@@ -349,7 +354,7 @@ fn environments(variants: &[VariantRecords]) -> Vec<Environment> {
             program: made.program.clone(),
             libtorch: made.libtorch.clone(),
             matrix_kernels: made.matrix_kernels.clone(),
-            products: made.products.clone(),
+            products: name(made.products).to_owned(),
             threads: made.threads,
         };
         *counts.entry(environment).or_default() += 1;
@@ -363,6 +368,14 @@ fn environments(variants: &[VariantRecords]) -> Vec<Environment> {
         .collect();
     environments.sort_by_key(|environment| std::cmp::Reverse(environment.runs));
     environments
+}
+
+fn name(products: Products) -> &'static str {
+    match products {
+        Products::Float32 => "float32",
+        Products::Bfloat16 => "bfloat16",
+        Products::Tf32 => "tf32",
+    }
 }
 
 fn costs(variants: &[VariantRecords]) -> Vec<Cost> {

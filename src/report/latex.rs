@@ -163,7 +163,7 @@ fn value(row: &Comparison, is_first: bool) -> [String; 6] {
             String::new()
         },
         escaped(&row.variant),
-        n_of(row.ours.values.len(), row.ours.undefined),
+        n_of(row.ours.values.len(), row.runs() - row.ours.values.len()),
         escaped(&spread(row.ours.mean, row.ours.sd)),
         printed.map_or_else(dash, |value| {
             escaped(&spread(Some(value.mean), value.sample_sd()))

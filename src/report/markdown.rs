@@ -199,7 +199,7 @@ fn values(experiment: &Experiment) -> String {
         vec![
             escaped(&row.title),
             escaped(&row.variant),
-            n_of(row.ours.values.len(), row.ours.undefined),
+            n_of(row.ours.values.len(), row.runs() - row.ours.values.len()),
             spread(row.ours.mean, row.ours.sd),
             printed.map_or_else(
                 || "-".to_owned(),

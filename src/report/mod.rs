@@ -18,7 +18,7 @@ mod rows;
 pub mod runs_csv;
 pub mod table;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, Endings};
 pub use content::Report;
 pub use gather::gather;
 pub use table::Table;

@@ -22,6 +22,8 @@ use crate::nn::slices::slice;
 const FIELD: &str = "replicate";
 /// A longer header is damage: ours have a few tensors and a hundred points of each loss.
 const LONGEST_HEADER: u64 = 16 << 20;
+/// A longer time is damage: a thousand years.
+const LONGEST_RUN: Duration = Duration::from_hours(1000 * 366 * 24);
 
 /// How far an unfinished run has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,14 +111,19 @@ pub fn progress(path: &Path) -> Option<Progress> {
     let mut bytes = Vec::new();
     file.take(header).read_to_end(&mut bytes).ok()?;
     let metadata: Metadata = serde_json::from_slice(&bytes).ok()?;
-    let whole = 8 + header + metadata.data_len() as u64;
-    (length == whole)
+    let whole = (8 + header).checked_add(metadata.data_len() as u64);
+    (whole == Some(length))
         .then(|| read_progress(&metadata))
         .flatten()
 }
 
 fn read_progress(header: &Metadata) -> Option<Progress> {
-    serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()
+    let progress: Progress = serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()?;
+    // Whoever goes on from it adds to these.
+    let plausible = progress.iteration <= progress.iterations
+        && progress.elapsed < LONGEST_RUN
+        && progress.resumed < u32::MAX;
+    plausible.then_some(progress)
 }
 
 /// Named tensors by name.
@@ -148,7 +155,10 @@ pub fn load(path: &Path) -> Result<Option<(Named, Option<Progress>)>, Error> {
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect();
         let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
-        tensors.insert(name, Tensor::from_slice(&values).view(shape.as_slice()));
+        // An empty tensor may have any sizes beside its zero, also such as libtorch has not.
+        let tensor = Tensor::from_slice(&values).f_view(shape.as_slice());
+        let tensor = tensor.map_err(|_| failed(format!("{name} has the shape {shape:?}")))?;
+        tensors.insert(name, tensor);
     }
     let header = SafeTensors::read_metadata(&bytes);
     let (_, header) = header.map_err(|error| failed(error.to_string()))?;
@@ -187,6 +197,52 @@ mod tests {
         let bits: Vec<u32> = slice(&tensors["a"]).iter().map(|v| v.to_bits()).collect();
         assert_eq!(bits, [1.0_f32, f32::NAN, 3.0, -0.0].map(f32::to_bits));
         assert_eq!(tensors["a"].size(), [2, 2]);
+    }
+
+    /// A file of one empty tensor of this shape, with this progress.
+    fn hand_made(shape: &str, progress: &str) -> Vec<u8> {
+        let progress = serde_json::to_string(progress).unwrap();
+        let header = format!(
+            r#"{{"__metadata__":{{"replicate":{progress}}},"a":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#
+        );
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_impossible_shape_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        fs::write(&path, hand_made("[9223372036854775808,0]", "{}")).unwrap();
+        let error = load(&path).unwrap_err().to_string();
+        assert!(error.contains("a has the shape"), "{error}");
+        fs::write(&path, hand_made("[7,0]", "{}")).unwrap();
+        assert_eq!(load(&path).unwrap().unwrap().0["a"].size(), [7, 0]);
+    }
+
+    #[test]
+    fn progress_that_cannot_be_added_to_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let write = |change: fn(&mut Progress)| {
+            let mut progress = some_progress();
+            change(&mut progress);
+            let text = serde_json::to_string(&progress).unwrap();
+            fs::write(&path, hand_made("[0]", &text)).unwrap();
+        };
+        write(|_| {});
+        assert_eq!(progress(&path), Some(some_progress()));
+        let changes: [fn(&mut Progress); 3] = [
+            |progress| progress.iteration = 21,
+            |progress| progress.elapsed = Duration::from_secs(u64::MAX),
+            |progress| progress.resumed = u32::MAX,
+        ];
+        for change in changes {
+            write(change);
+            assert_eq!(progress(&path), None);
+            assert_eq!(load(&path).unwrap().unwrap().1, None);
+        }
     }
 
     #[test]

@@ -3,13 +3,16 @@
 //! A run is one variant with one seed. Its [`Identity`] says everything that its result depends on;
 //! the SHA-256 of that is its key, and its folder in the [`Store`] bears the key as its name.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod identity;
+pub mod lock;
 pub mod plan;
 pub mod record;
 pub mod store;
 
 pub use identity::{Identity, Key};
+pub use lock::{Holder, RunLock};
 pub use plan::{Plan, PlannedRun, Reason};
 pub use record::{Outcome, Record};
 pub use store::Store;
@@ -30,7 +33,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A folder that cannot be a store.
-    #[error("runs cannot be stored in {}: {source}\nChoose another folder with --store.", path.display())]
+    #[error("runs cannot be stored in {}: {source}\n{}", path.display(), remedy(source))]
     Unusable {
         /// The folder.
         path: PathBuf,
@@ -45,9 +48,20 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A record that is not what this program writes.
+    /// A record or weights that do not hold what they should: cut short, changed, or another run's.
     #[error(
-        "the record {} cannot be read: {reason}\nNothing was deleted. Move its folder away to have the run done again.",
+        "{} is damaged: {reason}\nThe next start of its replication does the run again and keeps the damaged files under other names.",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// A record that another version of this program has written.
+    #[error(
+        "the record {} cannot be read: {reason}\nNothing was deleted. Use the version that wrote it, or move its folder away to have the run done again.",
         path.display()
     )]
     Unreadable {
@@ -72,10 +86,29 @@ fn advice(source: &std::io::Error) -> &'static str {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             "The disk is full. Finished runs are safe: free some space, or choose another store with --store, and start the same command again."
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
-            "This folder cannot be used as a store: choose another one with --store."
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "Finished runs are safe. Make the folder writable, or choose another store with --store, and start the same command again."
         }
+        ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::DirectoryNotEmpty => IN_THE_WAY,
+        // The kind of a link that leads to itself has no stable name.
+        _ if source.raw_os_error() == Some(libc::ELOOP) => IN_THE_WAY,
         _ => "Finished runs are safe: start the same command again to go on.",
+    }
+}
+
+const IN_THE_WAY: &str = "Something else is where a file or folder of the store belongs. Finished runs are safe: move it away, or choose another store with --store, and start the same command again.";
+
+/// What to do if a folder is no store.
+fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "The disk is full. Free some space, or choose another folder with --store."
+        }
+        _ => "Choose another folder with --store.",
     }
 }
 

@@ -30,6 +30,11 @@ pub enum Reason {
         /// The program's version.
         to: u32,
     },
+    /// Its record or its weights are damaged; they are kept under other names when it is done again.
+    Damaged {
+        /// What is wrong with them.
+        message: String,
+    },
     /// Its record is there but cannot be read; it is left alone.
     Unreadable {
         /// What is wrong with it.
@@ -50,6 +55,9 @@ impl std::fmt::Display for Reason {
             Self::New => f.write_str("new"),
             Self::DataChanged => f.write_str("data changed"),
             Self::AlgorithmChanged { from, to } => write!(f, "algorithm v{from} -> v{to}"),
+            Self::Damaged { message } => {
+                write!(f, "damaged, to be redone: {}", first_line(message))
+            }
             Self::Unreadable { message } => write!(f, "unreadable: {}", first_line(message)),
             Self::FailedBefore { message } => {
                 write!(f, "failed before: {}", first_line(message))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Key};
+use crate::nn::Products;
 
 /// How a run ended. A diverged run is a result, not a failure: it is counted and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +13,7 @@ use super::identity::{Identity, Key};
 pub enum Outcome {
     /// Trained to the end and evaluated.
     Completed,
-    /// A loss was not a finite number.
+    /// A loss, or what was left after the last step, was not a finite number.
     Diverged {
         /// The iteration at which that was seen.
         iteration: u64,
@@ -42,9 +43,9 @@ pub struct Provenance {
     pub device_name: String,
     /// Which of MKL's kernels were asked for (`MKL_CBWR`): they decide the last bits on a CPU.
     pub matrix_kernels: String,
-    /// The numbers that training multiplied: `float32`, `bfloat16` or `tf32`.
-    #[serde(default = "float32")]
-    pub products: String,
+    /// The numbers that training multiplied. Records without it are of 32-bit floats.
+    #[serde(default)]
+    pub products: Products,
     /// Threads that this run's operations could use.
     pub threads: usize,
     /// Runs trained together with it, itself included.
@@ -89,11 +90,6 @@ pub struct Record {
     pub claims: BTreeMap<String, String>,
     /// Where and when.
     pub provenance: Provenance,
-}
-
-/// What there was before one could choose.
-fn float32() -> String {
-    "float32".to_owned()
 }
 
 impl Record {

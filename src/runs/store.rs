@@ -6,14 +6,17 @@
 //!     weights.safetensors     the trained parameters
 //!     checkpoint.safetensors  of an unfinished run
 //!     failure.json            why the last attempt failed
-//!     lock                    held while a process works on the run
+//!     lock, lock.N            held while a process works on the run: see `lock`
+//!     *.unreadable-N          damaged files of a run that was then done again
 //! ```
 //!
 //! Every file is written to a temporary name, flushed to the disk and renamed, so a reader sees it
-//! whole or not at all. Nothing is ever deleted but a checkpoint whose run is complete.
+//! whole or not at all. Nothing is ever deleted but what an unfinished run leaves, once it is
+//! complete. A record that does not hold what it should is never written over: it is kept under
+//! another name.
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -22,9 +25,11 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::checkpoint;
 use super::identity::{Identity, Key, SCHEMA};
+use super::lock::{self, Holder, RunLock};
 use super::plan::Reason;
 use super::record::Record;
-use crate::files::write_whole;
+use crate::data::Digest;
+use crate::files::{self, write_whole};
 
 /// A folder of runs.
 #[derive(Debug, Clone)]
@@ -39,12 +44,6 @@ pub struct Failure {
     pub message: String,
     /// When, RFC 3339.
     pub when: String,
-}
-
-/// The right to work on one run. Given back when dropped, or by the system when the process dies.
-#[derive(Debug)]
-pub struct RunLock {
-    _file: File,
 }
 
 impl Store {
@@ -81,29 +80,82 @@ impl Store {
     /// The record of a run, or `None` if it is not complete.
     ///
     /// # Errors
-    /// If the record exists but cannot be read, is torn, or belongs to another key.
+    /// If the record exists but cannot be read, is damaged, or belongs to another run.
     pub fn record(&self, key: &Key) -> Result<Option<Record>, Error> {
-        let record = read_record(&self.folder(key).join("record.json"))?;
+        let path = self.folder(key).join("record.json");
+        let record = read_record(&path)?;
         match record {
-            Some(record) if record.key != *key => Err(Error::Unreadable {
-                path: self.folder(key).join("record.json"),
-                reason: format!("it belongs to the run {}", record.key.as_str()),
-            }),
+            Some(record) if record.key != *key => Err(damaged(
+                &path,
+                format!("it belongs to the run {}", record.key.as_str()),
+            )),
             record => Ok(record),
         }
     }
 
-    /// The latest version of all complete runs, by lineage; records that cannot be read are left out (they are reported
-    /// when their own run is asked for).
+    /// As [`Store::record`], but looks at the weights too if they are younger than their record,
+    /// which they are not unless somebody has changed them. (To hash all weights each time would
+    /// take minutes in a large store.)
+    ///
+    /// # Errors
+    /// As [`Store::record`], and if the weights are not those of the record.
+    pub fn intact(&self, key: &Key) -> Result<Option<Record>, Error> {
+        let record = self.record(key)?;
+        if let Some(record) = &record {
+            let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+            let weights = changed(&self.weights(key));
+            if weights >= changed(&self.folder(key).join("record.json")) {
+                self.check_weights(record)?;
+            }
+        }
+        Ok(record)
+    }
+
+    /// Whether the weights of a run are those of its record; weights that are not there are not
+    /// missed.
+    ///
+    /// # Errors
+    /// If they cannot be read or are not.
+    pub fn check_weights(&self, record: &Record) -> Result<(), Error> {
+        let path = self.weights(&record.key);
+        let (Some(expected), Some(bytes)) = (&record.weights_sha256, read(&path)?) else {
+            return Ok(());
+        };
+        let found = Digest::of(&bytes).to_string();
+        if found == *expected {
+            return Ok(());
+        }
+        Err(damaged(
+            &path,
+            format!("its SHA-256 is {found}, the record says {expected}"),
+        ))
+    }
+
+    /// Keeps the record and the weights of a damaged run under other names, so that it can be done
+    /// again; gives those names. To be called with the run's lock.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn keep_aside(&self, key: &Key) -> Result<Vec<PathBuf>, Error> {
+        let mut kept = Vec::new();
+        // The record first: without it the run counts as unfinished, whatever happens next.
+        for path in [self.folder(key).join("record.json"), self.weights(key)] {
+            if fs::symlink_metadata(&path).is_ok() {
+                let aside = files::keep_aside(&path, "unreadable");
+                kept.push(aside.map_err(Error::io("rename", &path))?);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The latest version of all complete runs, by lineage; records that cannot be read are left out
+    /// (they are reported when their own run is asked for).
     ///
     /// # Errors
     /// If the store's folder cannot be listed.
     pub fn by_lineage(&self) -> Result<HashMap<String, Identity>, Error> {
-        let folder = self.root.join("runs");
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(HashMap::new()),
-            Err(error) => return Err(Error::io("list", folder)(error)),
+        let Some(entries) = self.list()? else {
+            return Ok(HashMap::new());
         };
         let mut found = HashMap::new();
         for entry in entries.flatten() {
@@ -118,16 +170,37 @@ impl Store {
         Ok(found)
     }
 
-    /// Writes the record of a finished run, then removes what an unfinished one leaves.
+    /// The folders of all runs; `None` if there is no store yet.
+    fn list(&self) -> Result<Option<fs::ReadDir>, Error> {
+        let folder = self.root.join("runs");
+        match fs::read_dir(&folder) {
+            Ok(entries) => Ok(Some(entries)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("list", folder)(error)),
+        }
+    }
+
+    /// Writes the record of a finished run, then removes what an unfinished one leaves. To be called
+    /// with the run's lock.
     ///
     /// # Errors
-    /// If the disk refuses; the run then counts as unfinished.
+    /// If the disk refuses; the run then counts as unfinished, or is finished but may not survive a
+    /// power cut: nothing has been removed.
     pub fn write_record(&self, record: &Record) -> Result<(), Error> {
         let folder = self.folder(&record.key);
         write_json(&folder.join("record.json"), record)?;
+        // The run is complete whether or not these go.
         for left_over in ["checkpoint.safetensors", "failure.json"] {
-            // The run is complete whether or not these go.
-            let _ = fs::remove_file(folder.join(left_over));
+            let path = folder.join(left_over);
+            if path.exists() {
+                let _ = files::remove(&path);
+            }
+        }
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            // Of processes that were killed while they wrote; those alive are waiting for the lock.
+            if files::is_temporary(&entry.path()) {
+                let _ = files::remove(&entry.path());
+            }
         }
         Ok(())
     }
@@ -150,27 +223,17 @@ impl Store {
     /// Takes the right to work on a run; `None` if a living process has it.
     ///
     /// # Errors
-    /// If the run's folder cannot be made.
+    /// If the run's folder or its lock cannot be made.
     pub fn lock(&self, key: &Key) -> Result<Option<RunLock>, Error> {
         let folder = self.folder(key);
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        let path = folder.join("lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(RunLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            // Some network file systems have no locks. Two processes may then do a run twice; its
-            // files still appear whole, by renaming, and are the same.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                Ok(Some(RunLock { _file: file }))
-            }
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
-        }
+        files::create_folder(&folder).map_err(Error::io("create", &folder))?;
+        RunLock::take(&folder)
+    }
+
+    /// Who works, or died at work, on a run; `None` if nobody does or it cannot be told.
+    #[must_use]
+    pub fn holder(&self, key: &Key) -> Option<Holder> {
+        lock::holder(&self.folder(key))
     }
 
     /// Whether files can be written here.
@@ -191,22 +254,25 @@ impl Store {
     /// What has to be done for a run, and why; `lineages` are those of [`Store::by_lineage`].
     ///
     /// # Errors
-    /// If the store itself cannot be read.
+    /// If the store's folder cannot be listed. A run that cannot be read is a reason, not an error.
     pub fn reason(
         &self,
         identity: &Identity,
         lineages: &HashMap<String, Identity>,
     ) -> Result<Reason, Error> {
         let key = identity.key();
-        match self.record(&key) {
+        match self.intact(&key) {
             Ok(Some(_)) => return Ok(Reason::Cached),
             Ok(None) => {}
-            Err(error @ Error::Unreadable { .. }) => {
-                return Ok(Reason::Unreadable {
-                    message: error.to_string(),
+            Err(error) => {
+                // Not if it is the same for every run.
+                self.list()?;
+                let message = error.to_string();
+                return Ok(match error {
+                    Error::Damaged { .. } => Reason::Damaged { message },
+                    _ => Reason::Unreadable { message },
                 });
             }
-            Err(error) => return Err(error),
         }
         if let Some(progress) = checkpoint::progress(&self.checkpoint(&key)) {
             return Ok(Reason::Resume {
@@ -236,33 +302,61 @@ struct Version {
     schema: u32,
 }
 
-fn read_record(path: &Path) -> Result<Option<Record>, Error> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", path)(error)),
+pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
+    let Some(text) = read(path)? else {
+        return Ok(None);
     };
-    let unreadable = |reason: String| Error::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let version: Version =
-        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
-    if version.schema != SCHEMA {
-        return Err(unreadable(format!(
-            "it has format {}, this program reads {SCHEMA}",
-            version.schema
-        )));
+    if text.is_empty() {
+        return Err(damaged(path, "it is empty".to_owned()));
     }
-    let record = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    let torn = |error: serde_json::Error| damaged(path, error.to_string());
+    let version: Version = serde_json::from_slice(&text).map_err(torn)?;
+    if version.schema != SCHEMA {
+        return Err(Error::Unreadable {
+            path: path.to_owned(),
+            reason: format!(
+                "it has format {}, this program reads {SCHEMA}",
+                version.schema
+            ),
+        });
+    }
+    let record: Record = serde_json::from_slice(&text).map_err(torn)?;
+    let own = record.identity.key();
+    if own != record.key {
+        return Err(damaged(
+            path,
+            format!("its key is not that of its settings, {}", own.as_str()),
+        ));
+    }
     Ok(Some(record))
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Unreadable {
+/// The bytes of a file, or `None` if there is none.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let bytes = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        // To read a pipe would be to wait for ever.
+        Ok(found) if !found.is_file() => Err(std::io::Error::other("it is not a file")),
+        Ok(_) => fs::read(path),
+        Err(error) => Err(error),
+    };
+    match bytes {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+fn damaged(path: &Path, reason: String) -> Error {
+    Error::Damaged {
         path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
+        reason,
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::io("write", path)(error.into()))?;
     text.push(b'\n');
     write_whole(path, &text).map_err(Error::io("write", path))
 }

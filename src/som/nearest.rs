@@ -9,6 +9,9 @@ use crate::nn::slices::slice;
 /// `codes` `[rows, dims]`, `prototypes` `[units, dims]`, both few-dimensional. Distances are sums
 /// of squared differences: on a collapsed map, where everything lies within 1e-4, a formula with
 /// matrix products would give arbitrary winners.
+///
+/// Distances must be finite: of codes that are NaN, or too far away for the square to be a 32-bit
+/// float, no prototype is the nearest, and 0 stands for that here. Callers look out for them first.
 #[must_use]
 pub fn nearest(codes: &Tensor, prototypes: &Tensor) -> Vec<u32> {
     let on_cpu = |tensor: &Tensor| {

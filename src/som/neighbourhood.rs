@@ -17,7 +17,12 @@ impl Neighbourhood {
     /// The weights at one temperature, of the same shape as the squared map distances.
     pub fn weights(self, squared_distances: &Tensor, temperature: f64) -> Tensor {
         match self {
-            Self::Gaussian => (squared_distances * (-1.0 / temperature.powi(2))).exp(),
+            Self::Gaussian => {
+                // Bounded, so that a temperature next to nothing leaves the winner's own weight at
+                // exp(0 * factor) = 1 instead of exp(0 * inf), which is NaN.
+                let factor = (-1.0 / temperature.powi(2)).max(f64::from(f32::MIN));
+                (squared_distances * factor).exp()
+            }
             Self::Window => squared_distances
                 .le(temperature.powi(2))
                 .to_kind(squared_distances.kind()),
@@ -48,5 +53,22 @@ mod tests {
         let weights = Neighbourhood::Gaussian.weights(&squared, 0.1);
         assert_eq!(weights.double_value(&[0]), 1.0);
         assert!(weights.double_value(&[1]) < 1e-40);
+    }
+
+    #[test]
+    fn extreme_temperatures_give_weights_not_nan() {
+        let squared = Tensor::from_slice(&[0.0_f32, 1.0, 196.0]);
+        for kind in [Neighbourhood::Gaussian, Neighbourhood::Window] {
+            for cold in [1e-300, 1e-20, 1e-9] {
+                let weights = kind.weights(&squared, cold);
+                assert_eq!(
+                    weights,
+                    Tensor::from_slice(&[1.0_f32, 0.0, 0.0]),
+                    "{kind:?} {cold}"
+                );
+            }
+            let warm = kind.weights(&squared, 1e300);
+            assert_eq!(warm, Tensor::from_slice(&[1.0_f32; 3]), "{kind:?}");
+        }
     }
 }

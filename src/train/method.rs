@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{Error, Observer};
 use crate::nn::Precision;
@@ -22,20 +22,84 @@ use crate::runs::record::{Curves, Outcome};
 pub struct TrainingData {
     /// `[rows, dims]`, floats.
     pub features: Tensor,
+    /// The classes, where they are known; without them metrics that compare with classes are
+    /// undefined.
+    pub labels: Option<Labels>,
+}
+
+/// The classes of all rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
     /// The class of each row.
-    pub labels: Vec<u8>,
+    pub values: Vec<u8>,
     /// Number of classes.
     pub classes: usize,
 }
 
 impl TrainingData {
+    /// Data that can be trained on: looks at every value once.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the features are no float matrix with at least one row and one column, if a
+    /// value is NaN or infinite (the message has its row and column, from 0), or if the labels do not
+    /// fit.
+    pub fn new(features: Tensor, labels: Option<Labels>) -> Result<Self, Error> {
+        let (kind, size) = (features.kind(), features.size());
+        let &[rows, columns] = size.as_slice() else {
+            return Err(Error::Data(format!(
+                "features must be a matrix, not {size:?}"
+            )));
+        };
+        if kind != Kind::Float || rows == 0 || columns == 0 {
+            return Err(Error::Data(format!(
+                "features must be 32-bit floats with at least one row and one column, not {kind:?} \
+                 {size:?}"
+            )));
+        }
+        // A sum in 64 bits of 32-bit floats is finite unless one of them is not.
+        let sum = features.f_sum(Kind::Double)?.f_double_value(&[])?;
+        if !sum.is_finite() {
+            let bad = features.f_isfinite()?.f_logical_not()?.f_nonzero()?;
+            let place = [bad.f_int64_value(&[0, 0])?, bad.f_int64_value(&[0, 1])?];
+            let value = features.f_double_value(&place)?;
+            return Err(Error::Data(format!(
+                "row {}, column {} is {value}: every value must be a finite number; fill in or drop \
+                 what is missing before training ({} such values in all)",
+                place[0],
+                place[1],
+                bad.size()[0]
+            )));
+        }
+        if let Some(labels) = &labels {
+            let count = labels.values.len();
+            if count as i64 != rows {
+                return Err(Error::Data(format!(
+                    "{count} labels for {rows} rows: give one for each, or none at all"
+                )));
+            }
+            let beyond = |label: &u8| usize::from(*label) >= labels.classes;
+            if let Some(row) = labels.values.iter().position(beyond) {
+                return Err(Error::Data(format!(
+                    "row {row} has the label {}, but labels of {} classes are below {}",
+                    labels.values[row], labels.classes, labels.classes
+                )));
+            }
+        }
+        Ok(Self { features, labels })
+    }
+
+    /// The class of each row, where known.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[u8]> {
+        self.labels.as_ref().map(|labels| labels.values.as_slice())
+    }
+
     /// Another handle to the same memory, e.g. for another thread.
     #[must_use]
     pub fn share(&self) -> Self {
         Self {
             features: self.features.shallow_clone(),
             labels: self.labels.clone(),
-            classes: self.classes,
         }
     }
 
@@ -59,7 +123,7 @@ pub struct Member {
     pub settings: Value,
     /// The run's seed.
     pub seed: Seed,
-    /// Where an unfinished run keeps its state.
+    /// Where an unfinished run keeps its state; nowhere if the path is empty.
     pub checkpoint: PathBuf,
 }
 
@@ -179,4 +243,64 @@ pub trait Method: Sync {
     /// # Errors
     /// If the cohort as a whole fails; a diverged run is an outcome, not an error.
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn features() -> Tensor {
+        Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3])
+    }
+
+    fn labels(values: &[u8]) -> Labels {
+        let values = values.to_vec();
+        Labels { values, classes: 2 }
+    }
+
+    fn refused(features: Tensor, labels: Option<Labels>) -> String {
+        TrainingData::new(features, labels).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_named_by_row_and_column() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let features = features();
+            let _ = features.get(2).get(1).fill_(f64::from(bad));
+            let message = refused(features, None);
+            assert!(message.contains("row 2, column 1 is"), "{message}");
+            assert!(message.contains("(1 such values in all)"), "{message}");
+        }
+        // Infinities of both signs: their sum is NaN.
+        let both = features();
+        let _ = both.get(1).get(2).fill_(f64::INFINITY);
+        let _ = both.get(3).get(0).fill_(f64::NEG_INFINITY);
+        assert!(refused(both, None).contains("row 1, column 2 is inf"));
+        // The largest floats are numbers like others.
+        let _ = TrainingData::new(features() + f64::from(f32::MAX), None).unwrap();
+    }
+
+    #[test]
+    fn labels_have_to_fit_or_to_be_absent() {
+        let data = TrainingData::new(features(), None).unwrap();
+        assert_eq!((data.classes(), data.rows(), data.dims()), (None, 4, 3));
+        let data = TrainingData::new(features(), Some(labels(&[0, 1, 1, 0]))).unwrap();
+        assert_eq!(data.share().classes(), Some([0, 1, 1, 0].as_slice()));
+        assert!(refused(features(), Some(labels(&[0, 1]))).contains("2 labels for 4 rows"));
+        let message = refused(features(), Some(labels(&[0, 1, 2, 0])));
+        assert!(message.contains("row 2 has the label 2"), "{message}");
+    }
+
+    #[test]
+    fn what_is_no_matrix_of_floats_is_refused() {
+        for wrong in [
+            features().view([12]),
+            features().to_kind(Kind::Double),
+            features().narrow(0, 0, 0),
+            features().narrow(1, 0, 0),
+        ] {
+            assert!(refused(wrong, None).contains("features must be"));
+        }
+    }
 }

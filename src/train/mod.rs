@@ -4,9 +4,10 @@
 pub mod drive;
 pub mod method;
 pub mod observer;
+pub mod settings;
 
 pub use drive::{Driven, Trainable, drive};
-pub use method::{Context, Finished, Member, Method, Runs, TrainingData, Trial, Work};
+pub use method::{Context, Finished, Labels, Member, Method, Runs, TrainingData, Trial, Work};
 pub use observer::{Event, Observer};
 
 /// What can go wrong in training.
@@ -15,6 +16,9 @@ pub enum Error {
     /// Settings that make no sense, e.g. a map without units.
     #[error("{0}")]
     Settings(String),
+    /// Data that cannot be trained on, e.g. with a value that is no number.
+    #[error("the data cannot be used: {0}")]
+    Data(String),
     /// libtorch refused an operation.
     #[error("libtorch: {}", first_lines(&.0.to_string()))]
     Torch(#[from] tch::TchError),

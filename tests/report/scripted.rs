@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use replicate::claims::{Error as ClaimsError, Published, Summary};
 use replicate::data;
 use replicate::nn::Precision;
-use replicate::plot::{Panel, Point, Scale, Sweep};
+use replicate::plot::{Panel, Point, Run, Scale, Sweep};
 use replicate::random::Seed;
 use replicate::replication::{
     BadSetting, Changes, Presentation, Profile, Protocol, Replication, Results, Setting, Variant,
 };
-use replicate::report::Comparison;
+use replicate::report::{Comparison, Endings};
 use replicate::runs::identity::SCHEMA;
 use replicate::runs::{Identity, Outcome, Record, Store};
 use replicate::train::{Context, Error, Member, Method, Runs, Trial, Work};
@@ -105,6 +105,7 @@ impl Replication for Scripted {
             variant: (*variant).to_owned(),
             metric: "purity".to_owned(),
             ours: summary(variant),
+            endings: Endings::default(),
             published: published.value("scripted", variant, "purity").cloned(),
         });
         let points = VARIANTS.iter().enumerate().map(|(place, variant)| {
@@ -113,7 +114,7 @@ impl Replication for Scripted {
                 x: place as f64,
                 mean: ours.mean.unwrap_or(f64::NAN),
                 sd: ours.sd,
-                seeds: ours.values,
+                runs: ours.values.into_iter().map(Run::Value).collect(),
             }
         });
         let printed = VARIANTS.iter().enumerate().filter_map(|(place, variant)| {
@@ -122,7 +123,7 @@ impl Replication for Scripted {
                 x: place as f64,
                 mean: value.mean,
                 sd: value.sample_sd(),
-                seeds: Vec::new(),
+                runs: Vec::new(),
             })
         });
         let sweep = Sweep {

@@ -6,7 +6,7 @@
 //! run is counted with ours, and both tests have to agree. Without it a mean is at most *consistent* or
 //! *inconsistent*.
 //!
-//! **The middle half**, by Tukey and McLaughlin's t test and by resampled runs, both, from ten runs on:
+//! **The middle half**, by the t test of Tukey and `McLaughlin` and by resampled runs, both, from ten runs on:
 //! a share of failures below a quarter does not move it. `simulation` measures both.
 
 use super::super::words::{count, interval, number, p_value};
@@ -42,6 +42,14 @@ impl Estimate {
         Self {
             by_t: Difference::of_one(runs),
             with_worst: worst.map(|worst| (worst, Difference::of_one(with(runs, worst)))),
+            resampled: None,
+        }
+    }
+
+    fn middle(by_t: Difference) -> Self {
+        Self {
+            by_t,
+            with_worst: None,
             resampled: None,
         }
     }
@@ -153,16 +161,8 @@ fn finding(
         return Err(Box::new(base(Verdict::NotTested { reason }, String::new())));
     };
     let worst = test.worst.as_ref().map(|worst| **worst);
-    let (value, estimate, more): (f64, Estimate, Box<dyn Fn() -> Further>) = match test.aggregate {
-        Aggregate::Mean => {
-            let more = move || {
-                further(moments.n, |n| {
-                    let n = n.unwrap_or(ENDLESS);
-                    Estimate::mean(Moments { n, ..moments }, worst).decides(test)
-                })
-            };
-            (moments.mean, Estimate::mean(moments, worst), Box::new(more))
-        }
+    let (value, estimate) = match test.aggregate {
+        Aggregate::Mean => (moments.mean, Estimate::mean(moments, worst)),
         Aggregate::Iqm if numbers.len() < MIN_FOR_MIDDLE => {
             let more_seeds = Further::About((MIN_FOR_MIDDLE - numbers.len()) as u32);
             let words = format!(
@@ -172,34 +172,17 @@ fn finding(
             return Err(Box::new(base(Verdict::Inconclusive { more_seeds }, words)));
         }
         Aggregate::Iqm => {
-            let more = move || {
-                further(moments.n, |n| {
-                    let n = f64::from(n.unwrap_or(ENDLESS));
-                    let shrunk = (f64::from(moments.n) / n).sqrt();
-                    let by_t = Difference {
-                        error: middle.error * shrunk,
-                        df: n / 2.0 - 1.0,
-                        ..middle
-                    };
-                    let estimate = Estimate {
-                        by_t,
-                        with_worst: None,
-                        resampled: None,
-                    };
-                    estimate.decides(test)
-                })
-            };
+            let resampled = Some(resamples(case, &label, &numbers));
             let estimate = Estimate {
-                by_t: middle,
-                with_worst: None,
-                resampled: Some(resamples(case, &label, &numbers)),
+                resampled,
+                ..Estimate::middle(middle)
             };
-            (middle.estimate, estimate, Box::new(more))
+            (middle.estimate, estimate)
         }
     };
     let (p_for, p_against) = estimate.p_values(test);
     let strong = test.aggregate == Aggregate::Iqm || worst.is_some();
-    let verdict = match decided(p_for, p_against, more) {
+    let verdict = match decided(p_for, p_against, || more(test, moments, middle)) {
         Verdict::Reproduced if !strong => Verdict::Consistent,
         Verdict::NotReproduced if !strong => Verdict::Inconsistent,
         verdict => verdict,
@@ -236,6 +219,25 @@ fn finding(
         .insert("interquartile_mean", middle.estimate);
     finding.better = on_the_good_side(case, test, metric, value, &finding);
     Ok(finding)
+}
+
+/// How many further runs decide if mean and spread stay as they are.
+fn more(test: &Bound, moments: Moments, middle: Difference) -> Further {
+    further(moments.n, |n| {
+        let n = n.unwrap_or(ENDLESS);
+        let estimate = match test.aggregate {
+            Aggregate::Mean => {
+                let worst = test.worst.as_ref().map(|worst| **worst);
+                Estimate::mean(Moments { n, ..moments }, worst)
+            }
+            Aggregate::Iqm => Estimate::middle(Difference {
+                error: middle.error * (f64::from(moments.n) / f64::from(n)).sqrt(),
+                df: f64::from(n) / 2.0 - 1.0,
+                ..middle
+            }),
+        };
+        estimate.decides(test)
+    })
 }
 
 /// As many runs as stand for infinitely many.

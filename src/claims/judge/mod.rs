@@ -155,7 +155,7 @@ fn judge_one(published: &Published, claim: &Claim, results: &Results) -> Judgeme
         Test::Bound(test) => bound::findings(&case, test),
         Test::Collapse(test) => share::findings(&case, test),
         Test::Qualitative(test) => {
-            return not_tested(claim, &format!("a matter of looking ({})", test.look));
+            return not_tested(claim, &format!("to be looked at: {}", test.look));
         }
     };
     combine(claim, findings)

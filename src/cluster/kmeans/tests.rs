@@ -178,6 +178,132 @@ fn empty_clusters_take_over_far_points_as_in_scikit_learn() {
 }
 
 // # continues the script above
+// # Starts anywhere: clusters run empty in each of the first three iterations, five or six in the first.
+// for seed in (92, 93):
+//     r = Lcg(seed + 7)
+//     start = np.array([[r.below(1900) for _ in range(2)] for _ in range(8)], dtype=np.float32) / np.float32(128)
+//     fit = KMeans(8, init=start, n_init=1).fit(blobs(seed, 30, 2, 6, 100).astype(np.float64))
+//     names = {}
+//     print(fit.inertia_, fit.n_iter_, [names.setdefault(int(l), len(names)) for l in fit.labels_])
+#[test]
+fn clusters_that_empty_again_and_again_are_filled_as_in_scikit_learn() {
+    let goldens = [
+        (
+            92,
+            16.239_147_949_218_75,
+            5,
+            [
+                0, 1, 2, 3, 4, 2, 5, 1, 2, 3, 4, 2, 6, 1, 2, 3, 4, 2, 7, 1, 2, 3, 4, 2, 6, 1, 2, 3,
+                4, 2,
+            ],
+        ),
+        (
+            93,
+            3.346_875_000_000_000_3,
+            8,
+            [
+                0, 1, 2, 3, 1, 2, 4, 1, 2, 3, 1, 2, 5, 1, 2, 3, 1, 2, 6, 1, 2, 3, 1, 2, 7, 1, 2, 3,
+                1, 2,
+            ],
+        ),
+    ];
+    for (seed, inertia, iterations, labels) in goldens {
+        let mut random = Lcg(seed + 7);
+        let start: Vec<f32> = (0..16).map(|_| random.below(1900) as f32 / 128.0).collect();
+        let start = Tensor::from_slice(&start).view([1, 8, 2]);
+        let data = blobs(seed, 30, 2, 6, 100);
+        let (settled, taken) = from_starts(&data, &start, &KMeans::new(8));
+        assert!((settled.inertia[0] / inertia - 1.0).abs() < 1e-6);
+        assert_eq!(taken, [iterations]);
+        // Which of several empty clusters takes over which point is left open: names by first appearance.
+        let mut names = Vec::new();
+        let found = settled.labels(0).unwrap().into_iter().map(|label| {
+            let known = names.iter().position(|&name| name == label);
+            known.unwrap_or_else(|| {
+                names.push(label);
+                names.len() - 1
+            })
+        });
+        assert_eq!(found.collect::<Vec<_>>(), labels);
+    }
+}
+
+// # continues the script above
+// x = np.array([[0, 0]] * 4 + [[4, 0]] * 4 + [[0, 8]], dtype=np.float32)
+// golden(x, x[[0, 4, 0, 4, 0]])
+// x = np.full((6, 2), 7, dtype=np.float32)
+// golden(x, x[:3])
+#[test]
+fn more_empty_clusters_than_points_off_their_centres_stay_empty_as_in_scikit_learn() {
+    // It prints an inertia of 0 and [4, 4, 1, 0, 0]: one row is off its centre, three clusters are empty.
+    let rows: Vec<f32> = [
+        [[0.0_f32, 0.0]; 4].as_flattened(),
+        &[4.0, 0.0].repeat(4),
+        &[0.0, 8.0],
+    ]
+    .concat();
+    let data = Tensor::from_slice(&rows).view([9, 2]);
+    let start = data.index_select(0, &Tensor::from_slice(&[0_i64, 4, 0, 4, 0]));
+    let (settled, _) = from_starts(&data, &start.unsqueeze(0), &KMeans::new(5));
+    assert_eq!(settled.labels(0).unwrap(), [0, 0, 0, 0, 1, 1, 1, 1, 2]);
+    assert_eq!(settled.distinct(0), 3);
+    assert!(settled.inertia[0] < 1e-9);
+
+    // It prints 0.0 1 0 [6, 0, 0].
+    let data = Tensor::full([6, 2], 7.0, (Kind::Float, Device::Cpu));
+    let (settled, iterations) =
+        from_starts(&data, &data.narrow(0, 0, 3).unsqueeze(0), &KMeans::new(3));
+    assert_eq!(
+        (settled.labels(0).unwrap(), iterations),
+        (vec![0; 6], vec![1])
+    );
+    assert_eq!(settled.inertia[0], 0.0);
+}
+
+// # continues the script above
+// x = blobs(6, 40, 3, 4, 300)
+// x[:, 1] = 2.5
+// golden(x, x[:4])
+#[test]
+fn a_constant_column_changes_nothing_but_the_tolerance() {
+    let data = blobs(6, 40, 3, 4, 300);
+    let _ = data.select(1, 1).fill_(2.5);
+    let golden = Golden {
+        inertia: 38.593_732_706_705_74,
+        iterations: 4,
+        labels: 1124,
+    };
+    assert_golden(&data, &data.narrow(0, 0, 4), &KMeans::new(4), &golden);
+}
+
+#[test]
+fn one_row_is_one_cluster() {
+    let data = Tensor::from_slice(&[5.0_f32, 3.0]).view([1, 2]);
+    let fit = KMeans::new(1).fit(&data, &mut generator(0)).unwrap();
+    assert_eq!((fit.labels, fit.inertia, fit.distinct), (vec![0], 0.0, 1));
+    assert_eq!(fit.centres, data);
+}
+
+#[test]
+fn duplicates_fill_no_more_clusters_than_there_are_distinct_rows() {
+    // 200 copies of each of four rows, and more clusters, rows of a chunk and restarts than that needs.
+    let data = blobs(17, 4, 3, 4, 1000).repeat([200, 1]);
+    for clusters in [4, 5, 17, 800] {
+        let settings = KMeans {
+            restarts: 3,
+            ..KMeans::new(clusters)
+        };
+        let fit = settings.fit(&data, &mut generator(2)).unwrap();
+        assert_eq!(fit.distinct, 4, "{clusters} clusters");
+        assert!(fit.inertia < 1e-6);
+        assert_eq!(fit.centres.isfinite().all().int64_value(&[]), 1);
+        for (row, label) in fit.labels.iter().enumerate() {
+            assert_eq!(*label, fit.labels[row % 4]);
+        }
+    }
+}
+
+// # continues the script above
 // from sklearn.cluster import kmeans_plusplus
 // x = blobs(4, 300, 2, 30, 100).astype(np.float64)
 // sums = []

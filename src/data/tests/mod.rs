@@ -3,13 +3,18 @@
 
 mod cached;
 mod catalogue;
+mod disk;
+mod hostile;
+#[cfg(unix)]
+mod packages;
+mod processes;
 mod remote;
 mod resume;
 mod server;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -82,7 +87,7 @@ pub(super) fn manifest_text(prefixes: &[&str]) -> String {
 }
 
 /// Patience that a busy machine does not exhaust.
-fn patient() -> Limits {
+pub(super) fn patient() -> Limits {
     Limits {
         back_off: Duration::from_millis(1),
         ..Limits::default()
@@ -95,6 +100,7 @@ pub(super) fn impatient() -> Limits {
         connect: Duration::from_millis(600),
         first_byte: Duration::from_millis(600),
         stall: Duration::from_millis(600),
+        command: Duration::from_millis(600),
         ..patient()
     }
 }
@@ -125,11 +131,12 @@ pub(super) struct World {
     pub(super) access: Access,
     pub(super) notes: Notes,
     pub(super) limits: Limits,
+    /// The only folder with programs, if not those of this machine are to be used.
+    pub(super) programs: Option<PathBuf>,
 }
 
 impl World {
     pub(super) fn new(prefixes: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         // A data set has a source; nobody listens at this one.
         let nobody = ["http://127.0.0.1:9/"];
         let prefixes = if prefixes.is_empty() {
@@ -137,7 +144,12 @@ impl World {
         } else {
             prefixes
         };
-        let manifest = Manifest::parse(&manifest_text(prefixes)).unwrap();
+        Self::with_manifest(&manifest_text(prefixes))
+    }
+
+    pub(super) fn with_manifest(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = Manifest::parse(text).unwrap();
         Self {
             entry: manifest.entry("small").unwrap().clone(),
             access: Access {
@@ -147,6 +159,7 @@ impl World {
             },
             notes: Notes::default(),
             limits: patient(),
+            programs: None,
             folder,
         }
     }
@@ -158,7 +171,9 @@ impl World {
     }
 
     fn fetcher(&self) -> Fetcher<'_> {
-        Fetcher::with_limits(&self.access, &self.notes, self.limits)
+        let mut fetcher = Fetcher::with_limits(&self.access, &self.notes, self.limits);
+        fetcher.programs.path = self.programs.clone().map(PathBuf::into_os_string);
+        fetcher
     }
 
     pub(super) fn fetch(&self) -> Result<Vec<Fetched>, Error> {
@@ -196,7 +211,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-fn list(folder: &Path) -> Vec<String> {
+pub(super) fn list(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

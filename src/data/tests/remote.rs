@@ -11,13 +11,13 @@ use crate::data::{Checked, Error};
 
 /// Fetches from a server that answers as `answer` does for the first file and well for the
 /// others, then from a good one. Returns what was noted and how often the first file was asked for.
-fn fetch_past(
+pub(super) fn fetch_past(
     answer: impl Fn(&Request, &mut TcpStream) + Send + Sync + 'static,
 ) -> (String, usize) {
     fetch_past_within(patient(), answer)
 }
 
-fn fetch_past_within(
+pub(super) fn fetch_past_within(
     limits: Limits,
     answer: impl Fn(&Request, &mut TcpStream) + Send + Sync + 'static,
 ) -> (String, usize) {
@@ -289,7 +289,10 @@ fn bombs_and_other_peoples_files_from_a_mirror_are_refused() {
             b"rubbish".to_vec(),
             "wrong length: expected 1816 bytes, got 7",
         ),
-        (vec![0; 1 << 20], "decodes to more than the 67"),
+        (
+            vec![0; 1 << 20],
+            "sends 1048576 bytes or more, and a copy has at most 67",
+        ),
     ] {
         let body = Arc::new(body);
         let server = Server::new(move |_, stream| reply(stream, "200 OK", "", &body));

@@ -100,6 +100,20 @@ pub(super) fn reply_claiming(
     let _ = stream.flush();
 }
 
+/// Writes bytes as they are; whether the client was still there to take them.
+pub(super) fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+    stream
+        .write_all(bytes)
+        .and_then(|()| stream.flush())
+        .is_ok()
+}
+
+/// Writes a chunk of a body that names no length.
+pub(super) fn send_chunk(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+    let size = format!("{:x}\r\n", bytes.len());
+    send(stream, &[size.as_bytes(), bytes, b"\r\n"].concat())
+}
+
 /// Says nothing for longer than any limit in these tests.
 pub(super) fn sleep() {
     thread::sleep(Duration::from_secs(3));

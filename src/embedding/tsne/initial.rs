@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use super::product::{Matrix, multiply};
 use super::shares::share;
 use crate::random::{Seed, stream, unit};
 
@@ -56,34 +57,13 @@ pub(super) fn random(seed: Seed, rows: usize) -> Vec<[f64; 2]> {
 
 /// `X^T X` of the matrix `X` of `columns` columns.
 fn covariance(values: &[f64], columns: usize, threads: NonZeroUsize) -> Vec<f64> {
-    let rows = values.len() / columns;
+    let all = Matrix::new(values, columns);
     let mut covariance = vec![0.0; columns * columns];
     share(threads, &mut covariance, BLOCK * columns, |first, part| {
         for (number, out) in part.chunks_mut(BLOCK * columns).enumerate() {
             let start = (first + number) * BLOCK;
             let height = out.len() / columns;
-            let stride = columns as isize;
-            // SAFETY: `values` holds `rows * columns` values. The left factor is its columns from
-            // `start` to `start + height <= columns`, read transposed, the right one all of it;
-            // `out`, which nothing else refers to, holds `height * columns`.
-            unsafe {
-                matrixmultiply::dgemm(
-                    height,
-                    rows,
-                    columns,
-                    1.0,
-                    values.as_ptr().add(start),
-                    1,
-                    stride,
-                    values.as_ptr(),
-                    stride,
-                    1,
-                    0.0,
-                    out.as_mut_ptr(),
-                    stride,
-                    1,
-                );
-            }
+            multiply(all.transposed().rows(start, height), all, out);
         }
     });
     covariance

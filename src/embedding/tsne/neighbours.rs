@@ -6,6 +6,7 @@
 
 use std::num::NonZeroUsize;
 
+use super::product::{Matrix, multiply};
 use super::shares::share;
 
 /// Rows compared at a time, and rows compared with.
@@ -35,6 +36,7 @@ pub(super) fn nearest(
         .chunks_exact(columns)
         .map(|row| row.iter().map(|v| v * v).sum())
         .collect();
+    let rows = Matrix::new(values, columns);
     let mut found = vec![(0.0_f64, 0_u32); norms.len() * count];
     share(threads, &mut found, BLOCK * count, |first, part| {
         let mut products = vec![0.0; BLOCK * WIDE];
@@ -45,12 +47,8 @@ pub(super) fn nearest(
             for other in (0..norms.len()).step_by(WIDE) {
                 let width = WIDE.min(norms.len() - other);
                 let products = &mut products[..height * width];
-                multiply(
-                    &values[start * columns..(start + height) * columns],
-                    &values[other * columns..(other + width) * columns],
-                    columns,
-                    products,
-                );
+                let with = rows.rows(other, width).transposed();
+                multiply(rows.rows(start, height), with, products);
                 for (offset, nearest) in nearest.iter_mut().enumerate() {
                     let row = start + offset;
                     let line = &products[offset * width..(offset + 1) * width];
@@ -82,34 +80,6 @@ fn distance(values: &[f64], columns: usize, row: usize, other: usize) -> f64 {
     let row = &values[row * columns..(row + 1) * columns];
     let other = &values[other * columns..(other + 1) * columns];
     row.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum()
-}
-
-/// `products[i, j] = a_i b_j` for the rows of `a` and `b`.
-fn multiply(a: &[f64], b: &[f64], columns: usize, products: &mut [f64]) {
-    let (height, width) = (a.len() / columns, b.len() / columns);
-    assert_eq!(products.len(), height * width);
-    let stride = columns as isize;
-    // SAFETY: `a` holds `height * columns` values, `b` `width * columns` (read transposed), and
-    // `products`, which nothing else refers to, `height * width`, as asserted; the strides are
-    // those of dense matrices of these sizes.
-    unsafe {
-        matrixmultiply::dgemm(
-            height,
-            columns,
-            width,
-            1.0,
-            a.as_ptr(),
-            stride,
-            1,
-            b.as_ptr(),
-            1,
-            stride,
-            0.0,
-            products.as_mut_ptr(),
-            width as isize,
-            1,
-        );
-    }
 }
 
 /// The nearest rows seen so far.

@@ -253,6 +253,18 @@ fn duplicates_and_constant_columns_are_no_trouble() {
 }
 
 #[test]
+fn a_single_row_unlike_all_others_is_no_trouble() {
+    for unlike in [1e-30_f32, 1.0, 1e30] {
+        let mut data = vec![0.0; 120];
+        data[7] = unlike;
+        let embedding = settings(10.0, 300).fit(&data, 2, TWO).unwrap();
+        let mut places = embedding.points.iter().flatten();
+        assert!(places.all(|value| value.is_finite()), "{unlike}");
+        assert!(embedding.kl_divergence.is_finite(), "{unlike}");
+    }
+}
+
+#[test]
 fn the_hook_sees_progress_and_stops() {
     let mut seen = Vec::new();
     let result = settings(10.0, 300).fit_with(&blobs(20), 5, TWO, &mut |progress| {

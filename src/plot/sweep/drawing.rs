@@ -6,7 +6,7 @@ use super::super::canvas::{Align, Canvas, Pen, Type};
 use super::super::font::{self, Weight};
 use super::super::frame::MARGIN;
 use super::super::palette;
-use super::marks::{Mark, draw_key, draw_ours, draw_published, drawable, key};
+use super::marks::{Mark, draw_key, draw_lost, draw_ours, draw_published, drawable, key};
 use super::{Panel, Point, Sweep, baselines};
 
 /// Width of the whole figure in pixels.
@@ -16,6 +16,8 @@ pub(super) const Y_TICKS: usize = 5;
 
 const KEY_LINE: f64 = 27.0;
 const HEADING: f64 = 26.0;
+/// Between heading and panel, for runs without a value.
+const LANE: f64 = 15.0;
 const PLOT: f64 = 176.0;
 const WIDE_PLOT: f64 = 260.0;
 const TICK_LINE: f64 = 15.0;
@@ -35,6 +37,7 @@ pub(super) struct Layout<'a> {
     key: Vec<Vec<(Mark, f64)>>,
     left: f64,
     right: f64,
+    lane: f64,
     plot: (f64, f64),
     ticks: Vec<(f64, Vec<String>)>,
     tick_height: f64,
@@ -91,7 +94,13 @@ impl<'a> Layout<'a> {
                 .unwrap_or(1) as f64
             + 7.0;
         let key = key(sweep);
-        let row = HEADING + height + tick_height + ROW_GAP;
+        let points = || sweep.panels.iter().flat_map(|panel| &panel.ours);
+        let lane = if points().any(|point| point.valued() < point.runs.len()) {
+            LANE
+        } else {
+            0.0
+        };
+        let row = HEADING + lane + height + tick_height + ROW_GAP;
         let total = key.len() as f64 * KEY_LINE + rows as f64 * row - ROW_GAP + AXIS_LABEL;
         Self {
             sweep,
@@ -101,6 +110,7 @@ impl<'a> Layout<'a> {
             key,
             left,
             right,
+            lane,
             plot: (width, height),
             ticks,
             tick_height,
@@ -120,7 +130,8 @@ impl<'a> Layout<'a> {
             let (row, column) = (index / self.columns, index % self.columns);
             let left =
                 MARGIN + column as f64 * (self.left + width + self.right + COLUMN_GAP) + self.left;
-            let top = top + row as f64 * (HEADING + height + self.tick_height + ROW_GAP) + HEADING;
+            let above = HEADING + self.lane;
+            let top = top + row as f64 * (above + height + self.tick_height + ROW_GAP) + above;
             let place = Place {
                 x: self
                     .sweep
@@ -201,7 +212,7 @@ impl<'a> Layout<'a> {
         place: &Place,
     ) -> Result<(), Error> {
         let start = place.left - self.left;
-        let y = place.top - 15.0;
+        let y = place.top - self.lane - 15.0;
         let bold = Type::new(palette::HEADING, palette::TEXT).bold();
         let letter = u8::try_from(index)
             .ok()
@@ -261,7 +272,9 @@ impl<'a> Layout<'a> {
             .map(|pair| place.x.at(pair[1]) - place.x.at(pair[0]));
         let spacing = spacing.fold(f64::INFINITY, f64::min);
         for point in ours {
-            draw_ours(canvas, place.x.at(point.x), point, &place.y, spacing)?;
+            let x = place.x.at(point.x);
+            draw_ours(canvas, x, point, &place.y, spacing)?;
+            draw_lost(canvas, (x, place.top - LANE / 2.0 - 1.5), point, spacing)?;
         }
         Ok(())
     }

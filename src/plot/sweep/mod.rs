@@ -1,7 +1,8 @@
 //! Metrics against a parameter: small multiples with our means over the published ones.
 //!
 //! Grey behind, colour in front: a grey band and tick are the published mean +- sd, a coloured dot and bar are ours,
-//! small dots are our single seeds. A value without runs shows only what was published.
+//! small dots are our single runs, rings those that collapsed. A run without a value stands above the panel, where no
+//! value can be: a cross if it diverged, a question mark otherwise. A value without runs shows only what was published.
 
 mod baselines;
 mod drawing;
@@ -24,7 +25,8 @@ pub struct Sweep {
     pub scale: Scale,
     /// One panel a metric, drawn row by row.
     pub panels: Vec<Panel>,
-    /// Sentences below the figure. What only the data can tell is added: number of runs, undefined values, cut bars.
+    /// Sentences below the figure. What only the data can tell is added: number of runs, diverged and collapsed ones,
+    /// undefined values, cut bars.
     pub caption: String,
     /// A warning below the title, such as "quick profile: no verdict".
     pub note: Option<String>,
@@ -37,7 +39,7 @@ pub struct Panel {
     pub metric: String,
     /// Whether larger values are better.
     pub higher_is_better: bool,
-    /// Values of the vertical axis' ends; widened when a mean, a seed or a baseline lies outside.
+    /// Values of the vertical axis' ends; widened when a mean, a run or a baseline lies outside.
     pub range: (f64, f64),
     /// Our means, in any order.
     pub ours: Vec<Point>,
@@ -56,8 +58,35 @@ pub struct Point {
     pub mean: f64,
     /// Standard deviation over runs, where there is one.
     pub sd: Option<f64>,
-    /// Value of every run, empty where only the mean is known.
-    pub seeds: Vec<f64>,
+    /// Every run, also those without a value, which the mean leaves out; empty where only the mean is known.
+    pub runs: Vec<Run>,
+}
+
+/// One run behind a mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Run {
+    /// It has this value.
+    Value(f64),
+    /// It has this value and ended on a degenerate solution.
+    Collapsed(f64),
+    /// It diverged: there is no value.
+    Diverged,
+    /// There is no value for another reason.
+    Undefined,
+}
+
+impl Run {
+    /// The value, where there is one.
+    fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) | Self::Collapsed(value) => Some(value).filter(|v| v.is_finite()),
+            Self::Diverged | Self::Undefined => None,
+        }
+    }
+
+    fn is_collapsed(self) -> bool {
+        matches!(self, Self::Collapsed(_))
+    }
 }
 
 /// A horizontal line with a label.
@@ -70,6 +99,28 @@ pub struct Baseline {
 }
 
 impl Point {
+    /// Runs with a value.
+    fn valued(&self) -> usize {
+        self.runs.iter().filter_map(|run| run.value()).count()
+    }
+
+    fn collapsed(&self) -> usize {
+        let collapsed = |run: &&Run| run.is_collapsed() && run.value().is_some();
+        self.runs.iter().filter(collapsed).count()
+    }
+
+    fn diverged(&self) -> usize {
+        self.runs
+            .iter()
+            .filter(|&&run| run == Run::Diverged)
+            .count()
+    }
+
+    /// Runs that did not diverge and still have no value.
+    fn undefined(&self) -> usize {
+        self.runs.len() - self.valued() - self.diverged()
+    }
+
     fn finite_sd(&self) -> Option<f64> {
         self.sd.filter(|sd| sd.is_finite() && self.mean.is_finite())
     }
@@ -81,7 +132,8 @@ impl Panel {
         let (mut low, mut high) = self.range;
         let slack = 0.015 * (high - low);
         let points = self.ours.iter().chain(&self.published);
-        let values = points.flat_map(|p| p.seeds.iter().copied().chain([p.mean]));
+        let values =
+            points.flat_map(|p| p.runs.iter().filter_map(|run| run.value()).chain([p.mean]));
         for value in values
             .chain(self.baselines.iter().map(|b| b.value))
             .filter(|v| v.is_finite())

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::axis::{Scale, number};
 use super::super::frame::sentences;
-use super::{Panel, Point, Sweep};
+use super::{Panel, Point, Run, Sweep};
 
 impl Sweep {
     /// The caller's caption and what only the data can tell.
@@ -12,6 +12,8 @@ impl Sweep {
         sentences([
             self.caption.clone(),
             self.runs(),
+            self.endings("Diverged, no value (crosses)", Point::diverged),
+            self.endings("Collapsed, counted in the means (rings)", Point::collapsed),
             self.undefined(),
             self.cut(),
         ])
@@ -56,7 +58,7 @@ impl Sweep {
         }
         let counts = || {
             self.ours()
-                .map(|(_, point)| point.seeds.len())
+                .map(|(_, point)| point.valued())
                 .filter(|&n| n > 0)
         };
         let mut text = match (counts().min(), counts().max()) {
@@ -73,10 +75,40 @@ impl Sweep {
             (false, true) => "grey bands are \u{b1} 1 standard deviation (sd)",
             (false, false) => "",
         };
+        let lost = self.ours().any(|(_, p)| p.valued() < p.runs.len());
+        if lost && !text.is_empty() {
+            text.push_str(", those with a value only");
+        }
         if !text.is_empty() && !bars.is_empty() {
             text.push_str("; ");
         }
         text + bars
+    }
+
+    /// Says where runs ended in some way, and how many of how many. Panels show the same runs: each place counts once.
+    fn endings(&self, what: &str, count: impl Fn(&Point) -> usize) -> String {
+        let mut places: Vec<(f64, usize, usize)> = Vec::new();
+        for (_, point) in self.ours().filter(|(_, point)| count(point) > 0) {
+            let (ended, all) = (count(point), point.runs.len());
+            match places
+                .iter_mut()
+                .find(|place| place.0.total_cmp(&point.x).is_eq())
+            {
+                Some(place) if place.1 < ended => (place.1, place.2) = (ended, all),
+                Some(_) => {}
+                None => places.push((point.x, ended, all)),
+            }
+        }
+        places.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let places: Vec<String> = places
+            .into_iter()
+            .map(|(x, ended, all)| format!("{} ({ended} of {all} runs)", self.place(x)))
+            .collect();
+        if places.is_empty() {
+            String::new()
+        } else {
+            format!("{what}: {}", places.join("; "))
+        }
     }
 
     /// Names every value that is not drawn because it does not exist, metrics with the same gap together.
@@ -86,14 +118,14 @@ impl Sweep {
             .published()
             .map(|(panel, point)| (panel, point, ", published"));
         let points = ours.chain(published).filter_map(|(panel, point, kind)| {
-            let missing = point.seeds.iter().filter(|seed| !seed.is_finite()).count();
             let place = if point.x.is_finite() {
                 format!("at {}{kind}", self.place(point.x))
             } else {
                 format!("without {}{kind}", self.symbol())
             };
-            match (missing, point.seeds.len()) {
-                (0, _) if point.mean.is_finite() && point.x.is_finite() => None,
+            let drawn = point.mean.is_finite() && point.x.is_finite();
+            match (point.undefined(), point.runs.len()) {
+                (0, _) if drawn || point.diverged() > 0 => None,
                 (0, _) => Some((panel, place)),
                 (missing, all) => Some((panel, format!("{place} ({missing} of {all} runs)"))),
             }
@@ -172,10 +204,19 @@ impl Sweep {
         if let Some(sd) = point.finite_sd() {
             let _ = write!(text, " \u{b1} {}", number(sd));
         }
-        if !point.seeds.is_empty() {
-            let seeds: Vec<String> = point.seeds.iter().map(|&seed| number(seed)).collect();
-            let _ = write!(text, " (runs: {})", seeds.join(", "));
+        if !point.runs.is_empty() {
+            let runs: Vec<String> = point.runs.iter().map(|&run| in_words(run)).collect();
+            let _ = write!(text, " (runs: {})", runs.join(", "));
         }
         text
+    }
+}
+
+fn in_words(run: Run) -> String {
+    match run {
+        Run::Value(value) => number(value),
+        Run::Collapsed(value) => format!("{} collapsed", number(value)),
+        Run::Diverged => "diverged".to_owned(),
+        Run::Undefined => "undefined".to_owned(),
     }
 }

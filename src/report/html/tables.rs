@@ -52,7 +52,7 @@ pub(super) fn values(experiment: &Experiment) -> Markup {
                                 th scope="rowgroup" rowspan=(group.len()) { (row.title) }
                             }
                             th scope="row" { (row.variant) }
-                            td.number { (n_of(row.ours.values.len(), row.ours.undefined)) }
+                            td.number { (n_of(row.ours.values.len(), row.runs() - row.ours.values.len())) }
                             td.number { (minus(&spread(row.ours.mean, row.ours.sd))) }
                             @if published { (of_paper(row)) }
                         }

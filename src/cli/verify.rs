@@ -1,0 +1,117 @@
+//! `replicate verify`: the verdicts on a replication's stored runs, or whether anything in the store is
+//! damaged.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{done, print_json, verdicts, words};
+use crate::Error;
+use crate::catalogue::{self, REPLICATIONS};
+use crate::claims::Conclusion;
+use crate::runs::Store;
+use crate::runs::audit::{Audit, Kind, audit};
+
+/// Arguments of `replicate verify`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct VerifyArgs {
+    /// A replication, whose stored runs of the paper profile are judged, or a store's folder, whose files
+    /// are checked [default: that of --store]
+    #[arg(value_name = "REPLICATION|STORE")]
+    what: Option<String>,
+    /// Write the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+// Each paragraph is one line: clap breaks it where the terminal ends.
+const AFTER_HELP: &str = "\
+With a replication: its claims are judged by the stored runs of the paper profile, as after a run of it; \
+nothing is trained. Exit codes: 0 all reproduced, 10 some not, 11 some undecided and none refuted.
+
+With a store, or without an argument, every run's files are checked: the record can be read, its key is the hash of its settings and begins with \
+the name of its folder, the weights have the recorded SHA-256, a checkpoint can be read. Named as \
+well: files that no run writes, and what killed processes left; neither is damage. Whether a \
+record's metrics are true, only `replicate rerun` can tell.
+
+Exit codes: 0 nothing is damaged, 20 something is.";
+
+/// Judges the replication of that name, or looks over a store.
+///
+/// # Errors
+/// If there is neither, it cannot be read, or something in it is damaged.
+pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
+    let Some(what) = &args.what else {
+        return done(look_over(store, args.json));
+    };
+    match catalogue::find(what) {
+        Some(replication) => verdicts::verify(replication, args.json, store),
+        None => done(look_over(Path::new(what), args.json)),
+    }
+}
+
+/// Looks over a store and prints a line for each finding, and a summary.
+fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
+    if !root.is_dir() {
+        return Err(Error::Usage(no_store(root)));
+    }
+    let found = audit(&Store::new(root))?;
+    if as_json {
+        print_json(&json!({"store": root.display().to_string(), "audit": found}))?;
+    } else {
+        print(root, &found)?;
+    }
+    if found.damaged == 0 {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!(
+        "{} of {} damaged. Nothing was changed: move the folder of a damaged run away to have it done \
+         again.",
+        found.damaged,
+        words::count(runs(&found), "run"),
+    )))
+}
+
+fn runs(found: &Audit) -> usize {
+    found.sound + found.unfinished + found.damaged
+}
+
+fn no_store(root: &Path) -> String {
+    let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
+    format!(
+        "{} is neither a store's folder nor a replication; there are: {}",
+        root.display(),
+        known.join(", ")
+    )
+}
+
+fn print(root: &Path, found: &Audit) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    for finding in &found.findings {
+        let kind = match finding.kind {
+            Kind::Damaged => "damaged",
+            Kind::Strange => "strange",
+            Kind::LeftOver => "left over",
+        };
+        writeln!(
+            out,
+            "{kind:9} {}: {}",
+            finding.path.display(),
+            finding.message
+        )?;
+    }
+    writeln!(
+        out,
+        "{} in {}: {} sound, {} unfinished, {} damaged; {:.1} MB of weights hashed",
+        words::count(runs(found), "run"),
+        root.display(),
+        found.sound,
+        found.unfinished,
+        found.damaged,
+        found.hashed_bytes as f64 / 1e6
+    )?;
+    Ok(())
+}
