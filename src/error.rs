@@ -1,7 +1,7 @@
 //! Every error that reaches the user, with its exit code.
 
 use crate::replication::BadSetting;
-use crate::{claims, data, device, launch, plot, runs, train};
+use crate::{claims, data, device, launch, plot, report, runs, train};
 
 /// An error of the program. [`Error::exit_code`] is part of its interface.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum Error {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Plot(#[from] plot::Error),
+    /// A report that cannot be written.
+    #[error(transparent)]
+    Report(#[from] report::Error),
     /// Runs could not be started.
     #[error(transparent)]
     Launch(#[from] launch::Error),
@@ -80,6 +83,7 @@ impl Error {
             | Self::Setting(_)
             | Self::Device(_)
             | Self::Claims(_)
+            | Self::Report(report::Error::Markers { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Differs(_) => 10,
             Self::Data(error) if error.concerns_data() => 20,
@@ -90,7 +94,7 @@ impl Error {
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Launch(_) => 40,
             Self::Interrupted => 130,
-            Self::Data(_) | Self::Store(_) | Self::Plot(_) | Self::Output(_) => 1,
+            Self::Data(_) | Self::Store(_) | Self::Plot(_) | Self::Report(_) | Self::Output(_) => 1,
         }
     }
 }

@@ -10,6 +10,7 @@ mod list;
 pub mod options;
 mod plan;
 mod present;
+mod report;
 mod rerun;
 mod rerun_report;
 mod run;
@@ -73,6 +74,8 @@ enum Fixed {
     Verify(verify::VerifyArgs),
     /// Judge your own numbers by a file of claims
     Judge(judge::JudgeArgs),
+    /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
+    Report(report::ReportArgs),
     /// List, fetch, verify and import data sets
     Data(data::DataArgs),
     /// Check what this machine offers: libtorch, devices, folders
@@ -157,6 +160,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
         Fixed::Rerun(args) => done(rerun::run(&args, &places.store, &access()?)),
         Fixed::Verify(args) => verify::run(&args, &places.store),
         Fixed::Judge(args) => judge::run(&args),
+        Fixed::Report(args) => done(report::run(&args, &places.store)),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
             done(data::run(&args, &access()?, progress.as_ref()).map_err(Error::from))

@@ -56,7 +56,8 @@ pub struct Seeds {
     pub text: String,
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
+/// A profile by its name.
+pub(super) fn profile(text: &str) -> Result<Profile, String> {
     let found = Profile::ALL
         .into_iter()
         .find(|profile| profile.name() == text);

@@ -14,6 +14,7 @@ mod figure;
 mod font;
 mod frame;
 mod image_grid;
+mod interval;
 mod labels;
 mod palette;
 mod sweep;
@@ -26,6 +27,7 @@ pub use axis::Scale;
 pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;
+pub use interval::{Strip, StripLane};
 pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.

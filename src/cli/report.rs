@@ -1,0 +1,138 @@
+//! `replicate report`: what all stored runs come to, as files. Trains nothing.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::print_json;
+use crate::Error;
+use crate::catalogue::{self, REPLICATIONS};
+use crate::files::write_whole;
+use crate::replication::{Profile, Replication};
+use crate::report::{self, Report, gather, html, json, latex, markdown, markers, results_csv};
+use crate::runs::Store;
+
+/// Arguments of `replicate report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Replications to report on [default: all, and the claims that none of them tests]
+    #[arg(value_name = "REPLICATION")]
+    replications: Vec<String>,
+    /// Profile to report on [default: of each replication the fullest that has runs]
+    #[arg(long, short, value_name = "PROFILE", value_parser = super::options::profile)]
+    profile: Option<Profile>,
+    /// Folder for the files [default: <store>/report]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Markdown document whose blocks between `<!-- replicate:begin NAME -->` and
+    /// `<!-- replicate:end NAME -->` are to be filled: NAME is a replication or summary
+    #[arg(long, value_name = "FILE")]
+    update: Option<PathBuf>,
+    /// Write counts and paths as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Writes the report on the store.
+///
+/// # Errors
+/// If a replication is unknown, the store cannot be read, a file cannot be written, or the document's
+/// markers cannot be used; the document is then as it was.
+pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
+    let replications = chosen(&args.replications)?;
+    let papers = if args.replications.is_empty() {
+        catalogue::papers()?
+    } else {
+        Vec::new()
+    };
+    let report = gather(&replications, &papers, args.profile, &Store::new(store))?;
+    // First what can be refused.
+    let updated = args
+        .update
+        .as_ref()
+        .map(|path| updated(path, &report, &args.replications));
+    let updated = updated.transpose()?;
+    let folder = args.out.clone().unwrap_or_else(|| store.join("report"));
+    let mut files = Vec::new();
+    for (name, bytes) in [
+        ("report.html", html::page(&report).into_bytes()),
+        ("report.md", markdown::document(&report).into_bytes()),
+        ("report.json", json::write(&report)?),
+        ("results.csv", results_csv::write(&report)?),
+        ("tables.tex", latex::tables(&report).into_bytes()),
+    ] {
+        files.push((folder.join(name), bytes));
+    }
+    files.extend(args.update.clone().zip(updated));
+    for (path, bytes) in &files {
+        write_whole(path, bytes).map_err(failed("write", path))?;
+    }
+    let paths = files.iter().map(|(path, _)| path.display().to_string());
+    if args.json {
+        return print_json(&json!({
+            "counts": report.counts(),
+            "unreadable": report.unreadable,
+            "files": paths.collect::<Vec<_>>(),
+        }));
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", report.headline())?;
+    for experiment in report.experiments() {
+        let note = experiment.note.as_ref();
+        let note = note.map_or(String::new(), |note| format!("; {note}"));
+        writeln!(out, "{}: {}{note}", experiment.id, experiment.state())?;
+    }
+    for record in &report.unreadable {
+        writeln!(out, "left out, it cannot be read: {record}")?;
+    }
+    for path in paths {
+        writeln!(out, "report  {path}")?;
+    }
+    Ok(())
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static dyn Replication>, Error> {
+    if names.is_empty() {
+        return Ok(REPLICATIONS.to_vec());
+    }
+    let mut chosen: Vec<&'static dyn Replication> = Vec::new();
+    for name in names {
+        let found = catalogue::find(name).ok_or_else(|| {
+            let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
+            Error::Usage(format!(
+                "there is no replication {name:?}; there are: {}",
+                known.join(", ")
+            ))
+        })?;
+        if chosen.iter().all(|known| known.id() != found.id()) {
+            chosen.push(found);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The document with its blocks filled; those of the replications named must be there.
+fn updated(path: &Path, report: &Report, needed: &[String]) -> Result<Vec<u8>, Error> {
+    let document = fs::read_to_string(path).map_err(failed("read", path))?;
+    let filled = markers::fill(&document, &markdown::blocks(report), needed);
+    let filled = filled.map_err(|source| report::Error::Markers {
+        file: path.display().to_string(),
+        source,
+    })?;
+    Ok(filled.into_bytes())
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| {
+        report::Error::Io {
+            action,
+            path,
+            source,
+        }
+        .into()
+    }
+}

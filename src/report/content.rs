@@ -1,0 +1,404 @@
+//! What a report says, whatever it is written as.
+//!
+//! The fields below are those of `report.json` (see [`json`](super::json)), name by name. Numbers carry
+//! all their digits; an absent value is `null`. Nothing here depends on where or when a report is
+//! made: the same store gives the same contents.
+
+use serde::Serialize;
+
+use super::Comparison;
+use crate::claims::{Finding, Judgement, Paper, Verdict};
+use crate::plot::Figure;
+use crate::replication::Profile;
+
+/// Everything a report says.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Papers, in the catalogue's order.
+    pub papers: Vec<Chapter>,
+    /// Records in the store that cannot be read, by their place in it; they are left out.
+    pub unreadable: Vec<String>,
+}
+
+/// A paper.
+#[derive(Debug, Serialize)]
+pub struct Chapter {
+    /// `id`, `title`, `authors`, `venue`, `year`, `url`.
+    #[serde(with = "PaperFields")]
+    pub paper: Paper,
+    /// Its experiments.
+    pub experiments: Vec<Experiment>,
+    /// Claims that no experiment of the catalogue tests.
+    pub without_experiment: Vec<Judgement>,
+}
+
+#[derive(Serialize)]
+#[serde(remote = "Paper")]
+struct PaperFields {
+    id: String,
+    title: String,
+    authors: Vec<String>,
+    venue: String,
+    year: u16,
+    url: String,
+}
+
+/// One experiment under one profile.
+#[derive(Debug, Serialize)]
+pub struct Experiment {
+    /// The replication's name, e.g. `desom-gamma`.
+    pub id: String,
+    /// What it answers.
+    pub summary: String,
+    /// How much of the protocol was run.
+    pub profile: Profile,
+    /// Why there is no verdict; absent for the paper's own protocol.
+    pub note: Option<String>,
+    /// Claims with what they come to.
+    pub claims: Vec<Entry>,
+    /// Our values beside the published ones.
+    pub values: Vec<Comparison>,
+    /// What to know when reading the values.
+    pub caption: String,
+    /// Figures.
+    pub figures: Vec<FigurePair>,
+    /// The data set.
+    pub data: DataSheet,
+    /// Runs that the profile asks for.
+    pub planned: usize,
+    /// Those of them that are not stored.
+    pub missing: usize,
+    /// Stored runs, by variant in the protocol's order, then by seed.
+    pub runs: Vec<RunLine>,
+    /// What the runs were made with, the commonest first.
+    pub environments: Vec<Environment>,
+    /// What they cost, variant by variant and device by device.
+    pub costs: Vec<Cost>,
+}
+
+/// A claim, judged.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// Claim, verdict, explanation; see `replicate-verdicts` for its fields.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// Why the margin or bound is what it is; fixed before there were results.
+    pub reason: Option<String>,
+    /// Its comparisons, as drawn and tabulated; where nothing was judged, what there is to look at.
+    pub rows: Vec<Row>,
+}
+
+/// One comparison of a claim.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Its numbers.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Whether `finding.verdict` is one: not under a profile that gives none.
+    pub judged: bool,
+    /// What is drawn.
+    pub lanes: Vec<Lane>,
+    /// What the axis of the lanes shows.
+    pub axis: AxisKind,
+    /// From here on values agree with the claim; absent without a lower bound.
+    pub agrees_from: Option<f64>,
+    /// Up to here; absent without an upper bound.
+    pub agrees_to: Option<f64>,
+}
+
+/// What the axis of a comparison shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AxisKind {
+    /// Ours minus published, or first minus second.
+    Difference,
+    /// The metric itself.
+    Value,
+}
+
+/// Runs beside each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lane {
+    /// The variant's id.
+    pub variant: String,
+    /// Seed and value on the axis, in the order of seeds.
+    pub seeds: Vec<(u64, f64)>,
+}
+
+/// A figure of ours, and the published numbers alone drawn the same way.
+#[derive(Debug, Serialize)]
+pub struct FigurePair {
+    /// Its name, e.g. `fig1`.
+    pub name: String,
+    /// What it shows, in words.
+    pub description: String,
+    /// Ours.
+    #[serde(skip)]
+    pub ours: Figure,
+    /// The paper's; absent where it prints nothing of the kind.
+    #[serde(skip)]
+    pub published: Option<Figure>,
+}
+
+/// A data set.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataSheet {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub title: String,
+    /// Whom to cite.
+    pub citation: String,
+    /// Terms of use.
+    pub licence: String,
+    /// Where it is described.
+    pub homepage: String,
+    /// SHA-256 over its decoded files, which is part of every run's key.
+    pub sha256: String,
+    /// Its files, decoded.
+    pub files: Vec<DataFile>,
+}
+
+/// One file of a data set.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataFile {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunLine {
+    /// The variant's id.
+    pub variant: String,
+    /// Its seed.
+    pub seed: u64,
+    /// All digits of its key; the first 16 name its folder.
+    pub key: String,
+    /// `completed`, `collapsed`, or `diverged at N`.
+    pub outcome: String,
+    /// Values by name; `null` where undefined.
+    pub metrics: std::collections::BTreeMap<String, Option<f64>>,
+    /// Exact or fast products.
+    pub precision: crate::nn::Precision,
+    /// The processor or GPU.
+    pub device: String,
+    /// Version of this program that made it.
+    pub program: String,
+    /// Seconds spent on training; a cohort's time is shared equally.
+    pub training_seconds: f64,
+    /// Seconds spent on evaluation.
+    pub evaluation_seconds: f64,
+}
+
+impl RunLine {
+    /// The name of its folder.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.key.get(..16).unwrap_or(&self.key)
+    }
+}
+
+/// What runs were made with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Environment {
+    /// How many runs.
+    pub runs: usize,
+    /// The processor or GPU.
+    pub device_name: String,
+    /// `cpu` or `cuda:0`.
+    pub device: String,
+    /// Operating system and architecture.
+    pub system: String,
+    /// Version of this program.
+    pub program: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// Which of MKL's kernels were asked for.
+    pub matrix_kernels: String,
+    /// What training multiplied: `float32`, `bfloat16`, `tf32`.
+    pub products: String,
+    /// Threads of each run.
+    pub threads: usize,
+}
+
+/// What the runs of a variant cost on a device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// The variant's id.
+    pub variant: String,
+    /// The processor or GPU.
+    pub device_name: String,
+    /// How many runs.
+    pub runs: usize,
+    /// Seconds of training, all runs together.
+    pub training_seconds: f64,
+    /// Seconds of evaluation, all runs together.
+    pub evaluation_seconds: f64,
+}
+
+/// How often each verdict was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Claims that hold.
+    pub reproduced: usize,
+    /// Claims whose published mean lies where our runs would put it: weaker than reproduced.
+    pub consistent: usize,
+    /// Claims that do not hold.
+    pub not_reproduced: usize,
+    /// The weaker word against.
+    pub inconsistent: usize,
+    /// Claims that the runs do not decide.
+    pub inconclusive: usize,
+    /// Claims that were not tested.
+    pub not_tested: usize,
+}
+
+impl Counts {
+    /// Of verdicts.
+    pub fn of<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Self {
+        let mut counts = Self::default();
+        for verdict in verdicts {
+            *match verdict {
+                Verdict::Reproduced => &mut counts.reproduced,
+                Verdict::Consistent => &mut counts.consistent,
+                Verdict::NotReproduced => &mut counts.not_reproduced,
+                Verdict::Inconsistent => &mut counts.inconsistent,
+                Verdict::Inconclusive { .. } => &mut counts.inconclusive,
+                Verdict::NotTested { .. } => &mut counts.not_tested,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Number and word, in the order of reading; the two weaker words only where they occur.
+    #[must_use]
+    pub fn named(&self) -> Vec<(usize, &'static str)> {
+        let all = [
+            (self.reproduced, "reproduced"),
+            (self.consistent, "consistent"),
+            (self.not_reproduced, "not reproduced"),
+            (self.inconsistent, "inconsistent"),
+            (self.inconclusive, "inconclusive"),
+            (self.not_tested, "not tested"),
+        ];
+        let kept = all
+            .into_iter()
+            .filter(|(n, word)| *n > 0 || !word.starts_with("cons") && !word.starts_with("incons"));
+        kept.collect()
+    }
+
+    /// `2 reproduced, 1 not reproduced, 0 inconclusive, 5 not tested`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let parts: Vec<String> = self
+            .named()
+            .iter()
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        parts.join(", ")
+    }
+
+    /// All claims.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.reproduced
+            + self.consistent
+            + self.not_reproduced
+            + self.inconsistent
+            + self.inconclusive
+            + self.not_tested
+    }
+}
+
+impl Report {
+    /// All experiments.
+    pub fn experiments(&self) -> impl Iterator<Item = &Experiment> {
+        self.papers.iter().flat_map(|chapter| &chapter.experiments)
+    }
+
+    /// How often each verdict was given.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts::of(self.papers.iter().flat_map(Chapter::verdicts))
+    }
+
+    /// `13 claims: 2 reproduced, ..`
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let counts = self.counts();
+        format!(
+            "{}: {}",
+            super::numbers::count(counts.total(), "claim"),
+            counts.words()
+        )
+    }
+}
+
+impl Chapter {
+    /// The verdicts of all its claims.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        let tested = self.experiments.iter().flat_map(Experiment::verdicts);
+        tested.chain(self.without_experiment.iter().map(|one| &one.verdict))
+    }
+}
+
+impl Experiment {
+    /// The verdicts of its claims.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.claims.iter().map(|entry| &entry.judgement.verdict)
+    }
+
+    /// Where it differs from the paper's, each with the claims that it concerns.
+    #[must_use]
+    pub fn deviations(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+        for entry in &self.claims {
+            let claim = entry.judgement.claim.as_str();
+            for deviation in &entry.judgement.deviations {
+                match found.iter_mut().find(|(known, _)| known == deviation) {
+                    Some((_, claims)) => claims.push(claim),
+                    None => found.push((deviation, vec![claim])),
+                }
+            }
+        }
+        found
+    }
+
+    /// What a table or figure of it has to say: `caption` with the note, if there is one.
+    #[must_use]
+    pub fn noted(&self, caption: &str) -> String {
+        match &self.note {
+            Some(note) => format!("{caption} [{note}]"),
+            None => caption.to_owned(),
+        }
+    }
+
+    /// `78 of 80 planned runs are stored; 1 diverged, 2 collapsed`.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let with = |word: &str| {
+            let runs = self.runs.iter();
+            runs.filter(|run| run.outcome.starts_with(word)).count()
+        };
+        let mut text = format!(
+            "{} of {} stored",
+            self.planned - self.missing,
+            super::numbers::count(self.planned, "planned run")
+        );
+        let more = self.runs.len() + self.missing - self.planned;
+        let parts = [
+            (more, "beyond the plan"),
+            (with("diverged"), "diverged"),
+            (with("collapsed"), "collapsed"),
+        ];
+        for (runs, what) in parts.into_iter().filter(|(runs, _)| *runs > 0) {
+            text += &format!(", {runs} {what}");
+        }
+        text
+    }
+}

@@ -1,0 +1,401 @@
+//! From a store to the contents of a report. Trains nothing and needs no network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+
+use super::content::{
+    Chapter, Cost, DataFile, DataSheet, Entry, Environment, Experiment, FigurePair, Report, Row,
+    RunLine,
+};
+use super::{Comparison, rows};
+use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
+use crate::nn::{Precision, Products};
+use crate::replication::{
+    self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
+};
+use crate::runs::{Error as StoreError, Outcome, Record, Store};
+use crate::{Error, data};
+
+/// Gathers what is stored of replications, under a profile or, without one, under the fullest that has
+/// runs; and the claims of `papers` that none of the replications tests.
+///
+/// # Errors
+/// If the store or a paper's file cannot be read, or a figure cannot be drawn. Single records that
+/// cannot be read are named in the report.
+pub fn gather(
+    replications: &[&dyn Replication],
+    papers: &[Published],
+    profile: Option<Profile>,
+    store: &Store,
+) -> Result<Report, Error> {
+    let (records, unreadable) = stored(store)?;
+    let mut chapters: Vec<Chapter> = Vec::new();
+    for replication in replications {
+        let published = replication.published()?;
+        let experiment = experiment(*replication, profile, &published, &records)?;
+        chapter(&mut chapters, &published.paper)
+            .experiments
+            .push(experiment);
+    }
+    let is_tested = |claim: &&Claim| {
+        let mut known = replications.iter();
+        known.any(|known| known.id() == *claim.replication)
+    };
+    for published in papers {
+        let others = published.claims.iter().filter(|claim| !is_tested(claim));
+        let others = others.map(replication::untested).collect();
+        chapter(&mut chapters, &published.paper).without_experiment = others;
+    }
+    Ok(Report {
+        papers: chapters,
+        unreadable,
+    })
+}
+
+/// The chapter of a paper, made if it is not there.
+fn chapter<'a>(chapters: &'a mut Vec<Chapter>, paper: &Paper) -> &'a mut Chapter {
+    let known = chapters
+        .iter()
+        .position(|chapter| chapter.paper.id == paper.id);
+    let place = known.unwrap_or_else(|| {
+        chapters.push(Chapter {
+            paper: paper.clone(),
+            experiments: Vec::new(),
+            without_experiment: Vec::new(),
+        });
+        chapters.len() - 1
+    });
+    &mut chapters[place]
+}
+
+/// All records of a store in the order of their folders' names, and those that cannot be read.
+fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
+    let folder = store.root().join("runs");
+    let failed = |source| StoreError::Io {
+        action: "list",
+        path: folder.clone(),
+        source,
+    };
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+        Err(error) => return Err(failed(error).into()),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(failed)?.file_name());
+    }
+    names.sort();
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    for name in names {
+        let Ok(text) = fs::read(folder.join(&name).join("record.json")) else {
+            // An unfinished run, or no run at all.
+            continue;
+        };
+        // The store looks closer than the parser does.
+        let parsed = serde_json::from_slice::<Record>(&text).ok();
+        match parsed.map(|record| store.record(&record.key)) {
+            Some(Ok(Some(record))) => records.push(record),
+            Some(Err(error @ StoreError::Io { .. })) => return Err(error.into()),
+            _ => unreadable.push(format!("runs/{}/record.json", name.display())),
+        }
+    }
+    Ok((records, unreadable))
+}
+
+/// The records of each variant: the protocol's seeds, and those that follow them without a gap, so that
+/// nobody's choice of seeds gets in. Exact precision.
+fn of_variants(protocol: &Protocol, records: &[Record]) -> Result<Vec<VariantRecords>, Error> {
+    let data_sha256 = data::dataset_sha256(protocol.data)?;
+    let variants = protocol.variants.iter().map(|variant| {
+        let is_of_variant = |record: &&Record| {
+            let seed = record.identity.seed;
+            let exact = Precision::default();
+            record.identity == variant.identity(protocol.data, &data_sha256, seed, exact)
+        };
+        let mut found: Vec<Record> = records.iter().filter(is_of_variant).cloned().collect();
+        found.sort_by_key(|record| record.identity.seed.0);
+        VariantRecords {
+            id: variant.id.clone(),
+            planned: protocol.seeds as usize,
+            records: found,
+        }
+    });
+    let mut variants: Vec<VariantRecords> = variants.collect();
+    let of_all = variants.iter().flat_map(|variant| &variant.records);
+    let seeds: BTreeSet<u64> = of_all.map(|record| record.identity.seed.0).collect();
+    let mut end = protocol.seeds;
+    while seeds.contains(&end.saturating_sub(1)) && seeds.contains(&end) {
+        end += 1;
+    }
+    for variant in &mut variants {
+        variant
+            .records
+            .retain(|record| record.identity.seed.0 < end);
+    }
+    Ok(variants)
+}
+
+fn experiment(
+    replication: &dyn Replication,
+    profile: Option<Profile>,
+    published: &Published,
+    records: &[Record],
+) -> Result<Experiment, Error> {
+    let profiles: Vec<Profile> = match profile {
+        Some(profile) => vec![profile],
+        None => Profile::ALL.into_iter().rev().collect(),
+    };
+    let mut found = None;
+    for profile in profiles {
+        let protocol = replication.protocol(profile, &Changes::default())?;
+        let variants = of_variants(&protocol, records)?;
+        let empty = variants.iter().all(|variant| variant.records.is_empty());
+        if found.is_none() || !empty {
+            found = Some((profile, protocol, variants));
+        }
+        if !empty {
+            break;
+        }
+    }
+    let Some((profile, protocol, variants)) = found else {
+        // The list of profiles has at least one.
+        return Err(Error::Usage("there is no profile".to_owned()));
+    };
+    described(replication, published, profile, &protocol, variants)
+}
+
+fn described(
+    replication: &dyn Replication,
+    published: &Published,
+    profile: Profile,
+    protocol: &Protocol,
+    variants: Vec<VariantRecords>,
+) -> Result<Experiment, Error> {
+    let entry = data::catalogue()?.entry(protocol.data)?;
+    let results = Results {
+        profile,
+        altered: Vec::new(),
+        data_title: entry.title.clone(),
+        variants,
+    };
+    let Presentation {
+        comparisons,
+        caption,
+        figures,
+    } = replication.present(&results)?;
+    let figures = paired(figures, published_alone(replication, &results)?);
+    let variants = &results.variants;
+    let runs: Vec<RunLine> = variants.iter().flat_map(lines).collect();
+    let seeds = || 0..protocol.seeds;
+    let is_stored = |variant: &VariantRecords, seed: u64| {
+        let mut records = variant.records.iter();
+        records.any(|record| record.identity.seed.0 == seed)
+    };
+    let missing = variants
+        .iter()
+        .flat_map(|variant| seeds().filter(|&seed| !is_stored(variant, seed)))
+        .count();
+    Ok(Experiment {
+        id: replication.id().to_owned(),
+        summary: replication.summary().to_owned(),
+        profile,
+        note: results.note(),
+        claims: judged(replication, published, &results, &comparisons)?,
+        values: comparisons,
+        caption,
+        figures,
+        data: sheet(entry),
+        planned: variants.len() * protocol.seeds as usize,
+        missing,
+        environments: environments(variants),
+        costs: costs(variants),
+        runs,
+    })
+}
+
+/// The replication's claims with what the stored runs say of them.
+fn judged(
+    replication: &dyn Replication,
+    published: &Published,
+    results: &Results,
+    comparisons: &[Comparison],
+) -> Result<Vec<Entry>, Error> {
+    // What an experiment does not compare, other data or another quantity, is not compared here either.
+    let compared = |row: &Row| {
+        let mut groups = row.finding.ours.iter();
+        groups.any(|group| {
+            comparisons.iter().any(|one| {
+                one.published.is_some()
+                    && one.variant == group.variant
+                    && one.metric == group.metric
+            })
+        })
+    };
+    let claims: Vec<_> = published.claims_of(replication.id()).collect();
+    let runs = claims::Results::of_records(results.variants.iter().flat_map(|variant| {
+        let records = variant.records.iter();
+        records.map(|record| (variant.id.as_str(), record))
+    }));
+    let judgements = if runs.runs.is_empty() {
+        let reason = format!(
+            "there are no runs yet; replicate {} --profile {} makes them",
+            replication.id(),
+            results.profile.name()
+        );
+        let claims = claims.iter();
+        claims.map(|claim| not_tested(claim, &reason)).collect()
+    } else {
+        replication::judge(replication, results)?
+    };
+    let entries = claims.iter().zip(judgements).map(|(claim, judgement)| {
+        let mut rows = rows::rows(published, claim, &judgement.findings, &runs);
+        rows.retain(|row| row.judged || compared(row));
+        Entry {
+            reason: rows::reason(claim),
+            rows,
+            judgement,
+        }
+    });
+    Ok(entries.collect())
+}
+
+/// The records as claims see them say how each ended.
+fn lines(variant: &VariantRecords) -> impl Iterator<Item = RunLine> + '_ {
+    let records = variant.records.iter();
+    let seen = claims::Results::of_records(records.map(|record| (variant.id.as_str(), record)));
+    let endings = seen.runs.into_iter().map(|run| run.ending);
+    let records = variant.records.iter().zip(endings);
+    records.map(|(record, ending)| RunLine {
+        variant: variant.id.clone(),
+        seed: record.identity.seed.0,
+        key: record.key.as_str().to_owned(),
+        outcome: match (record.outcome, ending) {
+            (Outcome::Diverged { iteration }, _) => format!("diverged at {iteration}"),
+            (Outcome::Completed, Ending::Collapsed) => "collapsed".to_owned(),
+            (Outcome::Completed, _) => "completed".to_owned(),
+        },
+        metrics: record.metrics.clone(),
+        precision: record.identity.precision,
+        device: record.provenance.device_name.clone(),
+        program: record.provenance.program.clone(),
+        training_seconds: record.provenance.training_seconds,
+        evaluation_seconds: record.provenance.evaluation_seconds,
+    })
+}
+
+/// The figures of an experiment without runs: what was published, drawn as ours are.
+fn published_alone(
+    replication: &dyn Replication,
+    results: &Results,
+) -> Result<Vec<(String, crate::plot::Figure)>, Error> {
+    let protocol = replication.protocol(Profile::Paper, &Changes::default())?;
+    let variants = protocol.variants.iter().map(|variant| VariantRecords {
+        id: variant.id.clone(),
+        planned: 0,
+        records: Vec::new(),
+    });
+    let empty = Results {
+        profile: Profile::Paper,
+        altered: Vec::new(),
+        data_title: if results.profile == Profile::Smoke {
+            data::catalogue()?.entry(protocol.data)?.title.clone()
+        } else {
+            results.data_title.clone()
+        },
+        variants: variants.collect(),
+    };
+    Ok(replication.present(&empty)?.figures)
+}
+
+fn paired(
+    ours: Vec<(String, crate::plot::Figure)>,
+    mut published: Vec<(String, crate::plot::Figure)>,
+) -> Vec<FigurePair> {
+    let pairs = ours.into_iter().map(|(name, ours)| {
+        let place = published.iter().position(|(other, _)| *other == name);
+        FigurePair {
+            published: place.map(|place| published.swap_remove(place).1),
+            description: ours.description().to_owned(),
+            name,
+            ours,
+        }
+    });
+    pairs.collect()
+}
+
+fn sheet(entry: &data::Entry) -> DataSheet {
+    let files = entry.files.iter().map(|file| DataFile {
+        name: file.name.to_string(),
+        bytes: file.decoded.bytes,
+        sha256: file.decoded.sha256.to_string(),
+    });
+    DataSheet {
+        id: entry.id.to_string(),
+        title: entry.title.clone(),
+        citation: entry.citation.clone(),
+        licence: entry.licence.clone(),
+        homepage: entry.homepage.clone(),
+        sha256: entry.sha256().to_string(),
+        files: files.collect(),
+    }
+}
+
+fn environments(variants: &[VariantRecords]) -> Vec<Environment> {
+    let mut counts: BTreeMap<Environment, usize> = BTreeMap::new();
+    for record in variants.iter().flat_map(|variant| &variant.records) {
+        let made = &record.provenance;
+        let environment = Environment {
+            runs: 0,
+            device_name: made.device_name.clone(),
+            device: made.device.clone(),
+            system: made.system.clone(),
+            program: made.program.clone(),
+            libtorch: made.libtorch.clone(),
+            matrix_kernels: made.matrix_kernels.clone(),
+            products: name(made.products).to_owned(),
+            threads: made.threads,
+        };
+        *counts.entry(environment).or_default() += 1;
+    }
+    let counted = counts.into_iter();
+    let mut environments: Vec<Environment> = counted
+        .map(|(environment, runs)| Environment {
+            runs,
+            ..environment
+        })
+        .collect();
+    environments.sort_by_key(|environment| std::cmp::Reverse(environment.runs));
+    environments
+}
+
+fn name(products: Products) -> &'static str {
+    match products {
+        Products::Float32 => "float32",
+        Products::Bfloat16 => "bfloat16",
+        Products::Tf32 => "tf32",
+    }
+}
+
+fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
+    let mut costs: Vec<Cost> = Vec::new();
+    for variant in variants {
+        let mut devices: BTreeMap<&str, Cost> = BTreeMap::new();
+        for record in &variant.records {
+            let made = &record.provenance;
+            let cost = devices.entry(&made.device_name).or_insert_with(|| Cost {
+                variant: variant.id.clone(),
+                device_name: made.device_name.clone(),
+                runs: 0,
+                training_seconds: 0.0,
+                evaluation_seconds: 0.0,
+            });
+            cost.runs += 1;
+            cost.training_seconds += made.training_seconds;
+            cost.evaluation_seconds += made.evaluation_seconds;
+        }
+        costs.extend(devices.into_values());
+    }
+    costs
+}

@@ -1,0 +1,47 @@
+//! A report as JSON.
+//!
+//! ```text
+//! schema      "replicate-report/1"
+//! program     version of replicate that wrote the report
+//! counts      how many claims of each verdict, see Counts
+//! papers      see Chapter: paper, experiments, without_experiment
+//! unreadable  records that were left out
+//! ```
+//!
+//! The fields of `papers` are those of [`Chapter`] and the types in it, described
+//! there. A claim has the fields of a [`Judgement`](crate::claims::Judgement), `reason` and `rows`; a row
+//! those of a [`Finding`](crate::claims::Finding) and what is drawn. Names are in `snake_case`, words
+//! (profiles, kinds of verdict) in `kebab-case`. Within a schema fields are only ever added.
+
+use serde::Serialize;
+
+use super::content::{Chapter, Counts, Report};
+
+/// Version of the format; a change that could break a reader gets a new number.
+pub const SCHEMA: &str = "replicate-report/1";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    program: &'static str,
+    counts: Counts,
+    papers: &'a [Chapter],
+    unreadable: &'a [String],
+}
+
+/// The document, indented, with a line end.
+///
+/// # Errors
+/// If the writer fails, which it does not in memory.
+pub fn write(report: &Report) -> Result<Vec<u8>, std::io::Error> {
+    let document = Document {
+        schema: SCHEMA,
+        program: env!("CARGO_PKG_VERSION"),
+        counts: report.counts(),
+        papers: &report.papers,
+        unreadable: &report.unreadable,
+    };
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    Ok(text)
+}
