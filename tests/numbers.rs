@@ -4,8 +4,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 use std::path::Path;
-use std::sync::Once;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use replicate::baselines::{KMeansBaseline, KMeansSettings};
@@ -445,6 +445,7 @@ impl Sweep {
                 estimate: None,
             },
             method,
+            claims: Arc::default(),
         });
     }
 

@@ -20,7 +20,7 @@ use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replication::{Changes, Profile};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Finished, Member, Method, TrainingData};
+use replicate::train::{Context, Finished, Labels, Member, Method, TrainingData};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
@@ -46,8 +46,10 @@ fn digits() -> TrainingData {
     let set = data::load("digits", &access, &data::Silent).unwrap();
     TrainingData {
         features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
-        labels: set.labels,
-        classes: set.classes,
+        labels: Some(Labels {
+            values: set.labels,
+            classes: set.classes,
+        }),
     }
 }
 
