@@ -82,9 +82,11 @@ impl Error {
             | Self::Claims(_)
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Differs(_) => 10,
-            Self::Damaged(_) | Self::Store(runs::Error::Unreadable { .. }) => 20,
+            Self::Damaged(_)
+            | Self::Store(runs::Error::Damaged { .. } | runs::Error::Unreadable { .. })
+            | Self::Train(train::Error::Data(_))
+            | Self::Unreadable { .. } => 20,
             Self::Data(error) if error.concerns_data() => 20,
-            Self::Train(train::Error::Data(_)) | Self::Unreadable { .. } => 20,
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Launch(_) => 40,
             Self::Interrupted => 130,

@@ -32,12 +32,11 @@ const AFTER_HELP: &str = "\
 With a replication: its claims are judged by the stored runs of the paper profile, as after a run of it; \
 nothing is trained. Exit codes: 0 all reproduced, 10 some not, 11 some undecided and none refuted.
 
-With a store, or without an argument, every run's files are checked: the record can be read, its key is the hash of its settings and begins with \
-the name of its folder, the weights have the recorded SHA-256, a checkpoint can be read. Named as \
-well: files that no run writes, and what killed processes left; neither is damage. Whether a \
-record's metrics are true, only `replicate rerun` can tell.
-
-Exit codes: 0 nothing is damaged, 20 something is.";
+With a store, or without an argument, every run's files are checked: the record can be read, its key \
+is the hash of its settings and begins with the name of its folder, the weights have the recorded \
+SHA-256, a checkpoint can be read. Named as well: files that no run writes, and what killed processes \
+left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
+codes: 0 nothing is damaged, 20 something is.";
 
 /// Judges the replication of that name, or looks over a store.
 ///
@@ -68,8 +67,7 @@ fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged(format!(
-        "{} of {} damaged. Nothing was changed: move the folder of a damaged run away to have it done \
-         again.",
+        "{} of {} damaged. Nothing was changed: the next start of its replication does such a run again.",
         found.damaged,
         words::count(runs(&found), "run"),
     )))

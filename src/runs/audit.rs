@@ -60,19 +60,7 @@ pub struct Audit {
 /// If it is not there, is torn, has a format that this program does not know, or bears another key
 /// than its settings give: then one of the two was altered.
 pub fn read(path: &Path) -> Result<Record, Error> {
-    let record = read_record(path)?
-        .ok_or_else(|| Error::io("read", path)(std::io::Error::from(ErrorKind::NotFound)))?;
-    let key = record.identity.key();
-    if record.key == key {
-        return Ok(record);
-    }
-    Err(Error::Unreadable {
-        path: path.to_owned(),
-        reason: format!(
-            "its settings give the key {key}, but it says {}: it was altered",
-            record.key
-        ),
-    })
+    read_record(path)?.ok_or_else(|| Error::io("read", path)(ErrorKind::NotFound.into()))
 }
 
 /// Looks over all runs of a store.
@@ -105,22 +93,17 @@ impl Audit {
     fn look_over(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
         let before = self.findings.len();
         let path = folder.join("record.json");
-        let record = if path.exists() {
-            let record = read(&path);
-            if let Err(error) = &record {
-                self.find(Kind::Damaged, path, reason(error));
+        let is_complete = path.exists();
+        if is_complete {
+            match read(&path) {
+                Ok(record) => self.compare(folder, name, &record),
+                Err(error) => self.find(Kind::Damaged, path, reason(&error)),
             }
-            Some(record.ok())
-        } else {
-            None
-        };
-        if let Some(Some(record)) = &record {
-            self.compare(folder, name, record);
         }
         for (name, path) in listed(folder)? {
             match name.as_str() {
-                "lock" | "record.json" | "weights.safetensors" if path.is_file() => {}
-                "checkpoint.safetensors" if record.is_some() => {
+                "record.json" | "weights.safetensors" if path.is_file() => {}
+                "checkpoint.safetensors" if is_complete => {
                     self.find(Kind::LeftOver, path, "the run is complete");
                 }
                 "checkpoint.safetensors" => match checkpoint::load(&path) {
@@ -135,32 +118,28 @@ impl Audit {
                     }
                     Err(error) => self.find(Kind::Damaged, path, reason(&error)),
                 },
-                "failure.json" => {
-                    let read = fs::read(&path).map_err(|error| error.to_string());
-                    let parsed = read.and_then(|text| {
-                        serde_json::from_slice::<Failure>(&text).map_err(|error| error.to_string())
-                    });
-                    if let Err(message) = parsed {
-                        self.find(Kind::Damaged, path, message);
+                "failure.json" => match fs::read(&path) {
+                    Ok(text) => {
+                        if let Err(error) = serde_json::from_slice::<Failure>(&text) {
+                            self.find(Kind::Damaged, path, error.to_string());
+                        }
                     }
-                }
-                "checkpoint.safetensors.unusable" => {
-                    self.find(Kind::LeftOver, path, "a checkpoint that could not be used");
-                }
-                temporary if is_temporary(temporary) => {
-                    self.find(
-                        Kind::LeftOver,
-                        path,
-                        "being written, or left by a killed process",
-                    );
-                }
-                _ => self.find(Kind::Strange, path, "no run leaves a file like this"),
+                    // The run was completed in the meantime.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => self.find(Kind::Damaged, path, error.to_string()),
+                },
+                name => match left_over(name) {
+                    Some(message) => self.find(Kind::LeftOver, path, message),
+                    None if is_lock(name) => {}
+                    None => self.find(Kind::Strange, path, "no run leaves a file like this"),
+                },
             }
         }
+        self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
         if self.findings[before..].iter().any(is_damaged) {
             self.damaged += 1;
-        } else if record.is_some() {
+        } else if is_complete {
             self.sound += 1;
         } else {
             self.unfinished += 1;
@@ -192,7 +171,7 @@ impl Audit {
                 self.find(
                     Kind::Damaged,
                     path,
-                    "it is missing, and the record has its SHA-256",
+                    "it is missing: the run counts as done without, move its folder away to do it again",
                 );
             }
             (None, Some(_)) => {
@@ -224,22 +203,38 @@ fn is_key(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether this is the temporary name of a file that a run writes.
-fn is_temporary(name: &str) -> bool {
-    let own = [
+/// What a run may leave behind that has no use any more; `None` for any other file.
+fn left_over(name: &str) -> Option<&'static str> {
+    const OWN: [&str; 5] = [
         "record.json.",
         "weights.safetensors.",
         "checkpoint.safetensors.",
         "failure.json.",
+        "lock.",
     ];
-    let whole = name.strip_suffix(".tmp");
-    whole.is_some_and(|name| own.iter().any(|own| name.starts_with(own)))
+    let own = OWN.iter().find_map(|own| name.strip_prefix(own))?;
+    if own.strip_suffix(".tmp").is_some() {
+        Some("being written, or left by a killed process")
+    } else if own == "unusable" || own.starts_with("unreadable-") {
+        Some("damaged, and kept when the run was done again")
+    } else {
+        None
+    }
+}
+
+/// Whether this is the name of a lock: `lock`, or `lock.3` where the file system has no locks.
+fn is_lock(name: &str) -> bool {
+    let rest = name.strip_prefix("lock");
+    let number = rest.and_then(|rest| rest.strip_prefix('.'));
+    rest == Some("") || number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// An error's text without the path and the advice, which stand elsewhere.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Unreadable { reason, .. } | Error::Tensors { reason, .. } => reason.clone(),
+        Error::Damaged { reason, .. }
+        | Error::Unreadable { reason, .. }
+        | Error::Tensors { reason, .. } => reason.clone(),
         Error::Io { source, .. } => source.to_string(),
         other => other.to_string(),
     }

@@ -20,7 +20,7 @@ use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replication::{Changes, Profile};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Finished, Member, Method, TrainingData};
+use replicate::train::{Context, Finished, Labels, Member, Method, TrainingData};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
@@ -44,11 +44,12 @@ fn digits() -> TrainingData {
     PREPARED.call_once(replicate::device::prepare);
     let access = Access::new(None, None, true).unwrap();
     let set = data::load("digits", &access, &data::Silent).unwrap();
-    TrainingData {
-        features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
-        labels: set.labels,
+    let features = Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]);
+    let labels = Labels {
+        values: set.labels,
         classes: set.classes,
-    }
+    };
+    TrainingData::new(features, Some(labels)).unwrap()
 }
 
 fn alone(
