@@ -44,13 +44,12 @@ fn digits() -> TrainingData {
     PREPARED.call_once(replicate::device::prepare);
     let access = Access::new(None, None, true).unwrap();
     let set = data::load("digits", &access, &data::Silent).unwrap();
-    TrainingData {
-        features: Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]),
-        labels: Some(Labels {
-            values: set.labels,
-            classes: set.classes,
-        }),
-    }
+    let features = Tensor::from_slice(&set.features).view([set.rows as i64, set.dims as i64]);
+    let labels = Labels {
+        values: set.labels,
+        classes: set.classes,
+    };
+    TrainingData::new(features, Some(labels)).unwrap()
 }
 
 fn alone(

@@ -94,7 +94,12 @@ fn a_rerun_of_an_altered_record_says_so() {
     assert!(said.contains("the record was altered"), "{said}");
 
     for (from, to, code, expected) in [
-        ("\"gamma\": 0.001", "\"gamma\": 0.002", 20, "it was altered"),
+        (
+            "\"gamma\": 0.001",
+            "\"gamma\": 0.002",
+            20,
+            "not that of its settings",
+        ),
         ("\"schema\": 1", "\"schema\": 7", 20, "format 7"),
         ("{", "{{", 20, "record.json"),
         (

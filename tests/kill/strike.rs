@@ -65,7 +65,6 @@ impl Moment {
 /// What a store shows of the phases that the program `pid` is in, run by run.
 fn traces(store: &Path, pid: u32) -> BTreeSet<(PathBuf, Phase)> {
     let mut traces = BTreeSet::new();
-    let temporary = format!(".{pid}.tmp");
     for folder in folders(store) {
         let Ok(entries) = fs::read_dir(&folder) else {
             continue;
@@ -75,7 +74,10 @@ fn traces(store: &Path, pid: u32) -> BTreeSet<(PathBuf, Phase)> {
             .map(|entry| text(entry.file_name().as_encoded_bytes()))
             .collect();
         let is_there = |name: &str| names.iter().any(|other| other == name);
-        let is_being_written = |name: &str| is_there(&format!("{name}{temporary}"));
+        let is_being_written = |name: &str| {
+            let temporary = format!("{name}.{pid}-");
+            names.iter().any(|other| other.starts_with(&temporary))
+        };
         let last = || {
             let progress = checkpoint::progress(&folder.join("checkpoint.safetensors"));
             progress.is_some_and(|progress| progress.iteration == LAST_CHECKPOINT)
