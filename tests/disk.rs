@@ -264,7 +264,7 @@ fn damaged_and_foreign_records_are_told_in_the_plan_and_by_the_run() {
 
     let ended = run(store);
     let (shown, words) = (text(&ended.stdout), text(&ended.stderr));
-    assert_eq!(ended.status.code(), Some(30), "{words}");
+    assert_eq!(ended.status.code(), Some(20), "{words}");
     let aside = folders[0].join("record.json.unreadable-1");
     assert!(
         words.contains(&format!("a damaged file is now {}", aside.display())),

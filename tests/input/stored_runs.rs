@@ -89,7 +89,13 @@ fn records() {
         ]),
         prepare: as_it_is,
         file: "record.json",
-        places: &["line ", "it belongs to the run", "it has format"],
+        places: &[
+            "line ",
+            "it belongs to the run",
+            "its key is not that",
+            "it is empty",
+            "it has format",
+        ],
         placeless: &[],
         memory: (20, 64 << 10),
     };
