@@ -27,6 +27,7 @@ pub mod runs;
 pub mod som;
 pub mod statistics;
 pub mod train;
+mod words;
 
 #[path = "../replications/mod.rs"]
 pub mod replications;

@@ -20,7 +20,6 @@ mod show;
 mod status;
 mod verdicts;
 mod verify;
-mod words;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,7 +28,7 @@ use std::process::ExitCode;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::claims::Conclusion;
-use crate::{Error, catalogue};
+use crate::{Error, catalogue, words};
 
 /// Re-runs the experiments of published deep-clustering and self-organising-map papers and compares
 /// what comes out with what was printed.

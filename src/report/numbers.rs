@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::claims::{Group, Printed};
 use crate::statistics::Interval;
+use crate::words;
 
 /// Three decimals for numbers below 10, fewer for larger ones, a fourth where the third would be 0, and
 /// an exponent for what is smaller still; what is smaller than sums are exact is 0.
@@ -108,19 +109,7 @@ pub(super) fn origin(printed: &Printed) -> String {
 
 /// `45 s`, `3 min`, `2 h 10 min`.
 pub(super) fn duration(seconds: f64) -> String {
-    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    let seconds = time.as_secs_f64();
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    if seconds < 99.5 {
-        return format!("{seconds:.0} s");
-    }
-    let minutes = (seconds / 60.0).round() as u64;
-    if minutes < 100 {
-        return format!("{minutes} min");
-    }
-    format!("{} h {} min", minutes / 60, minutes % 60)
+    words::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Durations in words.
+//! Durations and counts in words.
 
 use std::time::Duration;
 
