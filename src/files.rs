@@ -94,21 +94,30 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a file that must not be there yet, whole and flushed. Unlike after [`write_whole`], a
-/// reader may see it while it grows; but of several processes one only succeeds.
+/// Makes a file that must not be there yet, whole and flushed: of several processes one only
+/// succeeds. It gets its name when it is complete, where the file system can give one a second name;
+/// elsewhere a reader may see it while it grows.
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] if there is one; otherwise whatever the system says: no file is left
 /// then.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    faults::before(Step::Create, path)?;
-    let file = File::options().write(true).create_new(true).open(path)?;
+    let (temporary, file) = create_beside(path)?;
     let written = file.try_clone().and_then(|copy| fill(copy, path, bytes));
-    match written {
+    let named = written.map(|()| fs::hard_link(&temporary, path));
+    // What is left behind does no harm.
+    let _ = fs::remove_file(&temporary);
+    match named? {
         Ok(()) => Ok(file),
-        Err(error) => {
-            let _ = fs::remove_file(path);
-            Err(error)
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // No second names here.
+        Err(_) => {
+            let file = File::options().write(true).create_new(true).open(path)?;
+            let written = file.try_clone().and_then(|copy| fill(copy, path, bytes));
+            if written.is_err() {
+                let _ = fs::remove_file(path);
+            }
+            written.map(|()| file)
         }
     }
 }
