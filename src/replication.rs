@@ -1,5 +1,7 @@
 //! What a replication is: one experiment of a paper, as the harness sees it.
 
+mod gathering;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::report::Comparison;
 use crate::runs::identity::SCHEMA;
 use crate::runs::{Identity, Record};
 use crate::train::Method;
+
+pub use gathering::gather;
 
 /// How much of a protocol is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -206,24 +210,20 @@ pub struct Variant {
     pub method: &'static dyn Method,
     /// The method's settings, all of them.
     pub settings: Value,
+    /// The id of the data set that it is trained on.
+    pub data: &'static str,
 }
 
 impl Variant {
-    /// What one run of it depends on. Methods that know one precision only get the exact one.
+    /// What one run of it depends on, its data set's hash among it. Methods that know one precision only get the exact one.
     #[must_use]
-    pub fn identity(
-        &self,
-        data: &str,
-        data_sha256: &str,
-        seed: Seed,
-        precision: Precision,
-    ) -> Identity {
+    pub fn identity(&self, data_sha256: &str, seed: Seed, precision: Precision) -> Identity {
         Identity {
             schema: SCHEMA,
             method: self.method.id().to_owned(),
             algorithm: self.method.version(),
             settings: self.settings.clone(),
-            data: data.to_owned(),
+            data: self.data.to_owned(),
             data_sha256: data_sha256.to_owned(),
             seed,
             precision: if self.method.can_round() {
@@ -235,15 +235,40 @@ impl Variant {
     }
 }
 
-/// What a profile of a replication comes to: one data set, variants, and the number of seeds.
+/// What a profile of a replication comes to: variants, and the number of seeds.
 #[derive(Clone)]
 pub struct Protocol {
-    /// The data set's id.
-    pub data: &'static str,
     /// The variants, baselines included.
     pub variants: Vec<Variant>,
     /// Seeds for each variant unless the user says otherwise: 0, 1, ..
     pub seeds: u64,
+}
+
+impl Protocol {
+    /// The ids of the variants' data sets, each once, in the order in which they come.
+    #[must_use]
+    pub fn data_sets(&self) -> Vec<&'static str> {
+        let mut ids = Vec::new();
+        for variant in &self.variants {
+            if !ids.contains(&variant.data) {
+                ids.push(variant.data);
+            }
+        }
+        ids
+    }
+
+    /// The data sets' titles, separated by commas.
+    ///
+    /// # Errors
+    /// If one is unknown.
+    pub fn data_title(&self) -> Result<String, crate::data::Error> {
+        let catalogue = crate::data::catalogue()?;
+        let titles = self.data_sets().into_iter();
+        let titles = titles.map(|id| Ok(catalogue.entry(id)?.title.as_str()));
+        Ok(titles
+            .collect::<Result<Vec<_>, crate::data::Error>>()?
+            .join(", "))
+    }
 }
 
 /// The records of one variant.
@@ -264,7 +289,7 @@ pub struct Results {
     pub profile: Profile,
     /// What was changed in its protocol, by name.
     pub altered: Vec<(String, String)>,
-    /// The data set's title.
+    /// The data sets' titles.
     pub data_title: String,
     /// The variants, in the protocol's order.
     pub variants: Vec<VariantRecords>,

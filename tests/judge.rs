@@ -283,10 +283,10 @@ impl Made {
             .replication
             .protocol(Profile::Paper, &Changes::default())
             .unwrap();
-        let sha = data::dataset_sha256(protocol.data).unwrap();
+        let sha = data::dataset_sha256("mnist").unwrap();
         let variants = protocol.variants.iter();
         variants
-            .map(|one| one.identity(protocol.data, &sha, Seed(seed), Precision::Exact))
+            .map(|one| one.identity(&sha, Seed(seed), Precision::Exact))
             .collect()
     }
 

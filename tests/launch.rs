@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use replicate::launch::{Options, Report, Task, Team, calibrate, execute};
+use replicate::launch::{DataSets, Options, Report, Task, Team, calibrate, execute};
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::runs::identity::SCHEMA;
@@ -35,7 +35,7 @@ impl Method for Scripted {
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
-        let together = ["too-large", "finish"].contains(&settings["do"].as_str().unwrap());
+        let together = ["too-large", "finish", "rows"].contains(&settings["do"].as_str().unwrap());
         Ok(together.then(|| settings.to_string()))
     }
 
@@ -76,7 +76,10 @@ impl Method for Scripted {
                 }
                 _ => {}
             }
-            let value = member.seed.0 as f64;
+            let value = match member.settings["do"].as_str() {
+                Some("rows") => context.data.rows() as f64,
+                _ => member.seed.0 as f64,
+            };
             all.push(Ok(Finished {
                 outcome,
                 metrics: BTreeMap::from([
@@ -95,13 +98,17 @@ impl Method for Scripted {
 }
 
 fn task(store: &Store, what: &str, seed: u64) -> Task {
+    task_on(store, "none", what, seed)
+}
+
+fn task_on(store: &Store, data: &str, what: &str, seed: u64) -> Task {
     let identity = Identity {
         schema: SCHEMA,
         method: "scripted".to_owned(),
         algorithm: 1,
         settings: json!({ "do": what }),
-        data: "none".to_owned(),
-        data_sha256: "0".to_owned(),
+        data: data.to_owned(),
+        data_sha256: data.to_owned(),
         seed: Seed(seed),
         precision: Precision::Exact,
     };
@@ -129,6 +136,11 @@ fn options(device: Device, threads: usize) -> Options {
     }
 }
 
+/// The shape of the data set that the tasks name.
+fn shapes() -> BTreeMap<String, [i64; 2]> {
+    BTreeMap::from([("none".to_owned(), [100, 5])])
+}
+
 fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
     run_on(Device::Cpu, store, tasks, observer)
 }
@@ -136,13 +148,14 @@ fn run_observed(store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Rep
 /// The scripted method computes nothing, so any device will do: a GPU's name stands for its way of
 /// forming cohorts.
 fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observer) -> Report {
-    let data = TrainingData {
-        features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
+    let set = |rows: u8| TrainingData {
+        features: Tensor::zeros([i64::from(rows), 2], (Kind::Float, Device::Cpu)),
         labels: Some(Labels {
-            values: vec![0, 1, 0, 1],
+            values: (0..rows).map(|row| row % 2).collect(),
             classes: 2,
         }),
     };
+    let data = DataSets::from([("none".to_owned(), set(4)), ("other".to_owned(), set(6))]);
     let options = options(device, 2);
     let interrupted = AtomicBool::new(false);
     let headline = |record: &replicate::runs::Record| format!("{:?}", record.metric("value"));
@@ -184,6 +197,35 @@ fn finished_runs_are_stored_with_weights_and_not_done_again() {
     assert_eq!(tasks[0].run.reason, Reason::New);
     run(&store, vec![tasks[0].clone()]);
     assert_eq!(store.record(&tasks[0].run.key).unwrap(), first);
+}
+
+#[test]
+fn each_run_is_trained_on_its_own_data_set() {
+    for device in [Device::Cpu, Device::Cuda(0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        let sets = ["none", "other", "none", "missing"];
+        let tasks: Vec<Task> = (0..)
+            .zip(sets)
+            .map(|(seed, data)| task_on(&store, data, "rows", seed))
+            .collect();
+        let report = run_on(device, &store, tasks.clone(), &Silent);
+        assert_eq!(report.finished, 3);
+        let [(_, message)] = report.failures.as_slice() else {
+            panic!("{:?}", report.failures);
+        };
+        assert!(
+            message.contains("data set missing is not loaded"),
+            "{message}"
+        );
+        let records = tasks
+            .iter()
+            .map(|task| store.record(&task.run.key).unwrap());
+        let rows: Vec<_> = records
+            .map(|record| record.and_then(|record| record.metric("value")))
+            .collect();
+        assert_eq!(rows, [Some(4.0), Some(6.0), Some(4.0), None], "{device:?}");
+    }
 }
 
 #[test]
@@ -393,7 +435,7 @@ fn the_team_that_finishes_first_is_chosen() {
         (1, 0.5, 1),
     ] {
         let mut tasks = scaling(&store, runs, scales);
-        let team = calibrate(&mut tasks, 100, 5, options(Device::Cpu, 4)).unwrap();
+        let team = calibrate(&mut tasks, &shapes(), options(Device::Cpu, 4)).unwrap();
         let threads_each = 4 / workers;
         assert_eq!(
             team,
@@ -411,7 +453,7 @@ fn the_team_that_finishes_first_is_chosen() {
         workers: Some(2),
         ..options(Device::Cpu, 4)
     };
-    let team = calibrate(&mut tasks, 100, 5, asked).unwrap();
+    let team = calibrate(&mut tasks, &shapes(), asked).unwrap();
     assert_eq!(team.workers, 2);
     assert_eq!(team.threads_each, 2);
 }
@@ -421,7 +463,7 @@ fn on_a_gpu_estimates_are_shares_of_the_cohort() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let mut tasks = scaling(&store, 6, 0.0);
-    let team = calibrate(&mut tasks, 100, 5, options(Device::Cuda(0), 4)).unwrap();
+    let team = calibrate(&mut tasks, &shapes(), options(Device::Cuda(0), 4)).unwrap();
     assert_eq!(team.workers, 1);
     // 10 iterations of 6 x 1 ms, shared by six.
     let expected = Duration::from_millis(10);

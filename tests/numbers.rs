@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use replicate::baselines::{KMeansBaseline, KMeansSettings};
 use replicate::data::{self, Access};
-use replicate::launch::{Options, Report, Task, execute};
+use replicate::launch::{DataSets, Options, Report, Task, execute};
 use replicate::metrics::Metric;
 use replicate::nn::Precision;
 use replicate::random::Seed;
@@ -463,7 +463,7 @@ impl Sweep {
         execute(
             &store,
             tasks,
-            &self.data,
+            &DataSets::from([("digits".to_owned(), self.data.share())]),
             options,
             &interrupted,
             &Silent,

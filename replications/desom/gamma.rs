@@ -168,6 +168,10 @@ impl Replication for Gamma {
 
     fn protocol(&self, profile: Profile, changes: &Changes) -> Result<Protocol, BadSetting> {
         let shared = settings(profile, changes)?;
+        let (data, classes) = match profile {
+            Profile::Smoke => ("digits", 10),
+            Profile::Quick | Profile::Paper => ("mnist", 10),
+        };
         let mut variants = Vec::new();
         for gamma in gammas(changes)? {
             let settings = Settings {
@@ -178,12 +182,9 @@ impl Replication for Gamma {
                 id: variant_id(gamma),
                 method: &Desom,
                 settings: settings.to_value(),
+                data,
             });
         }
-        let (data, classes) = match profile {
-            Profile::Smoke => ("digits", 10),
-            Profile::Quick | Profile::Paper => ("mnist", 10),
-        };
         for (id, clusters) in [
             (MANY_CLUSTERS, shared.map.units()),
             (CLASSES_CLUSTERS, classes),
@@ -196,6 +197,7 @@ impl Replication for Gamma {
                 id: id.to_owned(),
                 method: &KMeansBaseline,
                 settings: baseline.to_value(),
+                data,
             });
         }
         let seeds = match profile {
@@ -203,11 +205,7 @@ impl Replication for Gamma {
             Profile::Quick => 2,
             Profile::Paper => 10,
         };
-        Ok(Protocol {
-            data,
-            variants,
-            seeds,
-        })
+        Ok(Protocol { variants, seeds })
     }
 
     fn headline(&self, record: &Record) -> String {
@@ -293,7 +291,7 @@ mod tests {
     #[test]
     fn the_paper_profile_is_the_paper_s_protocol() {
         let protocol = Gamma.protocol(Profile::Paper, &Changes::default()).unwrap();
-        assert_eq!((protocol.data, protocol.seeds), ("mnist", 10));
+        assert_eq!((protocol.data_sets(), protocol.seeds), (vec!["mnist"], 10));
         let ids: Vec<&str> = protocol
             .variants
             .iter()

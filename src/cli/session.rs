@@ -1,6 +1,6 @@
 //! From options to a plan: what every command about a replication's runs does first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tch::Device;
 use crate::Error;
 use crate::claims::Fingerprints;
 use crate::data::{self, Access};
-use crate::launch::{Options, Task, calibrate};
+use crate::launch::{DataSets, Options, Task, calibrate};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
@@ -94,11 +94,15 @@ impl Session {
     /// Measures how long the pending runs take here, and with how many workers.
     ///
     /// # Errors
-    /// If the data set is unknown or a thread cannot be started.
+    /// If a data set is unknown or a thread cannot be started.
     pub fn calibrate(&mut self) -> Result<(), Error> {
-        let entry = data::catalogue()?.entry(self.protocol.data)?;
-        let (rows, dims) = (entry.rows() as i64, entry.dims() as i64);
-        let team = calibrate(&mut self.tasks, rows, dims, self.options)?;
+        let catalogue = data::catalogue()?;
+        let mut shapes = BTreeMap::new();
+        for id in self.protocol.data_sets() {
+            let entry = catalogue.entry(id)?;
+            shapes.insert(id.to_owned(), [entry.rows() as i64, entry.dims() as i64]);
+        }
+        let team = calibrate(&mut self.tasks, &shapes, self.options)?;
         self.options.workers = Some(team.workers);
         Ok(())
     }
@@ -171,7 +175,7 @@ impl Session {
         Ok(Results {
             profile: self.args.profile,
             altered: self.altered.clone(),
-            data_title: data::catalogue()?.entry(self.protocol.data)?.title.clone(),
+            data_title: self.protocol.data_title()?,
             variants,
         })
     }
@@ -187,12 +191,20 @@ impl Session {
         self.store.root().join(self.replication.id()).join(name)
     }
 
-    /// The data set, on the device that trains.
+    /// The data sets of the pending runs by id, on the device that trains.
     ///
     /// # Errors
-    /// If it cannot be had or is not what it should be.
-    pub fn load_data(&self, access: &Access) -> Result<TrainingData, Error> {
-        training_data(self.protocol.data, self.options.device, access)
+    /// If one cannot be had or is not what it should be.
+    pub fn load_data(&self, access: &Access) -> Result<DataSets, Error> {
+        let mut sets = DataSets::new();
+        for task in self.pending() {
+            let id = task.run.identity.data;
+            if !sets.contains_key(&id) {
+                let set = training_data(&id, self.options.device, access)?;
+                sets.insert(id, set);
+            }
+        }
+        Ok(sets)
     }
 }
 
@@ -268,12 +280,12 @@ fn plan(
     store: &Store,
     claims: &Arc<Fingerprints>,
 ) -> Result<Vec<Task>, Error> {
-    let data_sha256 = data::dataset_sha256(protocol.data)?;
     let mut lineages: Option<HashMap<String, Identity>> = None;
     let mut tasks = Vec::new();
     for variant in &protocol.variants {
+        let data_sha256 = data::dataset_sha256(variant.data)?;
         for &seed in seeds {
-            let identity = variant.identity(protocol.data, &data_sha256, seed, precision);
+            let identity = variant.identity(&data_sha256, seed, precision);
             let key = identity.key();
             let mut reason = store.reason(&identity, &HashMap::new())?;
             if reason == Reason::New {

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::verdicts::{self, Stored};
 use super::{options, print_json};
+use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::{self, Claim, Judgement, Published};
 use crate::replication::{self, Changes, Profile, Replication};
 use crate::runs::Store;
-use crate::{Error, data};
 
 /// Arguments of `replicate show`.
 #[derive(Args, Debug)]
@@ -107,7 +107,7 @@ fn show_replication(
     writeln!(out, "Profiles:")?;
     for profile in Profile::ALL {
         let protocol = replication.protocol(profile, &Changes::default())?;
-        let title = &data::catalogue()?.entry(protocol.data)?.title;
+        let title = protocol.data_title()?;
         writeln!(
             out,
             "    {:6} {} variants x {} seeds on {title}",
@@ -160,11 +160,11 @@ fn replication_json(
     for profile in Profile::ALL {
         let protocol = replication.protocol(profile, &Changes::default())?;
         let variants: Vec<_> = protocol.variants.iter().map(|variant| {
-            json!({"id": variant.id, "method": variant.method.id(), "settings": variant.settings})
+            json!({"id": variant.id, "method": variant.method.id(), "settings": variant.settings, "data": variant.data})
         }).collect();
         profiles.insert(
             profile.name().to_owned(),
-            json!({"data": protocol.data, "seeds": protocol.seeds, "variants": variants}),
+            json!({"data": protocol.data_sets(), "seeds": protocol.seeds, "variants": variants}),
         );
     }
     print_json(&json!({

@@ -6,12 +6,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{print_json, words};
+use crate::Error;
 use crate::claims::{self, Conclusion, Judgement, Verdict};
-use crate::nn::Precision;
-use crate::random::Seed;
-use crate::replication::{self, Changes, Profile, Replication, Results, VariantRecords};
+use crate::replication::{self, Changes, Profile, Replication, Results};
 use crate::runs::{Error as StoreError, Store};
-use crate::{Error, data};
 
 /// What a store holds of a replication's full protocol.
 pub struct Stored {
@@ -25,42 +23,24 @@ pub struct Stored {
     pub unreadable: Vec<String>,
 }
 
-/// Gathers the runs of the unchanged paper profile, exact precision: the protocol's seeds, and those that
-/// follow them without a gap.
+/// Gathers the runs of the unchanged paper profile, as [`replication::gather`] does.
 ///
 /// # Errors
 /// If the store cannot be read; single records that cannot be are in [`Stored::unreadable`].
 pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Error> {
     let profile = Profile::Paper;
     let protocol = replication.protocol(profile, &Changes::default())?;
-    let data_sha256 = data::dataset_sha256(protocol.data)?;
-    let variants = protocol.variants.iter();
-    let mut gathered: Vec<VariantRecords> = variants
-        .map(|variant| VariantRecords {
-            id: variant.id.clone(),
-            planned: protocol.seeds as usize,
-            records: Vec::new(),
-        })
-        .collect();
     let mut unreadable = Vec::new();
-    for seed in 0.. {
-        let before: usize = gathered.iter().map(|variant| variant.records.len()).sum();
-        for (variant, into) in protocol.variants.iter().zip(&mut gathered) {
-            let seed = Seed(seed);
-            let identity = variant.identity(protocol.data, &data_sha256, seed, Precision::Exact);
-            match store.record(&identity.key()) {
-                Ok(record) => into.records.extend(record),
-                Err(error @ (StoreError::Unreadable { .. } | StoreError::Damaged { .. })) => {
-                    unreadable.push(error.to_string());
-                }
-                Err(error) => return Err(error.into()),
-            }
+    let gathered = replication::gather(&protocol, &mut |identity| match store
+        .record(&identity.key())
+    {
+        Ok(record) => Ok(record),
+        Err(error @ (StoreError::Unreadable { .. } | StoreError::Damaged { .. })) => {
+            unreadable.push(error.to_string());
+            Ok(None)
         }
-        let after: usize = gathered.iter().map(|variant| variant.records.len()).sum();
-        if seed + 1 >= protocol.seeds && after == before {
-            break;
-        }
-    }
+        Err(error) => Err(error.into()),
+    })?;
     Ok(Stored {
         runs: gathered.iter().map(|variant| variant.records.len()).sum(),
         planned: protocol.variants.len() * protocol.seeds as usize,
@@ -68,7 +48,7 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
         results: Results {
             profile,
             altered: Vec::new(),
-            data_title: data::catalogue()?.entry(protocol.data)?.title.clone(),
+            data_title: protocol.data_title()?,
             variants: gathered,
         },
     })

@@ -1,7 +1,7 @@
 //! How long the pending runs will take here, and how many of them are best done at the same time: a
 //! short measurement, made under the conditions of the work itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tch::Device;
@@ -15,28 +15,31 @@ use crate::train::{Trial, Work};
 /// that share nothing are the more robust choice.
 const CLEARLY: f64 = 0.95;
 
-/// What a run costs, by method and shape (or settings, for runs that train alone).
-type Known = HashMap<(&'static str, String), Option<Work>>;
+/// What runs that cost the same have in common: data set, method, and shape (or settings, for runs that
+/// train alone).
+type Alike = (String, &'static str, String);
+
+/// What they cost.
+type Known = HashMap<Alike, Option<Work>>;
 
 /// Gives each pending task its estimate, and the team that does the work: the one that `options` ask
 /// for, or else the fastest. As many threads measure at the same time as workers will compute,
 /// because they share memory and caches. Tasks of equal shape are measured once. What cannot be
 /// measured has no estimate: it will fail with its own message when it is run.
 ///
-/// `rows` and `dims` describe the data set.
+/// `shapes` has rows and dimensions of each data set by id. Tasks on another one have no estimate.
 ///
 /// # Errors
 /// If a thread cannot be started.
 pub fn calibrate(
     tasks: &mut [Task],
-    rows: i64,
-    dims: i64,
+    shapes: &BTreeMap<String, [i64; 2]>,
     options: Options,
 ) -> Result<Team, Error> {
     let pending = tasks.iter().filter(|task| task.run.reason.is_pending());
     let mut best: Option<(Team, Duration, Vec<Option<Duration>>)> = None;
     for team in candidates(&options, pending.count()) {
-        let estimates = estimates(tasks, rows, dims, options, team)?;
+        let estimates = estimates(tasks, shapes, options, team)?;
         let total = estimates.iter().flatten().copied();
         let total = plan::makespan(total.collect(), team.workers);
         let least = best.as_ref().map(|(_, least, _)| least.mul_f64(CLEARLY));
@@ -75,8 +78,7 @@ fn candidates(options: &Options, pending: usize) -> Vec<Team> {
 /// What each task will take with `team`; `None` for those that are done or cannot be measured.
 fn estimates(
     tasks: &[Task],
-    rows: i64,
-    dims: i64,
+    shapes: &BTreeMap<String, [i64; 2]>,
     options: Options,
     team: Team,
 ) -> Result<Vec<Option<Duration>>, Error> {
@@ -84,7 +86,8 @@ fn estimates(
     let mut known = Known::new();
     let mut estimates = Vec::with_capacity(tasks.len());
     for (task, key) in tasks.iter().zip(&keys) {
-        let Some((key, shared)) = key else {
+        let shape = shapes.get(&task.run.identity.data);
+        let (Some((key, shared)), Some(&[rows, dims])) = (key, shape) else {
             estimates.push(None);
             continue;
         };
@@ -119,7 +122,7 @@ fn estimates(
 
 /// What tasks that cost the same have in common, and whether they can train as one cohort; `None` for
 /// a task that is done, or whose settings cannot be read.
-fn key(task: &Task) -> Option<((&'static str, String), bool)> {
+fn key(task: &Task) -> Option<(Alike, bool)> {
     if !task.run.reason.is_pending() {
         return None;
     }
@@ -127,7 +130,8 @@ fn key(task: &Task) -> Option<((&'static str, String), bool)> {
     let shape = task.method.shape(settings).ok()?;
     let shared = shape.is_some();
     let shape = shape.unwrap_or_else(|| settings.to_string());
-    Some(((task.method.id(), shape), shared))
+    let data = task.run.identity.data.clone();
+    Some(((data, task.method.id(), shape), shared))
 }
 
 /// The slowest of the workers' measurements.

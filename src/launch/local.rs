@@ -17,7 +17,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,9 @@ impl Task {
         format!("{} seed {}", self.run.variant, self.run.identity.seed)
     }
 }
+
+/// Data sets by id, on the device that trains.
+pub type DataSets = BTreeMap<String, TrainingData>;
 
 /// How the work is done.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +162,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn execute(
     store: &Store,
     tasks: Vec<Task>,
-    data: &TrainingData,
+    data: &DataSets,
     options: Options,
     interrupted: &AtomicBool,
     observer: &dyn Observer,
@@ -180,7 +183,8 @@ pub fn execute(
     std::thread::scope(|scope| {
         let mut started = Vec::new();
         for worker in 0..team.workers {
-            let data = data.share();
+            let sets = data.iter();
+            let data: DataSets = sets.map(|(id, set)| (id.clone(), set.share())).collect();
             let shared = &shared;
             let builder = std::thread::Builder::new().name(format!("{WORKER} {worker}"));
             let thread = builder.spawn_scoped(scope, move || work(shared, worker, &data));
@@ -209,7 +213,7 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
     if device == Device::Cpu {
         return tasks.into_iter().map(|task| vec![task].into()).collect();
     }
-    let mut groups: BTreeMap<(String, String, u64), Vec<Task>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, String, u64), Vec<Task>> = BTreeMap::new();
     for task in tasks {
         let at = match task.run.reason {
             Reason::Resume { at, .. } => at,
@@ -222,7 +226,8 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
             .ok()
             .flatten();
         let shape = shape.unwrap_or_else(|| task.run.key.as_str().to_owned());
-        let group = (task.method.id().to_owned(), shape, at);
+        let data = task.run.identity.data.clone();
+        let group = (data, task.method.id().to_owned(), shape, at);
         groups.entry(group).or_default().push(task);
     }
     groups.into_values().map(Cohort::from).collect()
@@ -241,9 +246,50 @@ fn next(shared: &Shared) -> Option<Cohort> {
     queue.pop_front()
 }
 
-fn work(shared: &Shared, worker: usize, data: &TrainingData) {
+fn work(shared: &Shared, worker: usize, data: &DataSets) {
     tch::set_num_threads(shared.team.threads_each.try_into().unwrap_or(1));
     let _no_graph = tch::no_grad_guard();
+    loop {
+        let Some(cohort) = next(shared) else {
+            return;
+        };
+        if shared.interrupted.load(Ordering::Relaxed) {
+            locked(&shared.report).interrupted = true;
+            return;
+        }
+        let tasks = cohort.tasks.clone();
+        let whole = catch_unwind(AssertUnwindSafe(|| {
+            run_cohort(shared, worker, data, cohort)
+        }));
+        if let Err(panic) = whole {
+            let error = panicked(&*panic).to_string();
+            for task in &tasks {
+                fail(shared, worker, task, &error);
+            }
+        }
+        shared.observer.notify(&Event::Stopped { worker });
+    }
+}
+
+/// Trains one cohort and stores its runs.
+fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
+    let held = claim(shared, worker, cohort);
+    let Some((first, _)) = held.first() else {
+        return;
+    };
+    // All runs of a cohort are on one data set.
+    let id = &first.run.identity.data;
+    let Some(data) = data.get(id) else {
+        for (task, _) in &held {
+            fail(
+                shared,
+                worker,
+                task,
+                &format!("the data set {id} is not loaded"),
+            );
+        }
+        return;
+    };
     let context = Context {
         data,
         device: shared.options.device,
@@ -252,32 +298,6 @@ fn work(shared: &Shared, worker: usize, data: &TrainingData) {
         checkpoint_interval: shared.options.checkpoint_interval,
         observer: shared.observer,
         worker,
-    };
-    loop {
-        let Some(cohort) = next(shared) else {
-            return;
-        };
-        if context.is_interrupted() {
-            locked(&shared.report).interrupted = true;
-            return;
-        }
-        let tasks = cohort.tasks.clone();
-        let whole = catch_unwind(AssertUnwindSafe(|| run_cohort(shared, &context, cohort)));
-        if let Err(panic) = whole {
-            let error = panicked(&*panic).to_string();
-            for task in &tasks {
-                fail(shared, &context, task, &error);
-            }
-        }
-        shared.observer.notify(&Event::Stopped { worker });
-    }
-}
-
-/// Trains one cohort and stores its runs.
-fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
-    let held = claim(shared, context, cohort);
-    let Some((first, _)) = held.first() else {
-        return;
     };
     let names: Vec<String> = held.iter().map(|(task, _)| task.name()).collect();
     let estimates = held.iter().map(|(task, _)| task.run.estimate);
@@ -297,7 +317,7 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let method = first.method;
-    let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, context)));
+    let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, &context)));
     match ran.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(Some(runs)) => {
             let size = held.len();
@@ -320,7 +340,7 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
                             elapsed: clock.elapsed() / size as u32,
                         });
                     }
-                    Err(error) => fail(shared, context, task, &error),
+                    Err(error) => fail(shared, worker, task, &error),
                 }
             }
         }
@@ -332,13 +352,13 @@ fn run_cohort(shared: &Shared, context: &Context, cohort: Cohort) {
         }
         Err(error) => {
             for (task, _) in &held {
-                fail(shared, context, task, &error.to_string());
+                fail(shared, worker, task, &error.to_string());
             }
         }
     }
 }
 
-fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
+fn fail(shared: &Shared, worker: usize, task: &Task, message: &str) {
     let failure = Failure {
         message: message.to_owned(),
         when: jiff::Timestamp::now().to_string(),
@@ -346,8 +366,8 @@ fn fail(shared: &Shared, context: &Context, task: &Task, message: &str) {
     // The store itself may be what failed; the report below has the message in any case.
     let _ = shared.store.write_failure(&task.run.key, &failure);
     let name = task.name();
-    context.observer.notify(&Event::Failed {
-        worker: context.worker,
+    shared.observer.notify(&Event::Failed {
+        worker,
         name: &name,
         message,
     });

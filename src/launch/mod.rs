@@ -4,7 +4,7 @@ pub mod calibrate;
 pub mod local;
 
 pub use calibrate::calibrate;
-pub use local::{Options, Report, Task, Team, WORKER, execute};
+pub use local::{DataSets, Options, Report, Task, Team, WORKER, execute};
 
 /// Why runs could not be started.
 #[derive(Debug, thiserror::Error)]

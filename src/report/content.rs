@@ -62,8 +62,8 @@ pub struct Experiment {
     pub caption: String,
     /// Figures.
     pub figures: Vec<FigurePair>,
-    /// The data set.
-    pub data: DataSheet,
+    /// The data sets.
+    pub data: Vec<DataSheet>,
     /// Runs that the profile asks for.
     pub planned: usize,
     /// Those of them that are not stored.
@@ -177,6 +177,10 @@ pub struct RunLine {
     pub variant: String,
     /// Its seed.
     pub seed: u64,
+    /// The data set's id.
+    pub data: String,
+    /// SHA-256 over the data set's decoded files.
+    pub data_sha256: String,
     /// All digits of its key; the first 16 name its folder.
     pub key: String,
     /// `completed`, `collapsed`, or `diverged at N`.
@@ -348,6 +352,13 @@ impl Chapter {
 }
 
 impl Experiment {
+    /// The data sets' titles, separated by commas.
+    #[must_use]
+    pub fn data_titles(&self) -> String {
+        let titles = self.data.iter().map(|sheet| sheet.title.as_str());
+        titles.collect::<Vec<_>>().join(", ")
+    }
+
     /// The verdicts of its claims.
     pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
         self.claims.iter().map(|entry| &entry.judgement.verdict)

@@ -1,6 +1,6 @@
 //! From a store to the contents of a report. Trains nothing and needs no network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 
@@ -10,11 +10,11 @@ use super::content::{
 };
 use super::{Comparison, rows};
 use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
-use crate::nn::{Precision, Products};
+use crate::nn::Products;
 use crate::replication::{
     self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
 };
-use crate::runs::{Error as StoreError, Outcome, Record, Store};
+use crate::runs::{Error as StoreError, Key, Outcome, Record, Store};
 use crate::{Error, data};
 
 /// Gathers what is stored of replications, under a profile or, without one, under the fullest that has
@@ -70,7 +70,7 @@ fn chapter<'a>(chapters: &'a mut Vec<Chapter>, paper: &Paper) -> &'a mut Chapter
 }
 
 /// All records of a store in the order of their folders' names, and those that cannot be read.
-fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
+fn stored(store: &Store) -> Result<(BTreeMap<Key, Record>, Vec<String>), Error> {
     let folder = store.root().join("runs");
     let failed = |source| StoreError::Io {
         action: "list",
@@ -79,7 +79,9 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
     };
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok((BTreeMap::new(), Vec::new()));
+        }
         Err(error) => return Err(failed(error).into()),
     };
     let mut names = Vec::new();
@@ -87,7 +89,7 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
         names.push(entry.map_err(failed)?.file_name());
     }
     names.sort();
-    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    let (mut records, mut unreadable) = (BTreeMap::new(), Vec::new());
     for name in names {
         let Ok(text) = fs::read(folder.join(&name).join("record.json")) else {
             // An unfinished run, or no run at all.
@@ -96,7 +98,9 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
         // The store looks closer than the parser does.
         let parsed = serde_json::from_slice::<Record>(&text).ok();
         match parsed.map(|record| store.record(&record.key)) {
-            Some(Ok(Some(record))) => records.push(record),
+            Some(Ok(Some(record))) => {
+                records.insert(record.key.clone(), record);
+            }
             Some(Err(error @ StoreError::Io { .. })) => return Err(error.into()),
             _ => unreadable.push(format!("runs/{}/record.json", name.display())),
         }
@@ -104,44 +108,11 @@ fn stored(store: &Store) -> Result<(Vec<Record>, Vec<String>), Error> {
     Ok((records, unreadable))
 }
 
-/// The records of each variant: the protocol's seeds, and those that follow them without a gap, so that
-/// nobody's choice of seeds gets in. Exact precision.
-fn of_variants(protocol: &Protocol, records: &[Record]) -> Result<Vec<VariantRecords>, Error> {
-    let data_sha256 = data::dataset_sha256(protocol.data)?;
-    let variants = protocol.variants.iter().map(|variant| {
-        let is_of_variant = |record: &&Record| {
-            let seed = record.identity.seed;
-            let exact = Precision::default();
-            record.identity == variant.identity(protocol.data, &data_sha256, seed, exact)
-        };
-        let mut found: Vec<Record> = records.iter().filter(is_of_variant).cloned().collect();
-        found.sort_by_key(|record| record.identity.seed.0);
-        VariantRecords {
-            id: variant.id.clone(),
-            planned: protocol.seeds as usize,
-            records: found,
-        }
-    });
-    let mut variants: Vec<VariantRecords> = variants.collect();
-    let of_all = variants.iter().flat_map(|variant| &variant.records);
-    let seeds: BTreeSet<u64> = of_all.map(|record| record.identity.seed.0).collect();
-    let mut end = protocol.seeds;
-    while seeds.contains(&end.saturating_sub(1)) && seeds.contains(&end) {
-        end += 1;
-    }
-    for variant in &mut variants {
-        variant
-            .records
-            .retain(|record| record.identity.seed.0 < end);
-    }
-    Ok(variants)
-}
-
 fn experiment(
     replication: &dyn Replication,
     profile: Option<Profile>,
     published: &Published,
-    records: &[Record],
+    records: &BTreeMap<Key, Record>,
 ) -> Result<Experiment, Error> {
     let profiles: Vec<Profile> = match profile {
         Some(profile) => vec![profile],
@@ -150,7 +121,9 @@ fn experiment(
     let mut found = None;
     for profile in profiles {
         let protocol = replication.protocol(profile, &Changes::default())?;
-        let variants = of_variants(&protocol, records)?;
+        let variants = replication::gather(&protocol, &mut |identity| {
+            Ok(records.get(&identity.key()).cloned())
+        })?;
         let empty = variants.iter().all(|variant| variant.records.is_empty());
         if found.is_none() || !empty {
             found = Some((profile, protocol, variants));
@@ -173,11 +146,10 @@ fn described(
     protocol: &Protocol,
     variants: Vec<VariantRecords>,
 ) -> Result<Experiment, Error> {
-    let entry = data::catalogue()?.entry(protocol.data)?;
     let results = Results {
         profile,
         altered: Vec::new(),
-        data_title: entry.title.clone(),
+        data_title: protocol.data_title()?,
         variants,
     };
     let Presentation {
@@ -206,7 +178,7 @@ fn described(
         values: comparisons,
         caption,
         figures,
-        data: sheet(entry),
+        data: sheets(protocol)?,
         planned: variants.len() * protocol.seeds as usize,
         missing,
         environments: environments(variants),
@@ -270,6 +242,8 @@ fn lines(variant: &VariantRecords) -> impl Iterator<Item = RunLine> + '_ {
     records.map(|(record, ending)| RunLine {
         variant: variant.id.clone(),
         seed: record.identity.seed.0,
+        data: record.identity.data.clone(),
+        data_sha256: record.identity.data_sha256.clone(),
         key: record.key.as_str().to_owned(),
         outcome: match (record.outcome, ending) {
             (Outcome::Diverged { iteration }, _) => format!("diverged at {iteration}"),
@@ -300,7 +274,7 @@ fn published_alone(
         profile: Profile::Paper,
         altered: Vec::new(),
         data_title: if results.profile == Profile::Smoke {
-            data::catalogue()?.entry(protocol.data)?.title.clone()
+            protocol.data_title()?
         } else {
             results.data_title.clone()
         },
@@ -323,6 +297,12 @@ fn paired(
         }
     });
     pairs.collect()
+}
+
+fn sheets(protocol: &Protocol) -> Result<Vec<DataSheet>, Error> {
+    let catalogue = data::catalogue()?;
+    let ids = protocol.data_sets().into_iter();
+    ids.map(|id| Ok(sheet(catalogue.entry(id)?))).collect()
 }
 
 fn sheet(entry: &data::Entry) -> DataSheet {

@@ -1,7 +1,7 @@
 //! A report as JSON.
 //!
 //! ```text
-//! schema      "replicate-report/1"
+//! schema      "replicate-report/2"
 //! program     version of replicate that wrote the report
 //! counts      how many claims of each verdict, see Counts
 //! papers      see Chapter: paper, experiments, without_experiment
@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::content::{Chapter, Counts, Report};
 
 /// Version of the format; a change that could break a reader gets a new number.
-pub const SCHEMA: &str = "replicate-report/1";
+pub const SCHEMA: &str = "replicate-report/2";
 
 #[derive(Serialize)]
 struct Document<'a> {

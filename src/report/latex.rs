@@ -138,7 +138,7 @@ fn values(experiment: &Experiment) -> String {
     let caption = format!(
         "Values of {} ({}), mean $\\pm$ standard deviation over $n$ runs.{}",
         escaped(&experiment.id),
-        escaped(&experiment.data.title),
+        escaped(&experiment.data_titles()),
         note(experiment)
     );
     let head = [

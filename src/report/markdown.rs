@@ -1,7 +1,7 @@
 //! A report as Markdown tables (GitHub's dialect), block by block, for the places that
 //! [`markers`] keep in a document.
 
-use super::content::{Chapter, Counts, Entry, Experiment, Report, Row};
+use super::content::{Chapter, Counts, DataSheet, Entry, Experiment, Report, Row};
 use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};
 use super::{Comparison, markers};
 use crate::claims::{Group, Verdict};
@@ -80,7 +80,7 @@ fn experiment(experiment: &Experiment) -> String {
         escaped(&experiment.id),
         escaped(&experiment.summary),
         experiment.profile.name(),
-        escaped(&experiment.data.title),
+        escaped(&experiment.data_titles()),
         experiment.state(),
     );
     let note = experiment.note.as_ref();
@@ -237,7 +237,10 @@ fn deviations(experiment: &Experiment) -> String {
 }
 
 fn data(experiment: &Experiment) -> String {
-    let sheet = &experiment.data;
+    experiment.data.iter().map(data_sheet).collect()
+}
+
+fn data_sheet(sheet: &DataSheet) -> String {
     let rows: Vec<_> = sheet
         .files
         .iter()

@@ -82,9 +82,9 @@ impl Replication for Scripted {
             id: (*id).to_owned(),
             method: &NeverRun,
             settings: json!({"variant": id, "profile": profile.name()}),
+            data: "digits",
         });
         Ok(Protocol {
-            data: "digits",
             variants: variants.collect(),
             seeds: 10,
         })
@@ -170,8 +170,8 @@ pub fn record(
         method: known.method.id().to_owned(),
         algorithm: known.method.version(),
         settings: known.settings.clone(),
-        data: protocol.data.to_owned(),
-        data_sha256: data::dataset_sha256(protocol.data).unwrap(),
+        data: known.data.to_owned(),
+        data_sha256: data::dataset_sha256(known.data).unwrap(),
         seed: Seed(seed),
         precision: Precision::Exact,
     };

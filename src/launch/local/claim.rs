@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Cohort, Context, Shared, Task, fail, locked};
+use super::{Cohort, Shared, Task, fail, locked};
 use crate::runs::{self, Holder, Record, RunLock, checkpoint};
 use crate::train::Event;
 
 /// Locks the runs of a cohort; leaves out those that another process holds or has finished, and
 /// those that it has brought further than the others of the cohort are.
-pub(super) fn claim(shared: &Shared, context: &Context, cohort: Cohort) -> Vec<(Task, RunLock)> {
+pub(super) fn claim(shared: &Shared, worker: usize, cohort: Cohort) -> Vec<(Task, RunLock)> {
     let mut held: Vec<(Task, RunLock)> = Vec::new();
     for task in cohort.tasks {
         match take(shared, &task) {
             Ok(Taken::Ours(lock)) => held.push((task, lock)),
-            Ok(Taken::Finished(record)) => done_elsewhere(shared, context, &task, &record),
+            Ok(Taken::Finished(record)) => done_elsewhere(shared, worker, &task, &record),
             Ok(Taken::Elsewhere) if cohort.second_look => leave(shared, &task),
             Ok(Taken::Elsewhere) => locked(&shared.put_off).push(task),
-            Err(error) => fail(shared, context, &task, &error.to_string()),
+            Err(error) => fail(shared, worker, &task, &error.to_string()),
         }
     }
     if held.len() > 1 {
@@ -59,18 +59,18 @@ fn take(shared: &Shared, task: &Task) -> Result<Taken, runs::Error> {
 }
 
 /// Counts a run that another process has done since this one made its plan.
-fn done_elsewhere(shared: &Shared, context: &Context, task: &Task, record: &Record) {
+fn done_elsewhere(shared: &Shared, worker: usize, task: &Task, record: &Record) {
     locked(&shared.report).finished += 1;
     let name = task.name();
     let by = &record.provenance;
-    context.observer.notify(&Event::Started {
-        worker: context.worker,
+    shared.observer.notify(&Event::Started {
+        worker,
         names: std::slice::from_ref(&name),
         estimate: task.run.estimate,
     });
     let seconds = by.training_seconds + by.evaluation_seconds;
-    context.observer.notify(&Event::Finished {
-        worker: context.worker,
+    shared.observer.notify(&Event::Finished {
+        worker,
         name: &name,
         summary: &format!(
             "{}, done by another process on {}",

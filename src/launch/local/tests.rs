@@ -151,10 +151,11 @@ fn run_observed(
     device: Device,
     observer: &dyn Observer,
 ) -> Report {
-    let data = TrainingData {
+    let set = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
         labels: None,
     };
+    let data = DataSets::from([("none".to_owned(), set)]);
     let options = Options {
         device,
         precision: Precision::Exact,

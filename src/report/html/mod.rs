@@ -218,7 +218,7 @@ fn experiment(experiment: &Experiment) -> Markup {
             @if let Some(note) = &experiment.note { p.warning { (note) "." } }
             dl.facts {
                 dt { "Profile" } dd { (experiment.profile.name()) }
-                dt { "Data" } dd { (experiment.data.title) }
+                dt { "Data" } dd { (experiment.data_titles()) }
                 dt { "Runs" } dd { (experiment.state()) }
                 @if has_runs { dt { "Training" } dd { (duration(training)) " in all" } }
                 dt { "Claims" } dd { (Counts::of(experiment.verdicts()).words()) }
@@ -236,7 +236,7 @@ fn experiment(experiment: &Experiment) -> Markup {
             h4 { "Deviations from the paper" }
             (tables::deviations(experiment))
             h4 { "Data" }
-            (tables::data(&experiment.data))
+            @for sheet in &experiment.data { (tables::data(sheet)) }
             @if has_runs {
                 h4 { "Environments" }
                 (tables::environments(experiment))
