@@ -20,6 +20,7 @@ pub mod launch;
 pub mod metrics;
 pub mod nn;
 pub mod plot;
+pub mod pretraining;
 pub mod random;
 pub mod replication;
 pub mod report;

@@ -105,7 +105,10 @@ fn replications_are_listed_and_shown() {
     let shown = json(store.path(), &["show", "desom-gamma", "--json"]);
     assert_eq!(shown["published"].as_array().unwrap().len(), 27);
     assert_eq!(shown["profiles"]["paper"]["seeds"], 10);
-    assert_eq!(shown["profiles"]["paper"]["data"], serde_json::json!(["mnist"]));
+    assert_eq!(
+        shown["profiles"]["paper"]["data"],
+        serde_json::json!(["mnist"])
+    );
     let settings = &shown["profiles"]["paper"]["variants"][1]["settings"];
     assert_eq!(settings["iterations"], 10_000);
     assert_eq!(settings["hidden"], serde_json::json!([500, 500, 2000]));

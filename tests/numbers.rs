@@ -23,7 +23,8 @@ use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::som::Grid;
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Finished, Labels, Member, Method, Runs, Trainable, TrainingData, drive,
+    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Runs, Trainable,
+    TrainingData, drive,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -80,6 +81,7 @@ fn context<'a>(data: &'a TrainingData, interrupted: &'a AtomicBool) -> Context<'
         interrupted,
         checkpoint_interval: Duration::from_hours(1),
         observer: &Silent,
+        parts: &NoParts,
         worker: 0,
     }
 }

@@ -16,8 +16,8 @@ use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::som::nearest;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Trial,
-    Work, drive,
+    Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
+    drive, time_of_step,
 };
 
 /// Joint training of autoencoder and SOM.
@@ -57,17 +57,7 @@ impl Method for Desom {
         let mut model =
             DesomCohort::new(&settings, &members, &data, trial.device, trial.precision)?;
         let _products = TrainingProducts::set(trial.precision, trial.device)?;
-        let wait = |model: &DesomCohort| drop(model.losses());
-        model.step(0)?;
-        wait(&model);
-        // Long enough for a steady figure, short enough not to be noticed.
-        let (mut steps, clock) = (0, Instant::now());
-        while steps < 3 || (steps < 20 && clock.elapsed() < Duration::from_millis(250)) {
-            model.step(0)?;
-            steps += 1;
-        }
-        wait(&model);
-        let step = clock.elapsed() / steps;
+        let step = time_of_step(&mut model)?;
         // The evaluation is a forward pass over all rows: a third of a step.
         let per_row = step.as_secs_f64() / settings.batch as f64 / 3.0;
         Ok(Work {
