@@ -15,6 +15,7 @@ pub mod data;
 pub mod device;
 pub mod embedding;
 mod error;
+pub mod evaluation;
 pub mod files;
 pub mod launch;
 pub mod metrics;

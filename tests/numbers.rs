@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use replicate::baselines::{KMeansBaseline, KMeansSettings};
 use replicate::data::{self, Access};
+use replicate::evaluation::PostClusters;
 use replicate::launch::{DataSets, Options, Report, Task, execute};
 use replicate::metrics::Metric;
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replication::{Presentation, Profile, Replication, Results, VariantRecords};
-use replicate::replications::desom::{Desom, DesomCohort, Gamma, PostClusters, Settings};
+use replicate::replications::desom::{Desom, DesomCohort, Gamma, Settings};
 use replicate::report::{comparison, runs_csv};
 use replicate::runs::checkpoint::{Named, Progress};
 use replicate::runs::identity::SCHEMA;

@@ -7,6 +7,7 @@ mod nearest;
 pub mod neighbourhood;
 pub mod online;
 pub mod temperature;
+pub mod winners;
 
 pub use grid::{Grid, MapDistance};
 pub use loss::SomLoss;
@@ -14,3 +15,4 @@ pub use nearest::nearest;
 pub use neighbourhood::Neighbourhood;
 pub use online::OnlineSom;
 pub use temperature::{Decay, Horizon, Temperature};
+pub use winners::Search;
