@@ -15,7 +15,7 @@ use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Labels, Member, Method, Trainable, TrainingData, drive,
+    Context, Driven, Error, Labels, Member, Method, NoParts, Trainable, TrainingData, drive,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -62,6 +62,7 @@ fn context<'a>(data: &'a TrainingData, interrupted: &'a AtomicBool) -> Context<'
         interrupted,
         checkpoint_interval: Duration::from_hours(1),
         observer: &Silent,
+        parts: &NoParts,
         worker: 0,
     }
 }

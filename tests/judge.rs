@@ -324,6 +324,7 @@ impl Made {
             metrics,
             curves: Curves::default(),
             weights_sha256: None,
+            parts: Vec::new(),
             claims: self.published.fingerprints("desom-gamma"),
             provenance: Provenance {
                 program: "0".into(),

@@ -435,7 +435,7 @@ fn the_team_that_finishes_first_is_chosen() {
         (1, 0.5, 1),
     ] {
         let mut tasks = scaling(&store, runs, scales);
-        let team = calibrate(&mut tasks, &shapes(), options(Device::Cpu, 4)).unwrap();
+        let team = calibrate(&mut tasks, &store, &shapes(), options(Device::Cpu, 4)).unwrap();
         let threads_each = 4 / workers;
         assert_eq!(
             team,
@@ -453,7 +453,7 @@ fn the_team_that_finishes_first_is_chosen() {
         workers: Some(2),
         ..options(Device::Cpu, 4)
     };
-    let team = calibrate(&mut tasks, &shapes(), asked).unwrap();
+    let team = calibrate(&mut tasks, &store, &shapes(), asked).unwrap();
     assert_eq!(team.workers, 2);
     assert_eq!(team.threads_each, 2);
 }
@@ -463,7 +463,7 @@ fn on_a_gpu_estimates_are_shares_of_the_cohort() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let mut tasks = scaling(&store, 6, 0.0);
-    let team = calibrate(&mut tasks, &shapes(), options(Device::Cuda(0), 4)).unwrap();
+    let team = calibrate(&mut tasks, &store, &shapes(), options(Device::Cuda(0), 4)).unwrap();
     assert_eq!(team.workers, 1);
     // 10 iterations of 6 x 1 ms, shared by six.
     let expected = Duration::from_millis(10);

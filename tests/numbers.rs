@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use replicate::baselines::{KMeansBaseline, KMeansSettings};
 use replicate::data::{self, Access};
+use replicate::evaluation::PostClusters;
 use replicate::launch::{DataSets, Options, Report, Task, execute};
 use replicate::metrics::Metric;
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replication::{Presentation, Profile, Replication, Results, VariantRecords};
-use replicate::replications::desom::{Desom, DesomCohort, Gamma, PostClusters, Settings};
+use replicate::replications::desom::{Desom, DesomCohort, Gamma, Settings};
 use replicate::report::{comparison, runs_csv};
 use replicate::runs::checkpoint::{Named, Progress};
 use replicate::runs::identity::SCHEMA;
@@ -23,7 +24,8 @@ use replicate::runs::{Identity, Outcome, PlannedRun, Reason, Store};
 use replicate::som::Grid;
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Finished, Labels, Member, Method, Runs, Trainable, TrainingData, drive,
+    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Runs, Trainable,
+    TrainingData, drive,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -80,6 +82,7 @@ fn context<'a>(data: &'a TrainingData, interrupted: &'a AtomicBool) -> Context<'
         interrupted,
         checkpoint_interval: Duration::from_hours(1),
         observer: &Silent,
+        parts: &NoParts,
         worker: 0,
     }
 }

@@ -9,7 +9,7 @@ use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, Settings};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Member, Method, TrainingData};
+use replicate::train::{Context, InMemory, Member, Method, TrainingData};
 use tch::Device;
 
 use crate::data;
@@ -42,6 +42,7 @@ impl Contender for Runs {
             interrupted: &AtomicBool::new(false),
             checkpoint_interval: Duration::MAX,
             observer: &Silent,
+            parts: &InMemory::default(),
             worker: 0,
         };
         let clock = Instant::now();

@@ -1,23 +1,21 @@
 //! DESOM as a [`Method`]: train a cohort, evaluate each model as the paper does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::{DesomCohort, PostClusters, Settings};
-use crate::cluster::KMeans;
+use super::{DesomCohort, Settings};
 use crate::device::TrainingProducts;
-use crate::metrics::{evaluate_labels, reported};
+use crate::evaluation;
 use crate::nn::slices::ordered_sum;
-use crate::random::{self, Seed};
+use crate::random::Seed;
 use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
-use crate::som::nearest;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, TrainingData, Trial,
-    Work, drive,
+    Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
+    drive, time_of_step,
 };
 
 /// Joint training of autoencoder and SOM.
@@ -57,17 +55,7 @@ impl Method for Desom {
         let mut model =
             DesomCohort::new(&settings, &members, &data, trial.device, trial.precision)?;
         let _products = TrainingProducts::set(trial.precision, trial.device)?;
-        let wait = |model: &DesomCohort| drop(model.losses());
-        model.step(0)?;
-        wait(&model);
-        // Long enough for a steady figure, short enough not to be noticed.
-        let (mut steps, clock) = (0, Instant::now());
-        while steps < 3 || (steps < 20 && clock.elapsed() < Duration::from_millis(250)) {
-            model.step(0)?;
-            steps += 1;
-        }
-        wait(&model);
-        let step = clock.elapsed() / steps;
+        let step = time_of_step(&mut model)?;
         // The evaluation is a forward pass over all rows: a third of a step.
         let per_row = step.as_secs_f64() / settings.batch as f64 / 3.0;
         Ok(Work {
@@ -155,20 +143,15 @@ fn finish(
     Ok(run)
 }
 
-/// All metrics of a trained model on all rows of the data:
+/// All metrics of a trained model on all rows of the data: those of its map, see [`evaluation::assess`],
+/// and
 ///
-/// - `bmu.*`: labels are the best matching units;
-/// - `clustered.*`: k-means groups the prototypes, and each row takes the group whose centre is
-///   nearest to its code;
 /// - `reconstruction_loss`: mean squared error over rows and features;
 /// - `prototype_spread`: mean over the features of the standard deviation over the decoded
-///   prototypes, 0 for a map collapsed to a point;
-/// - `units_used`: prototypes that win at least one row;
-/// - `groups_found`: groups of prototypes, fewer than asked for if fewer are distinct.
+///   prototypes, 0 for a map collapsed to a point.
 ///
-/// Without classes `bmu.*` is undefined; so are `clustered.*` and `groups_found`, because the number
-/// of groups is that of the classes. `None` if codes, reconstructions or distances are beyond 32-bit
-/// floats: there is nothing to measure then.
+/// `None` if codes, reconstructions or distances are beyond 32-bit floats: there is nothing to measure
+/// then.
 fn assess(
     models: &DesomCohort,
     model: i64,
@@ -187,81 +170,19 @@ fn assess(
         squared_error += ordered_sum(&error.sum_dim_intlist(-1, false, Kind::Double));
         codes.push(code);
     }
-    let codes = Tensor::cat(&codes, 0);
-    let prototypes = models.prototypes(model);
-    if !(squared_error.is_finite() && distances_are_finite(&codes, &prototypes)) {
+    if !squared_error.is_finite() {
         return Ok(None);
     }
-    let mut metrics = BTreeMap::new();
-    let mut score = |kind: &str, labels: Option<&[u32]>| -> Result<(), Error> {
-        let scores = match labels {
-            Some(labels) => evaluate_labels(labels, data.classes())
-                .map_err(|error| Error::Metrics(error.to_string()))?,
-            None => None,
-        };
-        for (metric, value) in reported(scores) {
-            metrics.insert(format!("{kind}.{metric}"), value);
-        }
-        Ok(())
+    let codes = Tensor::cat(&codes, 0);
+    let prototypes = models.prototypes(model);
+    let (labels, groups) = (data.labels.as_ref(), settings.post_clusters);
+    let Some(mut metrics) = evaluation::assess(&codes, &prototypes, labels, groups, seed)? else {
+        return Ok(None);
     };
-    let units = nearest(&codes, &prototypes);
-    score("bmu", Some(&units))?;
-
-    let groups = match &data.labels {
-        Some(labels) => {
-            let clusters = match settings.post_clusters {
-                PostClusters::Classes => labels.classes,
-                PostClusters::LargestLabel => labels.classes.saturating_sub(1),
-            };
-            let mut stream = random::stream(seed, "post-clustering");
-            let groups = KMeans::new(clusters.min(settings.map.units()).max(1))
-                .fit(&prototypes.contiguous(), &mut stream)
-                .map_err(|error| Error::Clustering(error.to_string()))?;
-            Some(groups)
-        }
-        None => None,
-    };
-    let clustered = groups
-        .as_ref()
-        .map(|groups| nearest(&codes, &groups.centres));
-    score("clustered", clustered.as_deref())?;
-    let found = groups.map_or(f64::NAN, |groups| groups.distinct as f64);
-    metrics.insert("groups_found".to_owned(), found);
-
     let decoded = network.decode(parameters, model, &prototypes);
-    let spread = decoded
-        .std_dim(Some([0].as_slice()), false, false)
-        .mean(Kind::Double);
-    metrics.insert("prototype_spread".to_owned(), spread.double_value(&[]));
-    let used = units.iter().collect::<BTreeSet<_>>().len();
-    metrics.insert("units_used".to_owned(), used as f64);
+    let spread = evaluation::spread(&decoded);
+    metrics.insert("prototype_spread".to_owned(), spread);
     let values = (data.rows() * data.dims()) as f64;
     metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
     Ok(Some(metrics))
-}
-
-/// Whether every squared distance between codes `[rows, latent]` and prototypes `[units, latent]` is
-/// surely a number as a 32-bit float.
-fn distances_are_finite(codes: &Tensor, prototypes: &Tensor) -> bool {
-    // NaN if any value is.
-    let farthest = |tensor: &Tensor| tensor.abs().max().double_value(&[]);
-    let most = farthest(codes) + farthest(prototypes);
-    most * most * prototypes.size()[1] as f64 <= f64::from(f32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_beyond_floats_are_seen() {
-        let near = Tensor::from_slice(&[1.0_f32, -2.0]).view([1, 2]);
-        let of = |value: f32| Tensor::from_slice(&[0.0_f32, value]).view([1, 2]);
-        assert!(distances_are_finite(&near, &near));
-        assert!(distances_are_finite(&of(1e18), &near));
-        for bad in [2e19, -2e19, f32::INFINITY, f32::NAN] {
-            assert!(!distances_are_finite(&of(bad), &near), "{bad}");
-            assert!(!distances_are_finite(&near, &of(bad)), "{bad}");
-        }
-    }
 }

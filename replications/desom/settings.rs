@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::{Error, settings};
@@ -17,16 +18,6 @@ pub enum GammaScale {
     /// The SOM loss beside a reconstruction loss summed over the features, as the paper's equation
     /// has it: gamma counts for `gamma / D` on the other scale.
     Sum,
-}
-
-/// How many clusters the prototypes are grouped into for the accuracy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PostClusters {
-    /// As many as classes, as the paper says.
-    Classes,
-    /// The largest label, one fewer than classes, as the authors' code has it.
-    LargestLabel,
 }
 
 /// All settings of a DESOM run.

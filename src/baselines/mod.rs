@@ -1,5 +1,9 @@
-//! What papers compare their methods with.
+//! What papers compare with.
 
+pub mod kerasom;
 pub mod kmeans;
+pub mod minisom;
 
+pub use kerasom::{Kerasom, KerasomSettings};
 pub use kmeans::{KMeansBaseline, KMeansSettings};
+pub use minisom::{MiniSom, MiniSomSettings};

@@ -20,7 +20,9 @@ use crate::device::{self, Choice};
 use crate::launch::{Task, WORKER};
 use crate::replication::{Changes, Profile};
 use crate::runs::{PlannedRun, Reason, Record, Store, audit};
-use crate::train::{self, Context, Event, Finished, Member, Method, Observer, TrainingData};
+use crate::train::{
+    self, Context, Event, Finished, InMemory, Member, Method, Observer, TrainingData,
+};
 use crate::{Error, runs};
 
 /// Arguments of `replicate rerun`.
@@ -44,7 +46,8 @@ pub struct RerunArgs {
 // Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
 Everything comes from the record: method, settings, seed, precision, and the data set, whose bytes \
-must be those recorded. The run is done alone and in memory; the store is left as it is. \
+must be those recorded. The run is done alone and in memory; the store is left as it is. What the \
+run began with and others share, such as a pretrained autoencoder, is trained anew too. \
 `replicate plan NAME` and runs.csv list the keys.
 
 The same bits are expected from the same program, libtorch, kind of processor and matrix kernels \
@@ -75,7 +78,8 @@ pub fn run(args: &RerunArgs, store: &Path, access: &Access) -> Result<(), Error>
     let data = training_data(&record.identity.data, device, access)?;
 
     let provenance = &record.provenance;
-    let seconds = provenance.training_seconds + provenance.evaluation_seconds;
+    let parts = record.parts.iter().map(|part| part.training_seconds);
+    let seconds = provenance.training_seconds + provenance.evaluation_seconds + parts.sum::<f64>();
     let estimate = Duration::try_from_secs_f64(seconds).ok();
     let task = Task {
         run: PlannedRun {
@@ -276,6 +280,7 @@ fn train_alone(
         interrupted: &interrupted,
         checkpoint_interval: Duration::MAX,
         observer,
+        parts: &InMemory::default(),
         worker: 0,
     };
     let runs = task.method.run(&[member], &context)?;

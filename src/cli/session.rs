@@ -102,7 +102,7 @@ impl Session {
             let entry = catalogue.entry(id)?;
             shapes.insert(id.to_owned(), [entry.rows() as i64, entry.dims() as i64]);
         }
-        let team = calibrate(&mut self.tasks, &shapes, self.options)?;
+        let team = calibrate(&mut self.tasks, &self.store, &shapes, self.options)?;
         self.options.workers = Some(team.workers);
         Ok(())
     }

@@ -1,15 +1,16 @@
 //! How long the pending runs will take here, and how many of them are best done at the same time: a
 //! short measurement, made under the conditions of the work itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use tch::Device;
 
 use super::local::{Options, Team};
 use super::{Error, Task};
-use crate::runs::{Reason, plan};
-use crate::train::{Trial, Work};
+use crate::runs::part::PartFolder;
+use crate::runs::{Key, Reason, Store, plan};
+use crate::train::{Need, Trial, Work, stored_parts};
 
 /// A team of fewer workers must be this much faster to be chosen: measurements are noisy, and workers
 /// that share nothing are the more robust choice.
@@ -19,8 +20,15 @@ const CLEARLY: f64 = 0.95;
 /// train alone).
 type Alike = (String, &'static str, String);
 
-/// What they cost.
-type Known = HashMap<Alike, Option<Work>>;
+/// What has been found out so far.
+struct Known<'a> {
+    store: &'a Store,
+    team: Team,
+    /// What runs cost without their parts, and what parts do; `None` if it cannot be measured.
+    works: HashMap<Alike, Option<Work>>,
+    /// Parts that are in the store, or in the estimate of an earlier run.
+    counted: HashSet<Key>,
+}
 
 /// Gives each pending task its estimate, and the team that does the work: the one that `options` ask
 /// for, or else the fastest. As many threads measure at the same time as workers will compute,
@@ -29,17 +37,21 @@ type Known = HashMap<Alike, Option<Work>>;
 ///
 /// `shapes` has rows and dimensions of each data set by id. Tasks on another one have no estimate.
 ///
+/// What is not in `store` yet of what runs begin with (see [`crate::train::part`]) is in the estimate of
+/// the first run that needs it, and in no other.
+///
 /// # Errors
 /// If a thread cannot be started.
 pub fn calibrate(
     tasks: &mut [Task],
+    store: &Store,
     shapes: &BTreeMap<String, [i64; 2]>,
     options: Options,
 ) -> Result<Team, Error> {
     let pending = tasks.iter().filter(|task| task.run.reason.is_pending());
     let mut best: Option<(Team, Duration, Vec<Option<Duration>>)> = None;
     for team in candidates(&options, pending.count()) {
-        let estimates = estimates(tasks, shapes, options, team)?;
+        let estimates = estimates(tasks, store, shapes, options, team)?;
         let total = estimates.iter().flatten().copied();
         let total = plan::makespan(total.collect(), team.workers);
         let least = best.as_ref().map(|(_, least, _)| least.mul_f64(CLEARLY));
@@ -78,12 +90,18 @@ fn candidates(options: &Options, pending: usize) -> Vec<Team> {
 /// What each task will take with `team`; `None` for those that are done or cannot be measured.
 fn estimates(
     tasks: &[Task],
+    store: &Store,
     shapes: &BTreeMap<String, [i64; 2]>,
     options: Options,
     team: Team,
 ) -> Result<Vec<Option<Duration>>, Error> {
     let keys: Vec<_> = tasks.iter().map(key).collect();
-    let mut known = Known::new();
+    let mut known = Known {
+        store,
+        team,
+        works: HashMap::new(),
+        counted: HashSet::new(),
+    };
     let mut estimates = Vec::with_capacity(tasks.len());
     for (task, key) in tasks.iter().zip(&keys) {
         let shape = shapes.get(&task.run.identity.data);
@@ -97,25 +115,22 @@ fn estimates(
             _ if *shared => alike.count(),
             _ => 1,
         };
-        let work = if let Some(work) = known.get(key) {
-            *work
-        } else {
-            let trial = Trial {
-                rows,
-                dims,
-                models,
-                device: options.device,
-                precision: task.run.identity.precision,
-            };
-            let work = measure(task, trial, team)?;
-            known.insert(key.clone(), work);
-            work
+        let trial = Trial {
+            rows,
+            dims,
+            models,
+            device: options.device,
+            precision: task.run.identity.precision,
         };
+        let settings = &task.run.identity.settings;
+        let work = known.work(key, || task.method.calibrate(settings, &trial).ok())?;
+        let parts = known.parts(task, Trial { models: 1, ..trial })?;
         let done = match task.run.reason {
             Reason::Resume { at, .. } => at,
             _ => 0,
         };
-        estimates.push(work.map(|work| work.remaining(done) / models as u32));
+        let own = work.map(|work| work.remaining(done) / models as u32);
+        estimates.push(own.zip(parts).map(|(own, parts)| own.saturating_add(parts)));
     }
     Ok(estimates)
 }
@@ -134,20 +149,63 @@ fn key(task: &Task) -> Option<(Alike, bool)> {
     Some(((data, task.method.id(), shape), shared))
 }
 
+impl Known<'_> {
+    /// What something costs, by what is alike: measured when it is asked for the first time.
+    fn work(
+        &mut self,
+        alike: &Alike,
+        one: impl Fn() -> Option<Work> + Sync,
+    ) -> Result<Option<Work>, Error> {
+        if let Some(work) = self.works.get(alike) {
+            return Ok(*work);
+        }
+        let work = measure(self.team, one)?;
+        self.works.insert(alike.clone(), work);
+        Ok(work)
+    }
+
+    /// How long it takes to train what a run begins with, as far as it is nowhere yet; `None` if it
+    /// cannot be measured.
+    fn parts(&mut self, task: &Task, trial: Trial) -> Result<Option<Duration>, Error> {
+        let run = &task.run.identity;
+        let Ok(needs) = task.method.needs(&run.settings) else {
+            return Ok(None);
+        };
+        let mut sum = Some(Duration::ZERO);
+        for need in &needs {
+            let Need { part, settings } = need;
+            let place = PartFolder::new(self.store, stored_parts::identity(need, run));
+            let is_there = matches!(place.record(), Ok(Some(_)));
+            if !self.counted.insert(place.key().clone()) || is_there {
+                continue;
+            }
+            let alike = (
+                run.data.clone(),
+                part.id(),
+                format!("{} {settings}", run.precision.name()),
+            );
+            let work = self.work(&alike, || part.calibrate(settings, &trial).ok())?;
+            let done = place.progress().map_or(0, |progress| progress.iteration);
+            let time = work.map(|work| work.remaining(done));
+            sum = sum.zip(time).map(|(sum, time)| sum.saturating_add(time));
+        }
+        Ok(sum)
+    }
+}
+
 /// The slowest of the workers' measurements.
-fn measure(task: &Task, trial: Trial, team: Team) -> Result<Option<Work>, Error> {
+fn measure(team: Team, one: impl Fn() -> Option<Work> + Sync) -> Result<Option<Work>, Error> {
     let one = || {
         tch::set_num_threads(team.threads_each.try_into().unwrap_or(1));
         let _no_graph = tch::no_grad_guard();
-        let settings = &task.run.identity.settings;
-        task.method.calibrate(settings, &trial).ok()
+        one()
     };
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for _ in 0..team.workers {
             let thread = std::thread::Builder::new()
                 .name(super::WORKER.to_owned())
-                .spawn_scoped(scope, one);
+                .spawn_scoped(scope, &one);
             threads.push(thread.map_err(Error::Thread)?);
         }
         let works = threads

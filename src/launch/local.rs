@@ -26,14 +26,15 @@ use tch::Device;
 use self::claim::{claim, leave};
 use super::Error;
 use crate::data::Digest;
-use crate::device;
 use crate::files::write_whole;
 use crate::nn::Precision;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
 use crate::runs::store::Failure;
 use crate::runs::{self, Holder, PlannedRun, Reason, Store, checkpoint};
-use crate::train::{self, Context, Event, Finished, Member, Method, Observer, TrainingData};
+use crate::train::{
+    self, Context, Event, Finished, Member, Method, Observer, StoredParts, TrainingData,
+};
 
 /// What the names of worker threads start with.
 pub const WORKER: &str = "worker";
@@ -290,8 +291,10 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         }
         return;
     };
+    let parts = StoredParts::new(shared.store, &first.run.identity);
     let context = Context {
         data,
+        parts: &parts,
         device: shared.options.device,
         precision: shared.options.precision,
         interrupted: shared.interrupted,
@@ -327,7 +330,8 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
                     continue;
                 }
                 let kept = run.map_err(|error| error.to_string()).and_then(|run| {
-                    let record = record(shared, task, started, size, &run);
+                    let mut record = record(shared, task, started, size, &run);
+                    record.parts = parts.used_by(task.run.identity.seed);
                     keep(shared, record, &run).map_err(|error| error.to_string())
                 });
                 match kept {
@@ -412,22 +416,14 @@ fn record(
         curves: finished.curves.clone(),
         weights_sha256: None,
         claims: task.claims.as_ref().clone(),
+        parts: Vec::new(),
         provenance: Provenance {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
-            device: device::name(shared.options.device),
-            device_name: device::hardware(shared.options.device),
-            matrix_kernels: device::matrix_kernels(),
-            products: task.run.identity.precision.products(shared.options.device),
             threads: shared.team.threads_each,
             cohort,
-            host: device::host(),
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            started: started.to_string(),
-            finished: jiff::Timestamp::now().to_string(),
             training_seconds: finished.training.as_secs_f64(),
             evaluation_seconds: finished.evaluation.as_secs_f64(),
             resumed: finished.resumed,
+            ..Provenance::here(shared.options.device, task.run.identity.precision, started)
         },
     }
 }

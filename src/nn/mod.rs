@@ -15,6 +15,7 @@ pub mod pass;
 pub mod precision;
 pub mod products;
 pub(crate) mod slices;
+pub mod state;
 
 pub use adam::Adam;
 pub use autoencoder::Autoencoder;

@@ -139,11 +139,19 @@ pub fn load(path: &Path) -> Result<Option<(Named, Option<Progress>)>, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path)(error)),
     };
+    decode(path, &bytes).map(Some)
+}
+
+/// What the bytes of a file hold, see [`load`].
+///
+/// # Errors
+/// If they cannot be understood; `path` is named.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<(Named, Option<Progress>), Error> {
     let failed = |reason: String| Error::Tensors {
         path: path.to_owned(),
         reason,
     };
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| failed(error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| failed(error.to_string()))?;
     let mut tensors = HashMap::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
@@ -160,9 +168,9 @@ pub fn load(path: &Path) -> Result<Option<(Named, Option<Progress>)>, Error> {
         let tensor = tensor.map_err(|_| failed(format!("{name} has the shape {shape:?}")))?;
         tensors.insert(name, tensor);
     }
-    let header = SafeTensors::read_metadata(&bytes);
+    let header = SafeTensors::read_metadata(bytes);
     let (_, header) = header.map_err(|error| failed(error.to_string()))?;
-    Ok(Some((tensors, read_progress(&header))))
+    Ok((tensors, read_progress(&header)))
 }
 
 #[cfg(test)]

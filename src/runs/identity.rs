@@ -38,6 +38,11 @@ pub struct Identity {
 pub struct Key(String);
 
 impl Key {
+    /// The key of what identifies something, whatever the order of its fields.
+    pub(super) fn of(identity: &Value) -> Self {
+        Self(hash(identity))
+    }
+
     /// All 64 digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -61,7 +66,7 @@ impl Identity {
     /// The run's key.
     #[must_use]
     pub fn key(&self) -> Key {
-        Key(hash(&self.to_value()))
+        Key::of(&self.to_value())
     }
 
     /// The same for all runs that differ at most in the data's bytes and the algorithm's version:

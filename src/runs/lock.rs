@@ -135,6 +135,8 @@ fn is_alive(pid: u32, start: Option<u64>) -> bool {
 #[derive(Debug)]
 pub struct RunLock {
     folder: PathBuf,
+    /// The file whose presence means that there is nothing left to do in the folder.
+    complete: &'static str,
     number: u64,
     mine: Arc<File>,
     _flock: File,
@@ -170,6 +172,18 @@ impl RunLock {
         take(folder, flock, Holder::this_process)
     }
 
+    /// The same for a folder of something else, complete when it has a file of that name.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub(super) fn take_of(folder: &Path, complete: &'static str) -> Result<Option<Self>, Error> {
+        let mut lock = Self::take(folder)?;
+        if let Some(lock) = &mut lock {
+            lock.complete = complete;
+        }
+        Ok(lock)
+    }
+
     /// Whether another process has taken the run over, because it thought this one dead: what this
     /// one still writes would be mixed up with the other's.
     #[must_use]
@@ -183,7 +197,7 @@ impl Drop for RunLock {
     fn drop(&mut self) {
         // A run with a record is nobody's any more, so its number need not be kept. If either fails
         // the process that is gone says the same.
-        let _ = if self.folder.join("record.json").exists() && !self.is_lost() {
+        let _ = if self.folder.join(self.complete).exists() && !self.is_lost() {
             fs::remove_file(numbered(&self.folder, self.number))
         } else {
             self.mine.set_len(1)
@@ -234,6 +248,7 @@ fn take(
     keep_alive(&mine);
     Ok(Some(RunLock {
         folder: folder.to_owned(),
+        complete: "record.json",
         number,
         mine,
         _flock: file,

@@ -7,12 +7,14 @@ pub mod audit;
 pub mod checkpoint;
 pub mod identity;
 pub mod lock;
+pub mod part;
 pub mod plan;
 pub mod record;
 pub mod store;
 
 pub use identity::{Identity, Key};
 pub use lock::{Holder, RunLock};
+pub use part::{PartIdentity, PartRecord, PartUse};
 pub use plan::{Plan, PlannedRun, Reason};
 pub use record::{Outcome, Record};
 pub use store::Store;

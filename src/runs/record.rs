@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 use super::identity::{Identity, Key};
-use crate::nn::Products;
+use super::part::PartUse;
+use crate::device;
+use crate::nn::{Precision, Products};
 
 /// How a run ended. A diverged run is a result, not a failure: it is counted and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,31 @@ pub struct Provenance {
     pub resumed: u32,
 }
 
+impl Provenance {
+    /// Work of this program on this machine from `started` until now, with the threads that this thread
+    /// may use; the rest is to be filled in.
+    #[must_use]
+    pub fn here(on: Device, precision: Precision, started: jiff::Timestamp) -> Self {
+        Self {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
+            device: device::name(on),
+            device_name: device::hardware(on),
+            matrix_kernels: device::matrix_kernels(),
+            products: precision.products(on),
+            threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
+            cohort: 1,
+            host: device::host(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            started: started.to_string(),
+            finished: jiff::Timestamp::now().to_string(),
+            training_seconds: 0.0,
+            evaluation_seconds: 0.0,
+            resumed: 0,
+        }
+    }
+}
+
 /// The record of one finished run, `record.json` in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -88,6 +116,9 @@ pub struct Record {
     /// Fingerprints of the claims that the run was made for, by id: what they were then.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
+    /// What it began with that other runs begin with too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartUse>,
     /// Where and when.
     pub provenance: Provenance,
 }

@@ -8,6 +8,7 @@
 //!     failure.json            why the last attempt failed
 //!     lock, lock.N            held while a process works on the run: see `lock`
 //!     *.unreadable-N          damaged files of a run that was then done again
+//! <store>/parts/              what several runs begin with: see `part`
 //! ```
 //!
 //! Every file is written to a temporary name, flushed to the disk and renamed, so a reader sees it
@@ -20,6 +21,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -189,19 +191,7 @@ impl Store {
     pub fn write_record(&self, record: &Record) -> Result<(), Error> {
         let folder = self.folder(&record.key);
         write_json(&folder.join("record.json"), record)?;
-        // The run is complete whether or not these go.
-        for left_over in ["checkpoint.safetensors", "failure.json"] {
-            let path = folder.join(left_over);
-            if path.exists() {
-                let _ = files::remove(&path);
-            }
-        }
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            // Of processes that were killed while they wrote; those alive are waiting for the lock.
-            if files::is_temporary(&entry.path()) {
-                let _ = files::remove(&entry.path());
-            }
-        }
+        clear(&folder);
         Ok(())
     }
 
@@ -302,14 +292,34 @@ impl Store {
     }
 }
 
+/// Removes what an unfinished run or part leaves. It is complete whether or not these go.
+pub(super) fn clear(folder: &Path) {
+    for left_over in ["checkpoint.safetensors", "failure.json"] {
+        let path = folder.join(left_over);
+        if path.exists() {
+            let _ = files::remove(&path);
+        }
+    }
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // Of processes that were killed while they wrote; those alive are waiting for the lock.
+        if files::is_temporary(&entry.path()) {
+            let _ = files::remove(&entry.path());
+        }
+    }
+}
+
 /// The one field that every version of the format has.
 #[derive(Deserialize)]
 struct Version {
     schema: u32,
 }
 
-pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
-    let Some(text) = read(path)? else {
+/// Parses a record of any kind; `None` if its text is not there.
+pub(super) fn parse<T: DeserializeOwned>(
+    path: &Path,
+    text: Option<Vec<u8>>,
+) -> Result<Option<T>, Error> {
+    let Some(text) = text else {
         return Ok(None);
     };
     if text.is_empty() {
@@ -326,7 +336,13 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
             ),
         });
     }
-    let record: Record = serde_json::from_slice(&text).map_err(torn)?;
+    serde_json::from_slice(&text).map(Some).map_err(torn)
+}
+
+pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
+    let Some(record) = parse::<Record>(path, read(path)?)? else {
+        return Ok(None);
+    };
     let own = record.identity.key();
     if own != record.key {
         return Err(damaged(
@@ -338,7 +354,7 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Record>, Error> {
 }
 
 /// The bytes of a file, or `None` if there is none.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let bytes = match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
         // To read a pipe would be to wait for ever.
@@ -353,14 +369,14 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-fn damaged(path: &Path, reason: String) -> Error {
+pub(super) fn damaged(path: &Path, reason: String) -> Error {
     Error::Damaged {
         path: path.to_owned(),
         reason,
     }
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
     let mut text =
         serde_json::to_vec_pretty(value).map_err(|error| Error::io("write", path)(error.into()))?;
     text.push(b'\n');

@@ -1,13 +1,18 @@
-//! Self-organising maps: grids, neighbourhoods, the temperature's course and the SOM loss.
+//! Self-organising maps: grids, neighbourhoods, the temperature's course, the SOM loss, and the classic
+//! online algorithm.
 
 pub mod grid;
 pub mod loss;
 mod nearest;
 pub mod neighbourhood;
+pub mod online;
 pub mod temperature;
+pub mod winners;
 
 pub use grid::{Grid, MapDistance};
 pub use loss::SomLoss;
 pub use nearest::nearest;
 pub use neighbourhood::Neighbourhood;
+pub use online::OnlineSom;
 pub use temperature::{Decay, Horizon, Temperature};
+pub use winners::Search;

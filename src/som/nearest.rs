@@ -2,13 +2,19 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::Search;
 use crate::nn::slices::slice;
+
+/// Up to so many features a plain loop is the fastest.
+const FEW: usize = 32;
+/// Rows whose distances are looked at together.
+const CHUNK: i64 = 1024;
 
 /// The index of the prototype nearest to each code, the lowest of equal ones.
 ///
-/// `codes` `[rows, dims]`, `prototypes` `[units, dims]`, both few-dimensional. Distances are sums
-/// of squared differences: on a collapsed map, where everything lies within 1e-4, a formula with
-/// matrix products would give arbitrary winners.
+/// `codes` `[rows, dims]`, `prototypes` `[units, dims]`. Winners are those by sums of squared
+/// differences: on a collapsed map, where everything lies within 1e-4, a formula with matrix products
+/// alone would give arbitrary ones.
 ///
 /// Distances must be finite: of codes that are NaN, or too far away for the square to be a 32-bit
 /// float, no prototype is the nearest, and 0 stands for that here. Callers look out for them first.
@@ -22,6 +28,9 @@ pub fn nearest(codes: &Tensor, prototypes: &Tensor) -> Vec<u32> {
     };
     let (codes, prototypes) = (on_cpu(codes), on_cpu(prototypes));
     let dims = codes.size()[1] as usize;
+    if dims > FEW {
+        return among_wide(&codes, &prototypes);
+    }
     let units = prototypes.size()[0] as usize;
     // Feature by feature, so that the inner loop runs over units.
     let columns = on_cpu(&prototypes.transpose(0, 1));
@@ -39,9 +48,40 @@ pub fn nearest(codes: &Tensor, prototypes: &Tensor) -> Vec<u32> {
     .collect()
 }
 
+/// [`nearest`] with products, part by part so that these stay in the cache.
+fn among_wide(rows: &Tensor, prototypes: &Tensor) -> Vec<u32> {
+    let count = rows.size()[0];
+    let mut winners = Vec::with_capacity(count as usize);
+    let mut search = Search::new(CHUNK.min(count), prototypes.size()[0]);
+    for start in (0..count).step_by(CHUNK as usize) {
+        let length = CHUNK.min(count - start);
+        if length < CHUNK.min(count) {
+            search = Search::new(length, prototypes.size()[0]);
+        }
+        winners.extend(search.winners(&rows.narrow(0, start, length), prototypes));
+    }
+    winners
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_rows_are_searched_to_the_last() {
+        tch::manual_seed(9);
+        let prototypes = Tensor::rand([10, 65], (Kind::Float, Device::Cpu));
+        let order: Vec<i64> = (0..2500).map(|row| row * 7 % 10).collect();
+        let rows = prototypes.index_select(0, &Tensor::from_slice(&order));
+        let found = nearest(&rows, &prototypes);
+        assert!(
+            found
+                .iter()
+                .zip(&order)
+                .all(|(&found, &own)| i64::from(found) == own)
+        );
+        assert_eq!(found.len(), 2500);
+    }
 
     #[test]
     fn close_prototypes_far_from_the_origin_are_told_apart() {

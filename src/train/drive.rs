@@ -104,6 +104,25 @@ pub fn drive(
     Ok(Driven::Finished(loop_.progress()))
 }
 
+/// How long a step of a model takes on this thread: measured in well under a second, on a model that is
+/// of no use afterwards.
+///
+/// # Errors
+/// If a step fails.
+pub fn time_of_step(model: &mut dyn Trainable) -> Result<Duration, Error> {
+    let wait = |model: &dyn Trainable| drop(model.losses());
+    model.step(0)?;
+    wait(model);
+    // Long enough for a steady figure, short enough not to be noticed.
+    let (mut steps, clock) = (0, Instant::now());
+    while steps < 3 || (steps < 20 && clock.elapsed() < Duration::from_millis(250)) {
+        model.step(0)?;
+        steps += 1;
+    }
+    wait(model);
+    Ok(clock.elapsed() / steps)
+}
+
 /// The time until the next checkpoint, when the last one took `cost`.
 fn pause_after(interval: Duration, cost: Duration) -> Duration {
     // Whoever asks for less than a second wants checkpoints more than speed: the tests do.

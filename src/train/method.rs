@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::{Error, Observer};
+use super::{Error, Need, Observer, Parts};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::runs::record::{Curves, Outcome};
@@ -128,6 +128,7 @@ pub struct Member {
 }
 
 /// What surrounds a training: data, device, signals, and whom to tell.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The data set.
     pub data: &'a TrainingData,
@@ -141,6 +142,8 @@ pub struct Context<'a> {
     pub checkpoint_interval: Duration,
     /// Told how things go.
     pub observer: &'a dyn Observer,
+    /// Where what runs begin with comes from.
+    pub parts: &'a dyn Parts,
     /// Which worker this is, from 0.
     pub worker: usize,
 }
@@ -230,7 +233,17 @@ pub trait Method: Sync {
     /// methods that know no such thing are exact, whatever was asked for.
     fn can_round(&self) -> bool;
 
-    /// Measures, in well under a second, what a cohort costs on this thread.
+    /// What a run with these settings begins with, besides its own seed and data: parts that are trained
+    /// once for all runs that need them. A method whose parts round ([`Precision::Fast`]) can round
+    /// itself: a part's precision is that of the runs that begin with it.
+    ///
+    /// # Errors
+    /// As [`Method::shape`].
+    fn needs(&self, _settings: &Value) -> Result<Vec<Need>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Measures, in well under a second, what a cohort costs on this thread, its parts not counted.
     ///
     /// # Errors
     /// As [`Method::shape`], or if the device fails.

@@ -4,11 +4,15 @@
 pub mod drive;
 pub mod method;
 pub mod observer;
+pub mod part;
 pub mod settings;
+pub mod stored_parts;
 
-pub use drive::{Driven, Trainable, drive};
+pub use drive::{Driven, Trainable, drive, time_of_step};
 pub use method::{Context, Finished, Labels, Member, Method, Runs, TrainingData, Trial, Work};
-pub use observer::{Event, Observer};
+pub use observer::{Event, Observer, Stage};
+pub use part::{InMemory, Need, NoParts, Part, Parts, Trained, gather};
+pub use stored_parts::StoredParts;
 
 /// What can go wrong in training.
 #[derive(Debug, thiserror::Error)]

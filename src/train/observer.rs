@@ -56,6 +56,59 @@ pub trait Observer: Sync {
     fn notify(&self, event: &Event);
 }
 
+/// One of several things that make up the progress of a run: what it tells as 0 to 1 is passed on as a
+/// part of the whole.
+pub struct Stage<'a> {
+    observer: &'a dyn Observer,
+    start: f64,
+    end: f64,
+    label: &'a str,
+}
+
+impl<'a> Stage<'a> {
+    /// What goes from `start` to `end` of the whole.
+    #[must_use]
+    pub fn new(observer: &'a dyn Observer, start: f64, end: f64) -> Self {
+        Self {
+            observer,
+            start,
+            end,
+            label: "",
+        }
+    }
+
+    /// The same, with what is being done before every detail.
+    #[must_use]
+    pub fn labelled(self, label: &'a str) -> Self {
+        Self { label, ..self }
+    }
+}
+
+impl Observer for Stage<'_> {
+    fn notify(&self, event: &Event) {
+        let &Event::Advanced {
+            worker,
+            fraction,
+            detail,
+        } = event
+        else {
+            return self.observer.notify(event);
+        };
+        let text;
+        let detail = if self.label.is_empty() {
+            detail
+        } else {
+            text = format!("{} {detail}", self.label);
+            &text
+        };
+        self.observer.notify(&Event::Advanced {
+            worker,
+            fraction: self.start + (self.end - self.start) * fraction,
+            detail,
+        });
+    }
+}
+
 /// An observer that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;

@@ -20,7 +20,7 @@ use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replication::{Changes, Profile};
 use replicate::train::observer::Silent;
-use replicate::train::{Context, Finished, Labels, Member, Method, TrainingData};
+use replicate::train::{Context, Finished, InMemory, Labels, Member, Method, TrainingData};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
@@ -70,6 +70,7 @@ fn alone(
         interrupted: &AtomicBool::new(false),
         checkpoint_interval: Duration::MAX,
         observer: &Silent,
+        parts: &InMemory::default(),
         worker: 0,
     };
     let runs = method.run(&[member], &context).unwrap().unwrap();

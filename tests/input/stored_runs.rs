@@ -41,6 +41,7 @@ fn record() -> Record {
         key: identity.key(),
         identity,
         variant: "gamma=0.001".to_owned(),
+        parts: Vec::new(),
         claims: BTreeMap::from([("desom.claim".to_owned(), word())]),
         outcome: Outcome::Diverged { iteration: 10 },
         metrics: [("purity".to_owned(), Some(0.5)), ("nmi".to_owned(), None)].into(),

@@ -50,6 +50,7 @@ fn complete(store: &Store, seed: u64) -> Record {
         key: identity.key(),
         identity,
         variant: "gamma=0.1".into(),
+        parts: Vec::new(),
         claims: BTreeMap::new(),
         outcome: Outcome::Completed,
         metrics: BTreeMap::from([("purity".to_owned(), Some(0.5))]),

@@ -1,0 +1,188 @@
+//! What the next step of training depends on: parameters and the optimiser's moments, model by model.
+
+use std::collections::HashMap;
+
+use tch::Tensor;
+
+use super::{Adam, Parameters};
+
+/// All that changes from step to step, by its name in a checkpoint.
+fn buffers<'a>(parameters: &'a Parameters, adam: &'a Adam) -> [(&'static str, &'a Tensor); 3] {
+    [
+        ("parameters", &parameters.values),
+        ("adam.first", &adam.first),
+        ("adam.second", &adam.second),
+    ]
+}
+
+/// The state of one model, by name.
+#[must_use]
+pub fn state(parameters: &Parameters, adam: &Adam, model: usize) -> Vec<(String, Tensor)> {
+    let state = buffers(parameters, adam).into_iter();
+    state
+        .map(|(name, buffer)| {
+            let floats = parameters.model_of(buffer, model as i64);
+            (name.to_owned(), floats)
+        })
+        .collect()
+}
+
+/// Puts back what [`state`] gave after so many steps.
+///
+/// # Errors
+/// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
+pub fn restore(
+    parameters: &Parameters,
+    adam: &mut Adam,
+    model: usize,
+    steps: u64,
+    state: &HashMap<String, Tensor>,
+) -> Result<(), String> {
+    let expected = parameters.layout().floats_per_model();
+    let mut found = Vec::new();
+    for (name, buffer) in buffers(parameters, adam) {
+        let stored = state
+            .get(name)
+            .ok_or_else(|| format!("{name} is missing"))?;
+        if stored.size() != [expected] {
+            return Err(format!(
+                "{name} has the shape {:?}, this model needs [{expected}]",
+                stored.size()
+            ));
+        }
+        found.push((buffer, stored));
+    }
+    for (buffer, stored) in found {
+        parameters.set_model_of(buffer, model as i64, stored);
+    }
+    adam.steps = steps;
+    Ok(())
+}
+
+/// Whether all that changes from step to step is finite in one model. Parameters can be while the
+/// optimiser's second moment is not: then nothing moves any more, and no loss shows it.
+#[must_use]
+pub fn is_finite(parameters: &Parameters, adam: &Adam, model: i64) -> bool {
+    buffers(parameters, adam).into_iter().all(|(_, buffer)| {
+        let floats = parameters.model_of(buffer, model);
+        floats.isfinite().all().int64_value(&[]) != 0
+    })
+}
+
+/// The parameters of one model by name, e.g. to keep them.
+#[must_use]
+pub fn weights(parameters: &Parameters, model: i64) -> Vec<(String, Tensor)> {
+    let slots = parameters.layout().slots();
+    slots
+        .map(|(name, slot)| {
+            let value = parameters.value(slot).select(0, model);
+            (name.to_owned(), value)
+        })
+        .collect()
+}
+
+/// Puts weights by name into one model; its other parameters stay as they are.
+///
+/// # Errors
+/// If the model has no parameter of one of the names, or one of another shape; the message says which.
+/// Nothing has changed then.
+pub fn set_weights<'a>(
+    parameters: &Parameters,
+    model: i64,
+    weights: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
+) -> Result<(), String> {
+    let mut found = Vec::new();
+    for (name, stored) in weights {
+        let mut slots = parameters.layout().slots();
+        let slot = slots.find(|(known, _)| known == name);
+        let (_, slot) = slot.ok_or_else(|| format!("the model has no {name}"))?;
+        let value = parameters.value(slot).select(0, model);
+        if value.size() != stored.size() {
+            return Err(format!(
+                "{name} has the shape {:?}, this model needs {:?}",
+                stored.size(),
+                value.size()
+            ));
+        }
+        found.push((value, stored));
+    }
+    for (mut value, stored) in found {
+        value.copy_(stored);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::nn::Layout;
+    use crate::nn::adam::AdamOptions;
+
+    fn parameters(models: i64) -> Parameters {
+        let mut layout = Layout::default();
+        layout.segment();
+        layout.add("a", &[2, 3]);
+        layout.add("b", &[1, 3]);
+        let parameters = Parameters::zeros(layout, models, Device::Cpu);
+        let count = parameters.values.numel() as i64;
+        let mut values = parameters.values.shallow_clone();
+        values.copy_(&Tensor::arange(count, (Kind::Float, Device::Cpu)));
+        parameters
+    }
+
+    #[test]
+    fn a_state_goes_from_one_cohort_into_another() {
+        let from = parameters(2);
+        let adam = Adam::new(AdamOptions::keras(), &from.values);
+        let into = parameters(1);
+        let mut other = Adam::new(AdamOptions::keras(), &into.values);
+        let stored: HashMap<_, _> = state(&from, &adam, 1).into_iter().collect();
+        restore(&into, &mut other, 0, 7, &stored).unwrap();
+        assert_eq!(other.steps, 7);
+        let floats = from.model_of(&from.values, 1);
+        assert_eq!(into.model_of(&into.values, 0), floats);
+
+        let before = into.values.copy();
+        let mut lacking = stored;
+        lacking.insert(
+            "adam.second".into(),
+            Tensor::zeros([2], (Kind::Float, Device::Cpu)),
+        );
+        let message = restore(&into, &mut other, 0, 8, &lacking).unwrap_err();
+        assert!(
+            message.starts_with("adam.second has the shape [2]"),
+            "{message}"
+        );
+        lacking.remove("adam.first");
+        let message = restore(&into, &mut other, 0, 8, &lacking).unwrap_err();
+        assert_eq!(message, "adam.first is missing");
+        assert_eq!((into.values.copy(), other.steps), (before, 7));
+    }
+
+    #[test]
+    fn moments_that_are_not_finite_are_seen() {
+        let parameters = parameters(2);
+        let adam = Adam::new(AdamOptions::keras(), &parameters.values);
+        assert!(is_finite(&parameters, &adam, 0) && is_finite(&parameters, &adam, 1));
+        let floats = Tensor::full([9], f64::INFINITY, (Kind::Float, Device::Cpu));
+        parameters.set_model_of(&adam.second, 1, &floats);
+        assert!(is_finite(&parameters, &adam, 0) && !is_finite(&parameters, &adam, 1));
+    }
+
+    #[test]
+    fn weights_are_taken_by_name_and_put_back() {
+        let (from, into) = (parameters(2), parameters(1));
+        let taken: HashMap<_, _> = weights(&from, 1).into_iter().collect();
+        set_weights(&into, 0, [(&"b".to_owned(), &taken["b"])]).unwrap();
+        let names: HashMap<_, _> = weights(&into, 0).into_iter().collect();
+        assert_eq!(names["b"], taken["b"]);
+        assert_ne!(names["a"], taken["a"]);
+        let message = set_weights(&into, 0, [(&"c".to_owned(), &taken["b"])]).unwrap_err();
+        assert_eq!(message, "the model has no c");
+        let message = set_weights(&into, 0, [(&"a".to_owned(), &taken["b"])]).unwrap_err();
+        assert!(message.starts_with("a has the shape [1, 3]"), "{message}");
+    }
+}

@@ -1,0 +1,311 @@
+//! An autoencoder trained end to end on the mean squared error, as a [`Part`].
+//!
+//! As in the authors' code of DESOM (Keras' `fit`): Adam in Keras' form, mini-batches in a new random
+//! order every epoch, the last short batch used. The order of epoch `e` is drawn from the stream
+//! `"pretraining order e"` of the seed, so that resuming needs no state of a generator; the initial weights
+//! come from the stream `"weights"`, so that a run which begins with the part is the one that begins
+//! without it, trained further.
+//!
+//! A part is one model. On a CPU that is what runs are in any case. On a GPU the parts of a cohort are
+//! trained one after the other, because models whose batches differ cannot share them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+use crate::device::TrainingProducts;
+use crate::nn::adam::AdamOptions;
+use crate::nn::slices::ordered_sum;
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
+use crate::random::{self, Seed};
+use crate::runs::Outcome;
+use crate::runs::checkpoint::Named;
+use crate::train::{
+    Context, Driven, Error, Event, Finished, Member, Need, Part, Trainable, Trial, Work, drive,
+    settings, time_of_step,
+};
+
+/// Rows that are looked at at once at the end: bounds the memory.
+const CHUNK: i64 = 4096;
+
+/// All that a pretrained autoencoder depends on beside data and seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoencoderSettings {
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<i64>,
+    /// Latent features.
+    pub latent: i64,
+    /// Rows of a batch; the last one of an epoch may be shorter.
+    pub batch: i64,
+    /// Passes over the data.
+    pub epochs: u64,
+    /// The optimiser.
+    pub adam: AdamOptions,
+    /// Only so many rows, the first ones, are trained on; all of them if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<i64>,
+}
+
+impl AutoencoderSettings {
+    /// This, as what a run begins with.
+    #[must_use]
+    pub fn need(&self) -> Need {
+        Need {
+            part: &AutoencoderPretraining,
+            // A plain struct of numbers and names always has a JSON form.
+            settings: serde_json::to_value(self).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Reads and checks settings.
+    ///
+    /// # Errors
+    /// If a field is missing, unknown or makes no sense; the message names it.
+    pub fn read(value: &Value) -> Result<Self, Error> {
+        let settings: Self = settings::read("autoencoder", value)?;
+        let widths = settings.hidden.iter().chain([&settings.latent]);
+        let rows = settings.rows.unwrap_or(1);
+        if widths
+            .chain([&settings.batch, &rows])
+            .any(|&width| width < 1)
+        {
+            return Err(Error::Settings(
+                "layer widths, batch size and rows of an autoencoder must be at least 1".to_owned(),
+            ));
+        }
+        if settings.epochs == 0 {
+            return Err(Error::Settings("at least one epoch is needed".to_owned()));
+        }
+        Ok(settings)
+    }
+
+    /// Steps of the whole training on data of `rows` rows.
+    #[must_use]
+    pub fn iterations(&self, rows: i64) -> u64 {
+        let rows = self.rows.unwrap_or(rows).min(rows).max(1) as u64;
+        self.epochs
+            .saturating_mul(rows.div_ceil(self.batch.max(1) as u64))
+    }
+
+    /// The encoder's widths for data of `dims` features.
+    #[must_use]
+    pub fn widths(&self, dims: i64) -> Vec<i64> {
+        let hidden = self.hidden.iter().copied();
+        std::iter::once(dims)
+            .chain(hidden)
+            .chain([self.latent])
+            .collect()
+    }
+}
+
+/// Autoencoders trained end to end. The weights of one are named `encoder.0.weight`,
+/// `encoder.0.bias`, .., `decoder.0.weight`, .. as [`Autoencoder::new`] names them; its metric is
+/// `reconstruction_loss`, the mean squared error over all rows it was trained on and all features.
+#[derive(Debug)]
+pub struct AutoencoderPretraining;
+
+impl Part for AutoencoderPretraining {
+    fn id(&self) -> &'static str {
+        "autoencoder"
+    }
+
+    fn label(&self) -> &'static str {
+        "pretraining"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
+        let settings = AutoencoderSettings::read(settings)?;
+        let sample = settings.batch.min(trial.rows);
+        let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
+        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision);
+        let _products = TrainingProducts::set(trial.precision, trial.device)?;
+        let step = time_of_step(&mut model)?;
+        // A forward pass over all rows at the end: a third of a step.
+        let per_row = step.as_secs_f64() / settings.batch as f64 / 3.0;
+        Ok(Work {
+            iterations: settings.iterations(trial.rows),
+            per_iteration: step,
+            fixed: Duration::from_secs_f64(per_row * trial.rows as f64 + 0.05),
+        })
+    }
+
+    fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
+        let settings = AutoencoderSettings::read(&member.settings)?;
+        let data = &context.data.features;
+        let mut model = Pretraining::new(&settings, member.seed, data, context.precision);
+        let driven = drive(&mut model, std::slice::from_ref(member), context)?;
+        let Driven::Finished(progress) = driven else {
+            return Ok(None);
+        };
+        let Some(progress) = progress.into_iter().next() else {
+            return Ok(None);
+        };
+        context.observer.notify(&Event::Advanced {
+            worker: context.worker,
+            fraction: 1.0,
+            detail: "evaluating",
+        });
+        let clock = Instant::now();
+        let loss = model.loss_of_all();
+        let is_finite = state::is_finite(&model.parameters, &model.adam, 0) && loss.is_finite();
+        let mut part = Finished {
+            outcome: Outcome::Completed,
+            metrics: BTreeMap::new(),
+            curves: progress.curves,
+            weights: Vec::new(),
+            training: progress.elapsed,
+            evaluation: clock.elapsed(),
+            resumed: progress.resumed,
+        };
+        if progress.diverged.is_some() || !is_finite {
+            let iteration = progress.diverged.unwrap_or(progress.iteration);
+            part.outcome = Outcome::Diverged { iteration };
+        } else {
+            part.metrics.insert("reconstruction_loss".to_owned(), loss);
+            part.weights = state::weights(&model.parameters, 0);
+        }
+        Ok(Some(part))
+    }
+}
+
+/// The buffers for batches of one size.
+#[derive(Debug)]
+struct Batch {
+    pass: Pass,
+    /// The rows of the step, copied together, `[batch, D]`.
+    rows: Tensor,
+}
+
+/// An autoencoder under training.
+#[derive(Debug)]
+struct Pretraining {
+    settings: AutoencoderSettings,
+    seed: Seed,
+    precision: Precision,
+    network: Autoencoder,
+    parameters: Parameters,
+    adam: Adam,
+    /// `[rows, D]`, only what is trained on.
+    data: Tensor,
+    /// The order of an epoch, `[rows]`.
+    order: Option<(u64, Tensor)>,
+    /// By their size: the usual one, and that of the last batch of an epoch.
+    batches: HashMap<i64, Batch>,
+    last: Option<i64>,
+}
+
+impl Pretraining {
+    fn new(
+        settings: &AutoencoderSettings,
+        seed: Seed,
+        data: &Tensor,
+        precision: Precision,
+    ) -> Self {
+        let rows = settings.rows.unwrap_or(i64::MAX).min(data.size()[0]);
+        let data = data.narrow(0, 0, rows);
+        let mut layout = Layout::default();
+        let network = Autoencoder::new(&settings.widths(data.size()[1]), &mut layout);
+        let parameters = Parameters::zeros(layout, 1, data.device());
+        network.initialise(&parameters, 0, &mut random::stream(seed, "weights"));
+        Self {
+            adam: Adam::new(settings.adam, &parameters.values),
+            settings: settings.clone(),
+            seed,
+            precision,
+            network,
+            parameters,
+            data,
+            order: None,
+            batches: HashMap::new(),
+            last: None,
+        }
+    }
+
+    /// The rows of the batch at an iteration, by number, in the order of its epoch.
+    fn chosen(&mut self, iteration: u64) -> Tensor {
+        let rows = self.data.size()[0];
+        let batch = self.settings.batch.min(rows);
+        let per_epoch = (rows as u64).div_ceil(batch as u64);
+        let (epoch, position) = (iteration / per_epoch, (iteration % per_epoch) as i64);
+        let order = match &self.order {
+            Some((known, order)) if *known == epoch => order.shallow_clone(),
+            _ => {
+                let order = order(self.seed, epoch, rows as usize);
+                let order = Tensor::from_slice(&order).to_device(self.data.device());
+                self.order = Some((epoch, order.shallow_clone()));
+                order
+            }
+        };
+        let start = position * batch;
+        order.narrow(0, start, batch.min(rows - start))
+    }
+
+    /// The mean squared error over all rows and features.
+    fn loss_of_all(&self) -> f64 {
+        let mut sum = 0.0;
+        for rows in self.data.split(CHUNK, 0) {
+            let code = self.network.encode(&self.parameters, 0, &rows);
+            let error = self.network.decode(&self.parameters, 0, &code) - rows;
+            let errors = error.square().sum_dim_intlist(-1, false, Kind::Double);
+            sum += ordered_sum(&errors);
+        }
+        sum / self.data.numel() as f64
+    }
+}
+
+/// The order of the rows in an epoch: a permutation of `0..rows`.
+fn order(seed: Seed, epoch: u64, rows: usize) -> Vec<i64> {
+    let mut stream = random::stream(seed, &format!("pretraining order {epoch}"));
+    let order = random::distinct_indices(&mut stream, rows, rows);
+    order.into_iter().map(|row| row as i64).collect()
+}
+
+impl Trainable for Pretraining {
+    fn iterations(&self) -> u64 {
+        self.settings.iterations(self.data.size()[0])
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        let chosen = self.chosen(iteration);
+        let rows = chosen.size()[0];
+        let (network, parameters) = (&self.network, &self.parameters);
+        let (precision, data) = (self.precision, &self.data);
+        let batch = self.batches.entry(rows).or_insert_with(|| Batch {
+            pass: Pass::new(network, parameters, rows, precision),
+            rows: Tensor::zeros([rows, data.size()[1]], (Kind::Float, data.device())),
+        });
+        let _ = data.f_index_select_out(&batch.rows, 0, &chosen)?;
+        self.adam.next_step();
+        let adam = &self.adam;
+        let mut update = |segment: Segment, gradient: &Tensor| {
+            adam.update(&parameters.values, parameters.range(segment), gradient)
+        };
+        batch.pass.forward(&batch.rows);
+        batch.pass.backward_decoder(&batch.rows, &mut update)?;
+        batch.pass.backward_encoder(&batch.rows, &mut update)?;
+        self.last = Some(rows);
+        Ok(())
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let last = self.last.and_then(|rows| self.batches.get(&rows));
+        let losses = last.map(|batch| batch.pass.reconstruction_losses(&batch.rows));
+        losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        state::state(&self.parameters, &self.adam, model)
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        state::restore(&self.parameters, &mut self.adam, model, iteration, stored)
+    }
+}

@@ -1,0 +1,343 @@
+//! The classic online self-organising map: one sample, one update.
+//!
+//! At update `t` of `T` the winner `b` is the prototype nearest to the sample `x` (the lowest index wins
+//! a tie), and every prototype moves by
+//!
+//! ```text
+//! m_k += a(t) h(b, k) (x - m_k)       a(t) = a0 / (1 + 2 t / T)       s(t) = s0 / (1 + 2 t / T)
+//! h(b, k) = exp(-dr^2 / v) exp(-dc^2 / v)       v = 2 pi s(t)^2, or 2 s(t)^2
+//! ```
+//!
+//! with `dr`, `dc` the differences of rows and columns on the map (Kohonen 1982, in the form of the Python
+//! package `MiniSom`, with which the golden values of the tests were made). Rate and radius end at a
+//! third of where they start.
+//!
+//! Updates follow one another, so nothing can be batched. The loop moves a prototype towards this sample
+//! and measures its distance from the next one while it is in the first-level cache: the map is read once
+//! for each sample. Sums have a fixed order, whatever the width of the processor's vectors.
+
+use std::ops::ControlFlow;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use super::Grid;
+use crate::nn::slices::{slice, slice_mut};
+use crate::random;
+
+/// What the squared distance on the map is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spread {
+    /// `2 pi s^2`: `MiniSom` until February 2021, when its issue 95 found the pi.
+    TwoPi,
+    /// `2 s^2`, the Gaussian of standard deviation `s`: `MiniSom` since.
+    Two,
+}
+
+/// Which sample comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Row after row, from the first again after the last.
+    Sequential,
+    /// Any row at each update, each as likely.
+    Random,
+}
+
+/// How an online map is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlineSom {
+    /// Rows and columns of the map.
+    pub map: Grid,
+    /// Samples shown, `T`.
+    pub updates: u64,
+    /// The rate at the start, `a0`.
+    pub learning_rate: f64,
+    /// The radius at the start, `s0`, in map distances. With 0 only the winner moves.
+    pub sigma: f64,
+    /// See [`Spread`].
+    pub spread: Spread,
+    /// See [`Order`].
+    pub order: Order,
+}
+
+/// Updates between two calls of the hook.
+const HOOK_INTERVAL: u64 = 1024;
+
+impl OnlineSom {
+    /// Prototypes to start from: a random row of `data` `[rows, dims]` for each unit, drawn
+    /// independently, `[units, dims]`.
+    #[must_use]
+    pub fn random_rows(&self, data: &Tensor, rng: &mut ChaCha8Rng) -> Tensor {
+        let rows = data.size()[0] as usize;
+        let chosen = (0..self.map.units()).map(|_| random::index(rng, rows) as i64);
+        let chosen = Tensor::from_slice(&chosen.collect::<Vec<_>>()).to_device(data.device());
+        data.index_select(0, &chosen)
+    }
+
+    /// The prototypes `[units, dims]` after training on `data` `[rows, dims]`, both floats, on any
+    /// device; computed on the CPU. `rng` chooses the samples if the order is random.
+    ///
+    /// `hook` is told the part of the work done, now and then; `None` if it breaks.
+    pub fn train(
+        &self,
+        data: &Tensor,
+        prototypes: &Tensor,
+        rng: &mut ChaCha8Rng,
+        hook: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Option<Tensor> {
+        let data = data
+            .to_device(Device::Cpu)
+            .to_kind(Kind::Float)
+            .contiguous();
+        let mut trained = prototypes.to_device(Device::Cpu).copy().contiguous();
+        let [rows, dims] = [data.size()[0] as usize, data.size()[1] as usize];
+        let values = slice(&data);
+        let row = |index: usize| &values[index * dims..(index + 1) * dims];
+        let mut next_row = |t: u64| match self.order {
+            Order::Sequential => (t % rows as u64) as usize,
+            Order::Random => random::index(rng, rows),
+        };
+        let mut rates = vec![0.0_f32; self.map.units()];
+        let mut distances = rates.clone();
+        let map = slice_mut(&mut trained);
+        let mut sample = row(next_row(0));
+        advance(map, &rates, sample, sample, &mut distances);
+        for t in 0..self.updates {
+            if t % HOOK_INTERVAL == 0 && hook(t as f64 / self.updates as f64).is_break() {
+                return None;
+            }
+            self.rates(super::loss::lowest(&distances), t, &mut rates);
+            let next = row(next_row(t + 1));
+            advance(map, &rates, sample, next, &mut distances);
+            sample = next;
+        }
+        Some(trained)
+    }
+
+    /// Each unit's share of the way to the sample at update `t`, for this winner.
+    fn rates(&self, winner: usize, t: u64, rates: &mut [f32]) {
+        let decay = 1.0 + 2.0 * t as f64 / self.updates as f64;
+        let rate = self.learning_rate / decay;
+        let radius = self.sigma / decay;
+        let variance = radius * radius;
+        let divisor = match self.spread {
+            Spread::TwoPi => 2.0 * std::f64::consts::PI * variance,
+            Spread::Two => 2.0 * variance,
+        };
+        // Without a radius 0 / 0 would be no number: the winner's own share is whole.
+        let axis = |from: usize, to: usize| match from.abs_diff(to) {
+            0 => 1.0,
+            steps => (-((steps * steps) as f64) / divisor).exp(),
+        };
+        let columns = self.map.columns;
+        for (row, rates) in rates.chunks_exact_mut(columns).enumerate() {
+            let along = rate * axis(row, winner / columns);
+            for (column, value) in rates.iter_mut().enumerate() {
+                *value = (along * axis(column, winner % columns)) as f32;
+            }
+        }
+    }
+}
+
+/// Moves each prototype of `map` by its rate towards `sample`, and sets `distances` to the squared
+/// distances of the moved ones from `next`.
+fn advance(map: &mut [f32], rates: &[f32], sample: &[f32], next: &[f32], distances: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the instructions, as was just asked.
+            return unsafe { advance_avx512(map, rates, sample, next, distances) };
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { advance_avx2(map, rates, sample, next, distances) };
+        }
+    }
+    advance_plain(map, rates, sample, next, distances);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn advance_avx512(
+    map: &mut [f32],
+    rates: &[f32],
+    sample: &[f32],
+    next: &[f32],
+    distances: &mut [f32],
+) {
+    advance_plain(map, rates, sample, next, distances);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn advance_avx2(
+    map: &mut [f32],
+    rates: &[f32],
+    sample: &[f32],
+    next: &[f32],
+    distances: &mut [f32],
+) {
+    advance_plain(map, rates, sample, next, distances);
+}
+
+/// Floats handled together, and partial sums of a distance.
+const LANES: usize = 32;
+
+/// Compiled into each of its callers, with the instructions that they may use.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn advance_plain(
+    map: &mut [f32],
+    rates: &[f32],
+    sample: &[f32],
+    next: &[f32],
+    distances: &mut [f32],
+) {
+    let dims = sample.len();
+    let units = map.chunks_exact_mut(dims).zip(rates).zip(distances);
+    for ((prototype, &rate), distance) in units {
+        let mut sums = [0.0_f32; LANES];
+        let whole = dims - dims % LANES;
+        let (prototype, prototype_rest) = prototype.split_at_mut(whole);
+        let (sample, sample_rest) = sample.split_at(whole);
+        let (next, next_rest) = next.split_at(whole);
+        let blocks = prototype
+            .chunks_exact_mut(LANES)
+            .zip(sample.chunks_exact(LANES))
+            .zip(next.chunks_exact(LANES));
+        for ((m, x), y) in blocks {
+            for lane in 0..LANES {
+                let moved = m[lane] + rate * (x[lane] - m[lane]);
+                m[lane] = moved;
+                let difference = y[lane] - moved;
+                sums[lane] += difference * difference;
+            }
+        }
+        let rest = prototype_rest.iter_mut().zip(sample_rest).zip(next_rest);
+        for (((m, x), y), sum) in rest.zip(&mut sums) {
+            *m += rate * (x - *m);
+            *sum += (y - *m) * (y - *m);
+        }
+        *distance = sums.iter().sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+    use crate::random::Seed;
+
+    fn som(order: Order) -> OnlineSom {
+        OnlineSom {
+            map: Grid {
+                rows: 3,
+                columns: 4,
+            },
+            updates: 200,
+            learning_rate: 0.5,
+            sigma: 1.5,
+            spread: Spread::Two,
+            order,
+        }
+    }
+
+    /// The data and starting prototypes of `tests/golden/online_som.py`.
+    fn case(dims: usize) -> (Tensor, Tensor) {
+        let data = (0..60 * dims).map(|i| {
+            let (i, j) = ((i / dims) as f64, (i % dims) as f64);
+            (1.0 + 3.0 * i + 5.0 * j + 0.1 * i * j).sin() as f32
+        });
+        let start = (0..12 * dims).map(|i| {
+            let (k, j) = ((i / dims) as f64, (i % dims) as f64);
+            (2.0 + 1.7 * k + 0.9 * j + 0.05 * k * j).cos() as f32
+        });
+        let tensor = |values: Vec<f32>| Tensor::from_slice(&values).view([-1, dims as i64]);
+        (tensor(data.collect()), tensor(start.collect()))
+    }
+
+    fn trained(som: &OnlineSom, dims: usize) -> Tensor {
+        let (data, start) = case(dims);
+        let mut rng = random::stream(Seed(0), "test");
+        let mut hook = |_| ControlFlow::Continue(());
+        som.train(&data, &start, &mut rng, &mut hook).unwrap()
+    }
+
+    #[test]
+    fn prototypes_are_those_of_minisom() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/online_som.json")).unwrap();
+        for (dims, spread) in [(5, "two"), (5, "two-pi"), (70, "two")] {
+            let som = OnlineSom {
+                spread: serde_json::from_value(spread.into()).unwrap(),
+                ..som(Order::Sequential)
+            };
+            let ours = trained(&som, dims);
+            let values = golden[format!("{spread} {dims}")].as_array().unwrap();
+            assert_eq!(values.len(), ours.numel());
+            for (index, (ours, golden)) in slice(&ours).iter().zip(values).enumerate() {
+                let golden = golden.as_f64().unwrap();
+                let difference = (f64::from(*ours) - golden).abs();
+                assert!(
+                    difference < 2e-6,
+                    "{spread} {dims} {index}: {ours} {golden}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        // 70: two whole blocks and a rest.
+        let (data, start) = case(70);
+        let rates: Vec<f32> = (0..12_u8).map(|unit| f32::from(unit) / 13.0).collect();
+        let row = |index: usize| &slice(&data)[index * 70..(index + 1) * 70];
+        let run = |advance: fn(&mut [f32], &[f32], &[f32], &[f32], &mut [f32])| {
+            let mut map = slice(&start).to_vec();
+            let mut distances = vec![0.0; 12];
+            advance(&mut map, &rates, row(0), row(1), &mut distances);
+            (map, distances)
+        };
+        assert_eq!(run(advance), run(advance_plain));
+    }
+
+    #[test]
+    fn random_orders_come_from_the_stream() {
+        let som = som(Order::Random);
+        assert_eq!(trained(&som, 5), trained(&som, 5));
+        let (data, start) = case(5);
+        let mut other = random::stream(Seed(1), "test");
+        let mut hook = |_| ControlFlow::Continue(());
+        let other = som.train(&data, &start, &mut other, &mut hook).unwrap();
+        assert_ne!(trained(&som, 5), other);
+        let rows = som.random_rows(&data, &mut random::stream(Seed(0), "test"));
+        assert_eq!(rows.size(), [12, 5]);
+    }
+
+    #[test]
+    fn without_a_radius_the_winner_alone_moves() {
+        let som = OnlineSom {
+            sigma: 0.0,
+            updates: 1,
+            ..som(Order::Sequential)
+        };
+        let (_, start) = case(5);
+        let moved = trained(&som, 5) - start;
+        let norms = moved.square().sum_dim_intlist(1, false, Kind::Float);
+        assert_eq!(norms.count_nonzero(0).int64_value(&[]), 1);
+        assert!(norms.isfinite().all().int64_value(&[]) != 0);
+    }
+
+    #[test]
+    fn a_hook_can_stop_it() {
+        let (data, start) = case(5);
+        let mut rng = random::stream(Seed(0), "test");
+        let mut hook = |_| ControlFlow::Break(());
+        let stopped = som(Order::Random).train(&data, &start, &mut rng, &mut hook);
+        assert!(stopped.is_none());
+    }
+}
