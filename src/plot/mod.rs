@@ -16,6 +16,7 @@ mod frame;
 mod image_grid;
 mod interval;
 mod labels;
+mod lattice;
 mod palette;
 mod sweep;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
+pub use lattice::{Lattice, LatticePanel};
 pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.
@@ -94,6 +96,20 @@ pub enum Error {
         /// Rows of the grid.
         rows: usize,
         /// Columns of the grid.
+        columns: usize,
+    },
+    /// Values or words that are not one for each cell.
+    #[error("figure \"{title}\" has {got} {what} for {rows} x {columns} cells: give one for each")]
+    Cells {
+        /// The figure's title.
+        title: String,
+        /// `values` or `words`.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// Rows of cells.
+        rows: usize,
+        /// Columns of cells.
         columns: usize,
     },
     /// A picture too large to hold.

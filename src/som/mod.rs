@@ -7,6 +7,7 @@ mod nearest;
 pub mod neighbourhood;
 pub mod online;
 pub mod temperature;
+mod umatrix;
 pub mod winners;
 
 pub use grid::{Grid, MapDistance};
@@ -15,4 +16,5 @@ pub use nearest::nearest;
 pub use neighbourhood::Neighbourhood;
 pub use online::OnlineSom;
 pub use temperature::{Decay, Horizon, Temperature};
+pub use umatrix::umatrix;
 pub use winners::Search;
