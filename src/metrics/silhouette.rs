@@ -84,3 +84,65 @@ fn of_sample(own: usize, clusters: &[usize], sizes: &[usize], distances: &[f64])
         larger => (next - within) / larger,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+    use crate::random::Seed;
+
+    // Values of larger data are compared with scikit-learn's in som/quality/tests.rs.
+
+    fn of(data: &[f32], labels: &[u32]) -> Estimate {
+        let sampling = Sampling::default();
+        silhouette(data, 1, labels, &sampling, NonZeroUsize::MIN).unwrap()
+    }
+
+    #[test]
+    fn silhouettes_follow_their_definition() {
+        // 0 is 1 from its own and 4 from the other, 1 is 1 and 3; 4 is alone.
+        let expected = ((4.0 - 1.0) / 4.0 + (3.0 - 1.0) / 3.0 + 0.0) / 3.0;
+        let found = of(&[0.0, 1.0, 4.0], &[7, 7, 2]);
+        assert!((found.value.unwrap() - expected).abs() < 1e-15);
+        assert_eq!(found.rows, 3);
+    }
+
+    #[test]
+    fn it_is_undefined_without_two_clusters_or_with_one_per_sample() {
+        assert_eq!(of(&[0.0, 1.0, 4.0], &[7, 7, 7]).value, None);
+        assert_eq!(of(&[0.0, 1.0, 4.0], &[7, 8, 9]).value, None);
+    }
+
+    #[test]
+    fn clusters_of_equal_points_are_neither_near_nor_far() {
+        assert_eq!(of(&[1.0, 1.0, 1.0, 1.0], &[0, 0, 1, 1]).value, Some(0.0));
+    }
+
+    #[test]
+    fn a_sample_says_how_large_it_is() {
+        let data: Vec<f32> = (0..100_u8).map(f32::from).collect();
+        let labels: Vec<u32> = (0..100).map(|i| i / 50).collect();
+        let at_most = |limit| {
+            let seed = Seed(4);
+            let sampling = Sampling { limit, seed };
+            silhouette(&data, 1, &labels, &sampling, NonZeroUsize::MIN).unwrap()
+        };
+        assert_eq!(at_most(100), of(&data, &labels));
+        assert_eq!(at_most(40).rows, 40);
+        let difference = at_most(40).value.unwrap() - at_most(100).value.unwrap();
+        assert!(difference != 0.0 && difference.abs() < 0.1);
+    }
+
+    #[test]
+    fn data_without_labels_are_refused() {
+        let sampling = Sampling::default();
+        let error = silhouette(&[0.0; 5], 2, &[0, 1], &sampling, NonZeroUsize::MIN).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("5 numbers are not 2 for each of 2")
+        );
+        let error = silhouette(&[], 2, &[], &sampling, NonZeroUsize::MIN).unwrap_err();
+        assert_eq!(error, Error::Empty);
+    }
+}

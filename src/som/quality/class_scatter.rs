@@ -1,6 +1,6 @@
 //! Class scatter index: into how many pieces does a class fall on the map?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use crate::som::Grid;
@@ -27,38 +27,38 @@ pub fn class_scatter_index<C: Copy + Into<u32>>(
             classes: classes.len(),
         });
     }
-    let mut held: BTreeMap<u32, Vec<bool>> = BTreeMap::new();
+    let mut held: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
     for (row, (&unit, &class)) in units.iter().zip(classes).enumerate() {
-        let held = held
-            .entry(class.into())
-            .or_insert_with(|| vec![false; grid.units()]);
-        let unit = held.get_mut(unit as usize).ok_or(Error::NoSuchUnit {
-            row,
-            unit,
-            rows: grid.rows,
-            columns: grid.columns,
-        })?;
-        *unit = true;
+        if unit as usize / grid.columns.max(1) >= grid.rows {
+            return Err(Error::NoSuchUnit {
+                row,
+                unit,
+                rows: grid.rows,
+                columns: grid.columns,
+            });
+        }
+        held.entry(class.into()).or_default().insert(unit as usize);
     }
     let classes = held.len() as f64;
-    let groups: usize = held.into_values().map(|held| groups(held, grid)).sum();
+    let columns = grid.columns;
+    let groups: usize = held.into_values().map(|held| groups(held, columns)).sum();
     Ok(groups as f64 / classes)
 }
 
-/// The number of connected groups of marked units.
-fn groups(mut marked: Vec<bool>, grid: Grid) -> usize {
+/// The number of connected groups of units on a grid of so many columns.
+fn groups(mut held: BTreeSet<usize>, columns: usize) -> usize {
     let mut groups = 0;
-    for start in 0..marked.len() {
-        let mut open = vec![start];
-        groups += usize::from(marked[start]);
+    while let Some(first) = held.pop_first() {
+        groups += 1;
+        let mut open = vec![first];
         while let Some(unit) = open.pop() {
-            if std::mem::take(&mut marked[unit]) {
-                let column = unit % grid.columns;
-                open.extend((column > 0).then(|| unit - 1));
-                open.extend((column + 1 < grid.columns).then_some(unit + 1));
-                open.extend(unit.checked_sub(grid.columns));
-                open.extend((unit + grid.columns < marked.len()).then_some(unit + grid.columns));
-            }
+            let column = unit % columns;
+            let left = (column > 0).then(|| unit - 1);
+            let right = (column + 1 < columns).then_some(unit + 1);
+            let above = unit.checked_sub(columns);
+            let below = unit.checked_add(columns);
+            let neighbours = [left, right, above, below].into_iter().flatten();
+            open.extend(neighbours.filter(|unit| held.remove(unit)));
         }
     }
     groups

@@ -38,6 +38,8 @@ impl Default for Options {
 /// Every metric that needs nothing but data, prototypes and the grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quality {
+    /// Number of samples.
+    pub samples: usize,
     /// See [`quantization_error`].
     pub quantization_error: f64,
     /// See [`topographic_error`].
@@ -76,6 +78,7 @@ pub fn evaluate(map: &MapView, options: &Options) -> Quality {
     let sums = placed.sums(&sums);
     let ranks = projected.map(|projected| (projected, ranks));
     Quality {
+        samples: map.samples(),
         quantization_error: quantization_error(map),
         topographic_error: topographic_error(map),
         combined_error: combined_error(map),
@@ -107,18 +110,18 @@ pub const MAP: [(Description, Value); 14] = {
                 Lower,
                 "0 and up",
             ),
-            |map| all(Some(map.quantization_error)),
+            |map| map.of_all(Some(map.quantization_error)),
         ),
         (
             of("topographic_error", "topographic error", Lower, "0 to 1"),
-            |map| all(Some(map.topographic_error)),
+            |map| map.of_all(Some(map.topographic_error)),
         ),
         (
             of("combined_error", "combined error", Lower, "0 and up"),
-            |map| all(Some(map.combined_error)),
+            |map| map.of_all(Some(map.combined_error)),
         ),
         (of("distortion", "distortion", Lower, "0 and up"), |map| {
-            all(Some(map.distortion))
+            map.of_all(Some(map.distortion))
         }),
         (
             of(
@@ -156,7 +159,7 @@ pub const MAP: [(Description, Value); 14] = {
                 NearestZero,
                 "any",
             ),
-            |map| all(Some(map.topographic_product)),
+            |map| map.of_all(Some(map.topographic_product)),
         ),
         (
             phi("topographic_function_0", "topographic function, 0"),
@@ -182,12 +185,7 @@ const fn phi(id: &'static str, name: &'static str) -> Description {
 }
 
 fn phi_at(map: &Quality, t: f64) -> Estimate {
-    all(map.topographic_function.as_ref().map(|phi| phi.at(t)))
-}
-
-/// A value of all samples; `rows` 0 stands for that.
-const fn all(value: Option<f64>) -> Estimate {
-    Estimate { value, rows: 0 }
+    map.of_all(map.topographic_function.as_ref().map(|phi| phi.at(t)))
 }
 
 /// See [`class_scatter_index`](super::class_scatter_index).
@@ -207,6 +205,13 @@ pub const SHARPNESS: Description = Description::new(
 );
 
 impl Quality {
+    const fn of_all(&self, value: Option<f64>) -> Estimate {
+        Estimate {
+            value,
+            rows: self.samples,
+        }
+    }
+
     /// Every value by its id ([`MAP`]), NaN where a metric is undefined, and `pair_samples`, the number
     /// of samples that the metrics over pairs looked at.
     #[must_use]
