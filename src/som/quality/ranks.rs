@@ -99,7 +99,7 @@ fn ranks_from(unit: usize, distances: &[f64], counts: &[usize]) -> Vec<u32> {
     order.sort_unstable_by(|&a, &b| distances[a].total_cmp(&distances[b]));
     let mut ranks = vec![0; counts.len()];
     let mut nearer = 0;
-    for tied in order.chunk_by(|&a, &b| distances[a] == distances[b]) {
+    for tied in order.chunk_by(|&a, &b| distances[a].total_cmp(&distances[b]).is_eq()) {
         for &other in tied {
             ranks[other] = 1 + nearer as u32;
         }

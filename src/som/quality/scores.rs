@@ -42,11 +42,11 @@ pub struct Quality {
     pub samples: usize,
     /// See [`quantization_error`].
     pub quantization_error: f64,
-    /// See [`topographic_error`].
+    /// See [`topographic_error()`].
     pub topographic_error: f64,
     /// See [`combined_error`].
     pub combined_error: f64,
-    /// See [`distortion`].
+    /// See [`distortion()`].
     pub distortion: f64,
     /// See [`kruskal_shepard_error`](super::kruskal_shepard_error).
     pub kruskal_shepard_error: Estimate,
@@ -56,9 +56,9 @@ pub struct Quality {
     pub neighbourhood_preservation: Estimate,
     /// See [`trustworthiness`](super::trustworthiness()).
     pub trustworthiness: Estimate,
-    /// See [`topographic_product`].
+    /// See [`topographic_product()`].
     pub topographic_product: f64,
-    /// See [`topographic_function`]; `None` for small maps.
+    /// See [`topographic_function()`]; `None` for small maps.
     pub topographic_function: Option<TopographicFunction>,
 }
 
