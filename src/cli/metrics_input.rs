@@ -50,7 +50,10 @@ impl Input {
             (Some(labels), Some(path), Some(grid), None) => Some(units(&labels, path, grid)?),
             (clusters, ..) => clusters.as_deref().map(numbered),
         };
-        let image = args.image.or_else(|| data.as_ref().and_then(image_of));
+        let image = match (args.image, &data) {
+            (Some(image), Some(data)) => Some(fitting(image, data.dims(), args.data.as_deref())?),
+            (_, data) => data.as_ref().and_then(image_of),
+        };
         Ok(Self {
             classes: classes.as_deref().map(numbered),
             clusters,
@@ -153,6 +156,18 @@ fn one_length(files: &[(Option<&Path>, Option<usize>)]) -> Result<usize, Error> 
         }
     }
     Ok(samples)
+}
+
+/// The size of images, if rows of so many numbers are such images.
+fn fitting(image: [usize; 2], dims: usize, path: Option<&Path>) -> Result<[usize; 2], Error> {
+    let [height, width] = image;
+    if height.checked_mul(width) == Some(dims) {
+        return Ok(image);
+    }
+    let file = path.unwrap_or(Path::new("the data")).display();
+    Err(Error::Usage(format!(
+        "rows of {file} have {dims} numbers, which are not images of {height}x{width}"
+    )))
 }
 
 /// Labels numbered by their order: whatever integers they are, only equality counts.

@@ -261,7 +261,8 @@ fn maps_agree_with_the_authors_package() {
     let scatter = class_scatter_index(&units, &classes, grid).unwrap();
     assert_close("class scatter", scatter, 2.6666666666666665, 1e-15);
     let table = Contingency::new(&units, &classes).unwrap();
-    assert_close("entropy", unit_entropy(&table), 4.094344562220134, 1e-15);
+    // The package adds 1e-12 or so to shares; the exact value is ln 60.
+    assert_close("entropy", unit_entropy(&table), 4.094344562220134, 1e-11);
 }
 
 /// The first golden case, as it is and with its samples in another order.
@@ -546,103 +547,4 @@ fn what_does_not_fit_is_refused() {
             .to_string()
             .contains("6 numbers of the data are not images of 2x2")
     );
-}
-
-#[test]
-#[ignore]
-fn temporary_cost() {
-    let mut random = Lcg(3);
-    let (data, prototypes) = (
-        random.matrix(256, 10, 1 << 20),
-        random.matrix(64, 10, 1 << 20),
-    );
-    let labels: Vec<u32> = (0..256).map(|i| i % 64).collect();
-    let time = |name: &str, work: &dyn Fn()| {
-        let clock = std::time::Instant::now();
-        for _ in 0..200 {
-            work();
-        }
-        println!(
-            "COST {name} {:.1} us",
-            clock.elapsed().as_secs_f64() / 200.0 * 1e6
-        );
-    };
-    let view = || MapView::new(&data, &prototypes, 10, [8, 8].into(), ONE).unwrap();
-    let map = view();
-    let s = Sampling::default();
-    time("view", &|| drop(view()));
-    time("quantization", &|| {
-        drop(std::hint::black_box(quantization_error(&map)))
-    });
-    time("topographic", &|| {
-        drop(std::hint::black_box(topographic_error(&map)))
-    });
-    time("combined", &|| {
-        drop(std::hint::black_box(combined_error(&map)))
-    });
-    time("silhouette", &|| {
-        drop(silhouette(&data, 10, &labels, &s, ONE).unwrap())
-    });
-    time("all", &|| drop(evaluate(&map, &Options::default())));
-    let mut random = Lcg(4);
-    let (data, prototypes) = (random.matrix(70_000, 784, 256), random.matrix(64, 784, 256));
-    let two = NonZeroUsize::new(2).unwrap();
-    let once = |name: &str, work: &dyn Fn()| {
-        let clock = std::time::Instant::now();
-        work();
-        println!(
-            "COST 70000x784 {name} {:.3} s",
-            clock.elapsed().as_secs_f64()
-        );
-    };
-    let grid = Grid::from([8, 8]);
-    once("view", &|| {
-        drop(MapView::new(&data, &prototypes, 784, grid, two).unwrap())
-    });
-    let map = MapView::new(&data, &prototypes, 784, grid, two).unwrap();
-    once("quantization", &|| {
-        drop(std::hint::black_box(quantization_error(&map)))
-    });
-    once("topographic", &|| {
-        drop(std::hint::black_box(topographic_error(&map)))
-    });
-    once("combined", &|| {
-        drop(std::hint::black_box(combined_error(&map)))
-    });
-    once("distortion", &|| {
-        drop(std::hint::black_box(distortion(
-            &map,
-            Neighbourhood::Gaussian,
-            1.0,
-        )))
-    });
-    once("kruskal", &|| {
-        drop(std::hint::black_box(kruskal_shepard_error(&map, &s)))
-    });
-    once("c", &|| drop(std::hint::black_box(c_measure(&map, &s))));
-    once("np", &|| {
-        drop(std::hint::black_box(neighbourhood_preservation(
-            &map, 10, &s,
-        )))
-    });
-    once("trust", &|| {
-        drop(std::hint::black_box(trustworthiness(&map, 10, &s)))
-    });
-    once("product", &|| {
-        drop(std::hint::black_box(topographic_product(&map)))
-    });
-    once("function", &|| {
-        drop(std::hint::black_box(topographic_function(&map)))
-    });
-    once("sharpness", &|| {
-        drop(std::hint::black_box(sharpness_ratio(
-            &data,
-            &prototypes,
-            [28, 28],
-        )))
-    });
-    once("silhouette", &|| {
-        drop(silhouette(&data, 784, &map.units(), &s, two).unwrap())
-    });
-    once("all", &|| drop(evaluate(&map, &Options::default())));
 }
