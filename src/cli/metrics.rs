@@ -98,7 +98,7 @@ fn radius(text: &str) -> Result<f64, String> {
 
 /// A metric's value with what its reader has to know.
 #[derive(Serialize)]
-struct Value {
+struct Measured {
     #[serde(flatten)]
     of: Description,
     /// `None` where the metric is undefined.
@@ -112,7 +112,7 @@ struct Value {
 struct Section {
     #[serde(skip)]
     title: String,
-    values: Vec<Value>,
+    values: Vec<Measured>,
 }
 
 /// Measures what the files allow, and prints it.
@@ -184,18 +184,18 @@ fn of_clusters(
     input: &Input,
     sampling: &Sampling,
     on_map: bool,
-) -> Result<Vec<Value>, Error> {
+) -> Result<Vec<Measured>, Error> {
     let mut values = Vec::new();
     if let Some(classes) = &input.classes {
         let contingency = Contingency::new(labels, classes).map_err(usage)?;
-        values.extend(AGREEMENT.iter().map(|(of, metric)| Value {
+        values.extend(AGREEMENT.iter().map(|(of, metric)| Measured {
             of: *of,
             value: Some(metric(&contingency)),
             samples: None,
         }));
         if let Some(grid) = input.grid.filter(|_| on_map) {
             let value = class_scatter_index(labels, classes, grid).map_err(usage)?;
-            values.push(Value {
+            values.push(Measured {
                 of: CLASS_SCATTER,
                 value: Some(value),
                 samples: None,
@@ -209,8 +209,8 @@ fn of_clusters(
     Ok(values)
 }
 
-fn of_pairs(of: Description, found: Estimate) -> Value {
-    Value {
+fn of_pairs(of: Description, found: Estimate) -> Measured {
+    Measured {
         of,
         value: found.value,
         samples: Some(found.rows),
@@ -231,12 +231,12 @@ fn of_map(quality: &Quality, input: &Input, options: &Options) -> Result<Section
         found.samples = found.samples.filter(|_| over_pairs.contains(&of.id));
         found
     });
-    let mut values: Vec<Value> = values.collect();
+    let mut values: Vec<Measured> = values.collect();
     if let (Some(image), Some(data), Some(prototypes)) =
         (input.image, &input.data, &input.prototypes)
     {
         let value = sharpness_ratio(&data.features, &prototypes.features, image);
-        values.push(Value {
+        values.push(Measured {
             of: SHARPNESS,
             value: value.map_err(usage)?,
             samples: None,
@@ -256,7 +256,7 @@ fn usage(error: impl std::fmt::Display) -> Error {
 
 fn print(out: &mut impl Write, section: &Section, samples: usize) -> std::io::Result<()> {
     writeln!(out, "{}", section.title)?;
-    for Value {
+    for Measured {
         of,
         value,
         samples: seen,

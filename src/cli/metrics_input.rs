@@ -134,8 +134,8 @@ fn labels(path: &Path) -> Result<Vec<i64>, Error> {
 }
 
 /// Files on the command line are the user's to mend: exit code 2.
-fn unusable(error: data::Error) -> Error {
-    Error::Usage(error.to_string())
+fn unusable(error: impl Into<data::Error>) -> Error {
+    Error::Usage(error.into().to_string())
 }
 
 /// The number of samples, which must be the same in all files.

@@ -42,7 +42,9 @@ pub fn distortion(map: &MapView, neighbourhood: Neighbourhood, radius: f64) -> f
     let mut sum = 0.0;
     for unit in (0..units).filter(|&unit| counts[unit] > 0.0) {
         let mean = &mut means[unit * dims..(unit + 1) * dims];
-        mean.iter_mut().for_each(|value| *value /= counts[unit]);
+        for value in mean.iter_mut() {
+            *value /= counts[unit];
+        }
         let scatter = squares[unit] - counts[unit] * squared(mean, prototype(unit));
         // All samples of a unit may be equal: rounding may go below zero.
         let scatter = scatter.max(0.0);

@@ -23,7 +23,7 @@ pub fn sharpness_ratio(
 ) -> Result<Option<f64>, Error> {
     let pixels = height.saturating_mul(width);
     for (name, values) in [("data", data), ("prototypes", prototypes)] {
-        if height < 2 || width < 2 || values.is_empty() || values.len() % pixels != 0 {
+        if height < 2 || width < 2 || values.is_empty() || !values.len().is_multiple_of(pixels) {
             return Err(Error::Image {
                 name,
                 values: values.len(),

@@ -90,15 +90,15 @@ impl<'a> MapView<'a> {
         grid: Grid,
         threads: NonZeroUsize,
     ) -> Result<Self, Error> {
-        let units = grid.rows.checked_mul(grid.columns).unwrap_or(usize::MAX);
+        let units = grid.rows.saturating_mul(grid.columns);
         if units < 2 {
             return Err(Error::Map(grid.rows, grid.columns));
         }
         let wrong = |name, length: usize| Error::Shape { name, length, dims };
-        if dims == 0 || data.is_empty() || data.len() % dims != 0 {
+        if dims == 0 || data.is_empty() || !data.len().is_multiple_of(dims) {
             return Err(wrong("data", data.len()));
         }
-        if prototypes.len() % dims != 0 {
+        if !prototypes.len().is_multiple_of(dims) {
             return Err(wrong("prototypes", prototypes.len()));
         }
         if prototypes.len() / dims != units {
