@@ -1,7 +1,7 @@
 //! `replicate metrics` as a user meets it: files of several formats in, tables and JSON out, mistakes
 //! explained.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 #[allow(dead_code)]
 mod program;

@@ -295,17 +295,19 @@ fn the_order_of_samples_does_not_matter() {
     assert_equal_values("samples", &quality, &evaluate(&case.view(&other), &options));
 }
 
+/// Where on the original grid the units of another come from, and that one's size.
+type Symmetry<'a> = (&'a dyn Fn(usize) -> usize, [usize; 2]);
+
 #[test]
 fn turned_and_mirrored_maps_are_as_good() {
     let (case, drawn) = case();
     let options = case.options(5);
     let quality = evaluate(&case.view(&drawn), &options);
     let (rows, columns) = (case.rows, case.columns);
-    // Where on the original grid the units of the new one come from.
     let mirrored = |unit: usize| unit / columns * columns + columns - 1 - unit % columns;
     let turned = |unit: usize| rows * columns - 1 - unit;
     let transposed = |unit: usize| unit % rows * columns + unit / rows;
-    let symmetries: [(&dyn Fn(usize) -> usize, [usize; 2]); 3] = [
+    let symmetries: [Symmetry; 3] = [
         (&mirrored, [rows, columns]),
         (&turned, [rows, columns]),
         (&transposed, [columns, rows]),
