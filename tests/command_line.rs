@@ -75,6 +75,7 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
         (&["desom-gamma", "--threads", "0"], "threads"),
         (&["desom-gamma", "--device", "gpu"], "cuda:N"),
         (&["figures", "desom-gamma"], "replicate desom-gamma"),
+        (&["figures"], "replicate list"),
         (&["data", "fetch", "minst"], "mnist"),
     ] {
         let (code, message) = failure(store.path(), arguments);
@@ -289,6 +290,15 @@ fn the_smoke_profile_does_the_whole_experiment() {
         ],
     );
     assert_eq!(fs::read(elsewhere.join("fig1.svg")).unwrap(), first);
+    // Without a name, those of all replications that have runs.
+    let all = json(store.path(), &["figures", "--out", out, "--json"]);
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&all[0]["replication"], &all[0]["stored"]),
+        (&"desom-gamma".into(), &24.into())
+    );
+    let redrawn = elsewhere.join("desom-gamma/smoke/fig1.svg");
+    assert_eq!(fs::read(redrawn).unwrap(), first);
 
     // One run per variant and seed, all values in one file.
     let runs = fs::read_to_string(store.path().join("desom-gamma/smoke/runs.csv")).unwrap();

@@ -1,15 +1,18 @@
 //! `replicate figures`: redraw from the store, without training.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
 
 use super::options::RunArgs;
-use super::present::show;
+use super::present::{Shown, show};
+use super::print_json;
 use super::session::Session;
 use crate::Error;
+use crate::catalogue::REPLICATIONS;
 use crate::launch::Report;
-use crate::replication::{Changes, Replication};
+use crate::replication::{Changes, Profile, Replication};
 
 /// Arguments of `replicate figures` beside those of the replication.
 #[derive(Args, Debug)]
@@ -17,6 +20,69 @@ pub struct FigureArgs {
     /// Folder for the files [default: <store>/<replication>/<profile>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// `replicate figures`, with the arguments it has without a replication.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("figures")
+        .about("Redraw tables and figures from stored runs: of one replication, or of all that have some")
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder for the files of all replications [default: the store]"),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Write the result as JSON"),
+        )
+        .args_conflicts_with_subcommands(true)
+}
+
+/// Redraws the tables and figures of all replications and profiles that have stored runs, as their
+/// protocols are, into `<out>/<replication>/<profile>`.
+///
+/// # Errors
+/// If there is no run at all, or a file cannot be written; after the rest, if a record cannot be read.
+pub fn all(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
+    let as_json = matches.get_flag("json");
+    let out = matches.get_one::<PathBuf>("out");
+    let (mut shown, mut damaged) = (Vec::new(), Ok(()));
+    for &replication in REPLICATIONS {
+        for profile in Profile::ALL {
+            let args = RunArgs::of(profile);
+            let session = Session::new(replication, args, &Changes::default(), store)?;
+            if let Some(one) = Shown::of(&session)? {
+                let folder = match out {
+                    Some(out) => out.join(replication.id()).join(profile.name()),
+                    None => session.output_folder(),
+                };
+                let files = one.write(&folder)?;
+                if !as_json {
+                    writeln!(std::io::stdout().lock(), "{}", one.title())?;
+                    one.print_files(&files)?;
+                }
+                shown.push(one.json(&files));
+            }
+            damaged = damaged.and_then(|()| session.unreadable());
+        }
+    }
+    if as_json {
+        print_json(&shown)?;
+    }
+    damaged?;
+    if shown.is_empty() {
+        return Err(Error::Usage(format!(
+            "there are no stored runs in {}: run a replication first (replicate list), or name the store \
+             with --store",
+            store.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Redraws the tables and figures of a replication.

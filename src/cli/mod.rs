@@ -86,17 +86,13 @@ fn command() -> Command {
         .about("Say what would be run, why, and how long it takes; run nothing")
         .subcommand_required(true)
         .arg_required_else_help(true);
-    let figures = Command::new("figures")
-        .about("Redraw the tables and figures of a replication from its stored runs")
-        .subcommand_required(true)
-        .arg_required_else_help(true);
     let command = Cli::command()
         .subcommand(options::with_replications(plan, |command| command))
         .subcommand(options::with_replications(status::command(), |command| {
             command
         }))
         .subcommand(options::with_replications(
-            figures,
+            figures::command(),
             figures::FigureArgs::augment_args,
         ));
     options::with_replications(command, |command| command)
@@ -135,8 +131,10 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
             return run::run(replication, args, &changes, &places.store, &access()?);
         }
-        if let (None, "status") = (inner.subcommand(), name) {
-            return done(status::overview(inner, &places.store));
+        match (inner.subcommand(), name) {
+            (None, "status") => return done(status::overview(inner, &places.store)),
+            (None, "figures") => return done(figures::all(inner, &places.store)),
+            _ => {}
         }
         if let (Some((id, inner)), "plan" | "figures" | "status") = (inner.subcommand(), name)
             && let Some(replication) = catalogue::find(id)

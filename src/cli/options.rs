@@ -39,6 +39,20 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// The defaults, for one profile, on the CPU: for what reads the store and trains nothing.
+    #[must_use]
+    pub fn of(profile: Profile) -> Self {
+        Self {
+            profile,
+            seeds: None,
+            device: Choice::Cpu,
+            precision: Precision::default(),
+            threads: None,
+            workers: None,
+            json: false,
+        }
+    }
+
     /// The number of threads to use.
     #[must_use]
     pub fn threads(&self) -> usize {

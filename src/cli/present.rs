@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::session::Session;
 use super::{print_json, verdicts};
 use crate::Error;
-use crate::claims::{self, Conclusion};
+use crate::claims::{self, Conclusion, Judgement};
 use crate::files::write_whole;
 use crate::launch::Report;
-use crate::replication;
+use crate::replication::{self, Presentation, Results};
 use crate::report::{comparison, runs_csv};
 use crate::runs::Error as StoreError;
 
@@ -27,87 +27,147 @@ pub fn show(
     folder: &Path,
     report: &Report,
 ) -> Result<Option<Conclusion>, Error> {
-    let results = session.results()?;
-    if results
-        .variants
-        .iter()
-        .all(|variant| variant.records.is_empty())
-    {
+    let Some(shown) = Shown::of(session)? else {
         return Ok(None);
-    }
-    let judgements = replication::judge(session.replication, &results)?;
-    let conclusion = Some(Conclusion::of(&judgements));
-    let presentation = session.replication.present(&results)?;
-    let planned = session.tasks.len();
-    let stored: usize = results
-        .variants
-        .iter()
-        .map(|variant| variant.records.len())
-        .sum();
+    };
     if !session.args.json {
+        shown.print_table()?;
+    }
+    let files = shown.write(folder)?;
+    if session.args.json {
+        let mut value = shown.json(&files);
+        value["failed"] = report.failures.len().into();
+        value["elsewhere"] = report.elsewhere.into();
+        print_json(&value)?;
+    } else {
+        shown.print_files(&files)?;
+    }
+    Ok(Some(Conclusion::of(&shown.judgements)))
+}
+
+/// What a session's stored runs come to.
+pub struct Shown<'a> {
+    session: &'a Session,
+    results: Results,
+    judgements: Vec<Judgement>,
+    presentation: Presentation,
+    stored: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// `None` if no run is stored.
+    ///
+    /// # Errors
+    /// If a figure cannot be drawn or the paper's file is wrong.
+    pub fn of(session: &'a Session) -> Result<Option<Self>, Error> {
+        let results = session.results()?;
+        let variants = results.variants.iter();
+        let stored: usize = variants.map(|variant| variant.records.len()).sum();
+        if stored == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            judgements: replication::judge(session.replication, &results)?,
+            presentation: session.replication.present(&results)?,
+            session,
+            results,
+            stored,
+        }))
+    }
+
+    /// How much of the plan is there, e.g. `desom-gamma, quick profile: 16 of 16 runs`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!(
+            "{}, {} profile: {} of {} runs",
+            self.session.replication.id(),
+            self.session.args.profile.name(),
+            self.stored,
+            self.session.tasks.len()
+        )
+    }
+
+    fn print_table(&self) -> Result<(), Error> {
         let mut out = std::io::stdout().lock();
+        let (stored, planned) = (self.stored, self.session.tasks.len());
         if stored < planned {
             writeln!(
                 out,
                 "\nOnly {stored} of {planned} runs are stored: this is not the whole."
             )?;
         }
-        let table = comparison::table(&presentation.comparisons, presentation.caption.clone());
+        let caption = self.presentation.caption.clone();
+        let table = comparison::table(&self.presentation.comparisons, caption);
         writeln!(out, "\n{table}")?;
-        writeln!(out, "{}", verdicts::lines(&judgements))?;
+        writeln!(out, "{}", verdicts::lines(&self.judgements))?;
+        Ok(())
     }
-    let mut files = Vec::new();
-    let note = results.note().unwrap_or_default();
-    for (name, bytes) in [
-        (
-            "summary.csv",
-            comparison::write_csv(&presentation.comparisons, &note)?,
-        ),
-        ("runs.csv", runs_csv::write(&results.variants)?),
-    ] {
-        let path = folder.join(name);
-        write_whole(&path, &bytes).map_err(|source| StoreError::Output {
-            path: path.clone(),
-            source,
-        })?;
-        files.push(path);
+
+    /// Writes tables and figures into `folder` and gives their paths.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        let mut files = Vec::new();
+        let note = self.results.note().unwrap_or_default();
+        for (name, bytes) in [
+            (
+                "summary.csv",
+                comparison::write_csv(&self.presentation.comparisons, &note)?,
+            ),
+            ("runs.csv", runs_csv::write(&self.results.variants)?),
+        ] {
+            let path = folder.join(name);
+            write_whole(&path, &bytes).map_err(|source| StoreError::Output {
+                path: path.clone(),
+                source,
+            })?;
+            files.push(path);
+        }
+        for (name, figure) in &self.presentation.figures {
+            files.extend(figure.save(&folder.join(name))?);
+        }
+        Ok(files)
     }
-    for (name, figure) in &presentation.figures {
-        files.extend(figure.save(&folder.join(name))?);
+
+    /// Names the records that cannot be read, and the files that were written.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn print_files(&self, files: &[PathBuf]) -> Result<(), Error> {
+        let mut out = std::io::stdout().lock();
+        for message in self.session.left_out() {
+            writeln!(out, "left out: {message}")?;
+        }
+        for file in files {
+            let kind = match file.extension().and_then(|extension| extension.to_str()) {
+                Some("csv") => "table",
+                _ => "figure",
+            };
+            writeln!(out, "{kind:7} {}", file.display())?;
+        }
+        Ok(())
     }
-    let unreadable = session.left_out();
-    if session.args.json {
+
+    /// All of it, with the paths of the files that were written.
+    #[must_use]
+    pub fn json(&self, files: &[PathBuf]) -> Value {
         let files: Vec<String> = files
             .iter()
             .map(|file| file.display().to_string())
             .collect();
-        print_json(&json!({
-            "replication": session.replication.id(),
-            "profile": session.args.profile,
-            "changed": results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
-            "note": results.note(),
-            "planned": planned,
-            "stored": stored,
-            "results": presentation.comparisons,
-            "caption": presentation.caption,
-            "verdicts": claims::json(&judgements),
+        json!({
+            "replication": self.session.replication.id(),
+            "profile": self.session.args.profile,
+            "changed": self.results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
+            "note": self.results.note(),
+            "planned": self.session.tasks.len(),
+            "stored": self.stored,
+            "results": self.presentation.comparisons,
+            "caption": self.presentation.caption,
+            "verdicts": claims::json(&self.judgements),
             "files": files,
-            "failed": report.failures.len(),
-            "elsewhere": report.elsewhere,
-            "unreadable": unreadable,
-        }))?;
-        return Ok(conclusion);
+            "unreadable": self.session.left_out(),
+        })
     }
-    let mut out = std::io::stdout().lock();
-    for message in unreadable {
-        writeln!(out, "left out: {message}")?;
-    }
-    for file in &files {
-        let kind = match file.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => "table",
-            _ => "figure",
-        };
-        writeln!(out, "{kind:7} {}", file.display())?;
-    }
-    Ok(conclusion)
 }

@@ -17,7 +17,6 @@ use crate::Error;
 use crate::catalogue::REPLICATIONS;
 use crate::device::Choice;
 use crate::launch::Task;
-use crate::nn::Precision;
 use crate::replication::{Changes, Profile, Replication};
 use crate::report::Table;
 use crate::runs::plan::makespan;
@@ -372,15 +371,7 @@ pub fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
     let mut found = Vec::new();
     for &replication in REPLICATIONS {
         for profile in Profile::ALL {
-            let args = RunArgs {
-                profile,
-                seeds: None,
-                device: Choice::Cpu,
-                precision: Precision::Exact,
-                threads: None,
-                workers: None,
-                json: false,
-            };
+            let args = RunArgs::of(profile);
             let session = Session::new(replication, args, &Changes::default(), store)?;
             let sweep = Sweep::of(&session)?;
             if sweep.count("waiting") < sweep.runs.len() {
