@@ -36,18 +36,14 @@ pub(super) fn parse(entry: &Entry, contents: Vec<Vec<u8>>) -> Result<(Vec<f32>, 
                 )));
             }
             for (row, label) in half.labels.iter().flatten().enumerate() {
-                match u8::try_from(*label)
-                    .ok()
-                    .filter(|label| usize::from(*label) < entry.classes)
-                {
-                    Some(label) => labels.push(label),
-                    None => {
-                        let last = entry.classes.saturating_sub(1);
-                        return Err(wrong(format!(
-                            "row {row} has label {label}, but the last class is {last}"
-                        )));
-                    }
-                }
+                let known = u8::try_from(*label).ok();
+                let Some(label) = known.filter(|label| usize::from(*label) < entry.classes) else {
+                    let last = entry.classes.saturating_sub(1);
+                    return Err(wrong(format!(
+                        "row {row} has label {label}, but the last class is {last}"
+                    )));
+                };
+                labels.push(label);
             }
             let divisor = f32::from(entry.divisor);
             features.extend(half.features.iter().map(|value| value / divisor));

@@ -188,15 +188,14 @@ impl Corpus {
             if term.chars().nth(1).is_none() {
                 continue;
             }
-            let number = match self.numbers.get(term) {
-                Some(&number) => number,
-                None => {
-                    let number = self.totals.len() as u32;
-                    self.numbers.insert(term.to_owned(), number);
-                    self.totals.push(0);
-                    self.holders.push(0);
-                    number
-                }
+            let number = if let Some(&number) = self.numbers.get(term) {
+                number
+            } else {
+                let number = self.totals.len() as u32;
+                self.numbers.insert(term.to_owned(), number);
+                self.totals.push(0);
+                self.holders.push(0);
+                number
             };
             self.totals[number as usize] += 1;
             *counts.entry(number).or_default() += 1;
@@ -260,7 +259,7 @@ impl Corpus {
 }
 
 /// The lines of a text with the bytes where they begin.
-fn lines<'a>(text: Text<'a>) -> Result<impl Iterator<Item = (u64, &'a str)>, Error> {
+fn lines(text: Text<'_>) -> Result<impl Iterator<Item = (u64, &str)>, Error> {
     let content = std::str::from_utf8(text.bytes).map_err(|error| Error::Format {
         file: text.name.to_owned(),
         byte: error.valid_up_to() as u64,

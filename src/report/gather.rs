@@ -156,6 +156,7 @@ fn described(
         comparisons,
         caption,
         figures,
+        tables: _,
     } = replication.present(&results)?;
     let figures = paired(figures, published_alone(replication, &results)?);
     let variants = &results.variants;

@@ -83,7 +83,6 @@ const HOOK_INTERVAL: u64 = 1024;
 impl OnlineSom {
     /// Prototypes to start from: a random row of `data` `[rows, dims]` for each unit, drawn
     /// independently, `[units, dims]`.
-    #[must_use]
     pub fn random_rows(&self, data: &Tensor, rng: &mut ChaCha8Rng) -> Tensor {
         let rows = data.size()[0] as usize;
         let chosen = (0..self.map.units()).map(|_| random::index(rng, rows) as i64);
