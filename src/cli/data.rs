@@ -319,6 +319,13 @@ mod tests {
         outcome.unwrap();
         assert!(text.contains("mnist (to fetch, 11.6 MB)\n"), "{text}");
         assert!(text.contains("digits (embedded)\n"), "{text}");
+        assert!(text.contains("usps (to fetch, 2.9 MB)\n"), "{text}");
+        assert!(text.contains("rows of 2000 features, 4 classes"), "{text}");
+        let plain = "reuters10k (to fetch, size not known)\n";
+        assert!(
+            text.contains(plain) && text.contains("not all of its hashes"),
+            "{text}"
+        );
         let (json, _) = output("list --json");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["datasets"][0]["rows"], 70_000);
@@ -359,7 +366,7 @@ mod tests {
         let (_, outcome) = output("fetch minst");
         let error = outcome.unwrap_err().to_string();
         assert!(
-            error.contains("there are: mnist, fashion-mnist, digits"),
+            error.contains("there are: mnist, fashion-mnist, digits, usps, reuters10k"),
             "{error}"
         );
     }

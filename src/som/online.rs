@@ -300,6 +300,8 @@ mod tests {
     use super::*;
     use crate::random::Seed;
 
+    type Advance = fn(&mut [f32], &[f32], [&[f32]; 2], bool, &mut [f32]);
+
     fn som(order: Order) -> OnlineSom {
         OnlineSom {
             map: Grid {
@@ -373,7 +375,7 @@ mod tests {
         let (data, start) = case(70);
         let rates: Vec<f32> = (0..12_u8).map(|unit| f32::from(unit) / 13.0).collect();
         let row = |index: usize| &slice(&data)[index * 70..(index + 1) * 70];
-        let run = |advance: fn(&mut [f32], &[f32], [&[f32]; 2], bool, &mut [f32]), unit| {
+        let run = |advance: Advance, unit| {
             let mut map = slice(&start).to_vec();
             let mut distances = vec![0.0; 12];
             advance(&mut map, &rates, [row(0), row(1)], unit, &mut distances);
