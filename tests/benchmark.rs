@@ -137,7 +137,7 @@ fn data_that_cannot_be_had_fail_their_variants_only() {
             "--profile",
             "paper",
             "--seeds",
-            "0",
+            "1",
             "--offline",
         ];
         let chosen = ["--methods", "minisom", "--data", data, "--json"];

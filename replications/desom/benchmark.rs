@@ -320,9 +320,10 @@ impl Replication for Benchmark {
 
     fn present(&self, results: &Results) -> Result<Presentation, crate::Error> {
         let published = published()?;
+        let comparisons = shown::comparisons(self.id(), results, &published);
         Ok(Presentation {
-            comparisons: shown::comparisons(self.id(), results, &published),
-            caption: shown::caption(results),
+            caption: shown::caption(results, &comparisons),
+            comparisons,
             figures: vec![(
                 "table2".to_owned(),
                 shown::figure(self.id(), results, &published).draw()?,

@@ -4,7 +4,7 @@
 use super::gamma_shown::{endings, run, shortcomings};
 use crate::claims::{Published, Summary};
 use crate::plot::{Panel, Point, Scale, Sweep};
-use crate::replication::{Profile, Results, VariantRecords};
+use crate::replication::{Results, VariantRecords};
 use crate::report::Comparison;
 use crate::runs::{Outcome, Record};
 
@@ -95,7 +95,7 @@ pub(super) fn comparisons(
 }
 
 /// What to know when reading the table.
-pub(super) fn caption(results: &Results) -> String {
+pub(super) fn caption(results: &Results, comparisons: &[Comparison]) -> String {
     let mut caption = format!(
         "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
          Purity and NMI (geometric normalisation) of the units, or of the clusters of k-means.\n\
@@ -103,7 +103,7 @@ pub(super) fn caption(results: &Results) -> String {
          or of\nas many clusters or units as classes.",
         results.data_title
     );
-    if results.profile != Profile::Smoke {
+    if comparisons.iter().any(|row| row.published.is_some()) {
         caption += "\nPublished: ESANN Tables 2 and 3, 10 runs each; spreads as in the LDRC paper.";
     }
     for line in shortcomings(results) {
@@ -146,7 +146,8 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         scale: Scale::Category(COLUMNS.map(|(_, label)| label.to_owned()).to_vec()),
         panels,
         caption: "After Forest et al. (2019), ESANN, Table 2. Purity and NMI (geometric) of 64 units or \
-                  clusters. Published: 10 runs; spreads where the LDRC paper prints them; none for USPS."
+                  clusters; AE+mini and AE+kera: minisom and kerasom on the codes of an autoencoder. \
+                  Published: 10 runs; spreads where the LDRC paper prints them; none for USPS."
             .to_owned(),
         note: results.note(),
     }
