@@ -121,8 +121,8 @@ impl Shared {
         match profile {
             Profile::Paper => {}
             Profile::Quick => {
-                desom.iterations = 600;
-                epochs = 2;
+                desom.iterations = 400;
+                epochs = 1;
             }
             Profile::Smoke => {
                 desom.hidden = vec![100, 100, 400];
