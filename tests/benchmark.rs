@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[allow(dead_code)]
 mod program;
 
 use std::fs;
@@ -116,7 +117,7 @@ fn every_method_runs_and_seeds_share_their_autoencoders() {
     // Nothing is left to do.
     let again = replicate(store.path())
         .args(["plan"])
-        .args(&SHORT)
+        .args(SHORT)
         .output()
         .unwrap();
     let plan: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
