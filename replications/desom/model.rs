@@ -14,7 +14,8 @@ use super::{PrototypeStart, Settings};
 use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, Slot, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
-use crate::som::{OnlineSom, Order, SomLoss, Spread};
+use crate::som::online::{Order, Spread};
+use crate::som::{OnlineSom, SomLoss};
 use crate::train::{Error, Trainable};
 
 /// Losses are noted after each of so many first steps: what the first of them do to a pretrained
@@ -85,7 +86,10 @@ impl DesomCohort {
         device: Device,
         precision: Precision,
     ) -> Result<Self, Error> {
-        let rows = settings.training_rows.unwrap_or(i64::MAX).min(data.size()[0]);
+        let rows = settings
+            .training_rows
+            .unwrap_or(i64::MAX)
+            .min(data.size()[0]);
         let data = data.narrow(0, 0, rows);
         let dims = data.size()[1];
         let units = settings.map.units();
@@ -266,7 +270,11 @@ fn organised(
         map: settings.map,
         updates: data.size()[0] as u64,
         learning_rate: 0.5,
-        sigma: settings.map.rows.min(settings.map.columns).saturating_sub(1) as f64,
+        sigma: settings
+            .map
+            .rows
+            .min(settings.map.columns)
+            .saturating_sub(1) as f64,
         spread: Spread::TwoPi,
         order: Order::Sequential,
     };

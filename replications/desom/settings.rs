@@ -186,8 +186,13 @@ impl Settings {
         if self.update_interval == 0 {
             return Err("the update interval must be at least 1, which is every step".to_owned());
         }
-        if self.pretraining.is_some_and(|pretraining| pretraining.epochs == 0) {
-            return Err("pretraining needs at least one epoch; leave it out to have none".to_owned());
+        if self
+            .pretraining
+            .is_some_and(|pretraining| pretraining.epochs == 0)
+        {
+            return Err(
+                "pretraining needs at least one epoch; leave it out to have none".to_owned(),
+            );
         }
         if self.training_rows.is_some_and(|rows| rows < 1) {
             return Err("at least one row must be trained on".to_owned());
@@ -248,7 +253,12 @@ mod tests {
     fn later_settings_leave_the_keys_of_older_runs_alone() {
         let value = Settings::paper().to_value();
         let fields = value.as_object().unwrap();
-        for later in ["pretraining", "prototype_start", "update_interval", "training_rows"] {
+        for later in [
+            "pretraining",
+            "prototype_start",
+            "update_interval",
+            "training_rows",
+        ] {
             assert!(!fields.contains_key(later), "{later}");
         }
         let changes: [fn(&mut Settings); 4] = [
