@@ -203,7 +203,7 @@ impl Trainable for DesomCohort {
         };
         pass.forward(&x);
         pass.backward_decoder(&x, &mut update)?;
-        let som_loss = if iteration % self.settings.update_interval == 0 {
+        let som_loss = if iteration.is_multiple_of(self.settings.update_interval) {
             self.som.step(
                 &pass.code(),
                 &parameters.value(self.prototypes),

@@ -43,6 +43,8 @@ pub enum PrototypeStart {
 }
 
 impl PrototypeStart {
+    // The signature is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -127,7 +127,7 @@ impl Bars {
         };
         frame.compose(KEY + PLOT + foot, |canvas, top| {
             let layout = self.layout(top + KEY);
-            self.draw_axis(canvas, &layout)?;
+            Self::draw_axis(canvas, &layout)?;
             self.draw_key(canvas, top + KEY / 2.0 - 4.0)?;
             for index in 0..self.groups.len() {
                 self.draw_group(canvas, &layout, index, lines)?;
@@ -179,7 +179,7 @@ impl Bars {
         palette::SERIES[index % palette::SERIES.len()]
     }
 
-    fn draw_axis(&self, canvas: &Canvas, layout: &Layout) -> Result<(), Error> {
+    fn draw_axis(canvas: &Canvas, layout: &Layout) -> Result<(), Error> {
         let (left, right) = (layout.left, WIDTH - MARGIN);
         let small = Type::new(palette::SMALL, palette::MUTED);
         for (value, label) in layout.y.ticks(Y_TICKS) {

@@ -118,10 +118,13 @@ pub fn gather(
     Ok(Some(Gathered { parts, behind }))
 }
 
+/// How a training ended, and what it gave.
+type Ended = (Outcome, Vec<(String, Tensor)>);
+
 /// Parts that live as long as this: for what needs no store. They are trained for one data set.
 #[derive(Debug, Default)]
 pub struct InMemory {
-    known: Mutex<HashMap<(String, Seed), (Outcome, Vec<(String, Tensor)>)>>,
+    known: Mutex<HashMap<(String, Seed), Ended>>,
 }
 
 impl InMemory {

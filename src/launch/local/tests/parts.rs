@@ -351,6 +351,9 @@ fn whoever_waits_can_be_interrupted() {
     assert_eq!(run_tasks(store, vec![task], Device::Cpu).finished, 1);
 }
 
+/// A file, what happens to it, and what is said of it.
+type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+
 #[test]
 fn a_damaged_one_is_kept_aside_and_trained_again() {
     let expected = undisturbed("damaged");
@@ -366,7 +369,7 @@ fn a_damaged_one_is_kept_aside_and_trained_again() {
         let text = fs::read_to_string(path).unwrap();
         fs::write(path, text.replace("\"seed\": 0", "\"seed\": 5")).unwrap();
     };
-    let cases: [(&str, &dyn Fn(&Path), &str); 5] = [
+    let cases: [Case; 5] = [
         ("part.json", &cut, "EOF"),
         ("part.json", &alter, "not that of its settings"),
         ("weights.safetensors", &cut, "SHA-256"),
