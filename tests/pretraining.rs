@@ -1,7 +1,8 @@
 //! DESOM that begins with a pretrained autoencoder, its rarer settings, and the whole of
 //! `desom-pretrain` as a user meets it.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+// What has to be the same is the same to the last bit.
+#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 mod program;
 

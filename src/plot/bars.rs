@@ -169,7 +169,14 @@ impl Bars {
         settings
             .map(|name| {
                 let lines = font::wrap(name, palette::SMALL, Weight::Regular, room);
-                let fit = |line: &String| font::fitted(line, palette::SMALL, room);
+                let fit = |line: &String| {
+                    // A word alone may be too long; what is cut is measured in bold.
+                    if font::width(line, palette::SMALL, Weight::Regular) <= room {
+                        line.clone()
+                    } else {
+                        font::fitted(line, palette::SMALL, room)
+                    }
+                };
                 lines.iter().map(fit).collect()
             })
             .collect()
