@@ -40,7 +40,7 @@ pub trait Part: Sync {
 
     /// Trains one, resuming from its checkpoint; `None` if interrupted: what can be saved is then in the
     /// checkpoint. The weights are what the part consists of. Everything it depends on is in the
-    /// member's settings and seed, and in the context's data and precision. [`super::drive`] does most
+    /// member's settings and seed, and in the context's data and precision. [`super::drive()`] does most
     /// of it.
     ///
     /// # Errors
