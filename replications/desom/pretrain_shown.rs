@@ -115,10 +115,29 @@ pub(super) fn bars(replication: &str, results: &Results, published: &Published) 
         top: 1.0,
         caption: format!(
             "{after}Accuracy after k-means on the prototypes; purity, NMI (geometric) and ARI of the best \
-             matching units"
+             matching units{}",
+            collapsed(results)
         ),
         note: results.note(),
     }
+}
+
+/// `. Collapsed onto a single unit, counted in the means: pretrained (1 of 3 runs)`, or nothing.
+fn collapsed(results: &Results) -> String {
+    let places = [PLAIN, PRETRAINED].into_iter().filter_map(|variant| {
+        let records = results.records(variant);
+        let count = records.iter().filter(|record| is_collapsed(record)).count();
+        let all = records.len();
+        (count > 0).then(|| format!("{} ({count} of {all} runs)", title(variant)))
+    });
+    let places: Vec<String> = places.collect();
+    if places.is_empty() {
+        return String::new();
+    }
+    format!(
+        ". Collapsed onto a single unit, counted in the means: {}",
+        places.join("; ")
+    )
 }
 
 /// The reconstruction loss of a run over the first iterations of joint training; `None` where it was not
