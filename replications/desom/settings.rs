@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
+use crate::pretraining::AutoencoderSettings;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::{Error, settings};
 
@@ -20,7 +21,47 @@ pub enum GammaScale {
     Sum,
 }
 
-/// All settings of a DESOM run.
+/// Training of the autoencoder alone before the joint one, end to end: 200 epochs in the paper's
+/// ablation. Batch size and optimiser are those of the joint training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretraining {
+    /// Passes over the data.
+    pub epochs: u64,
+}
+
+/// Where the prototypes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrototypeStart {
+    /// The codes of distinct random rows.
+    #[default]
+    Sample,
+    /// A classic online SOM trained from there on all codes, row after row, once; an option of later
+    /// versions of the authors' code.
+    Som,
+}
+
+impl PrototypeStart {
+    // The signature is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &u64) -> bool {
+    *number == 1
+}
+
+/// All settings of a DESOM run. Those that came later are left out of the JSON where they have their
+/// first value, so that the keys of older runs stay what they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -48,6 +89,20 @@ pub struct Settings {
     pub adam: AdamOptions,
     /// Clusters of the prototypes.
     pub post_clusters: PostClusters,
+    /// Training of the autoencoder before; none for the main results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretraining: Option<Pretraining>,
+    /// Where the prototypes start.
+    #[serde(default, skip_serializing_if = "PrototypeStart::is_default")]
+    pub prototype_start: PrototypeStart,
+    /// The SOM's term is there in every so many-th step, from the first on. In between its neighbourhood
+    /// is 0: only the reconstruction has a gradient, and Adam moves the prototypes on by their momentum.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub update_interval: u64,
+    /// Only so many rows, the first ones, are trained on; metrics are then of these, and `validation.*`
+    /// of the others. All rows if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_rows: Option<i64>,
 }
 
 impl Settings {
@@ -75,7 +130,24 @@ impl Settings {
             map_distance: MapDistance::Manhattan,
             adam: AdamOptions::keras(),
             post_clusters: PostClusters::Classes,
+            pretraining: None,
+            prototype_start: PrototypeStart::Sample,
+            update_interval: 1,
+            training_rows: None,
         }
+    }
+
+    /// The pretrained autoencoder that a run begins with, if it does.
+    #[must_use]
+    pub fn autoencoder(&self) -> Option<AutoencoderSettings> {
+        self.pretraining.map(|pretraining| AutoencoderSettings {
+            hidden: self.hidden.clone(),
+            latent: self.latent,
+            batch: self.batch,
+            epochs: pretraining.epochs,
+            adam: self.adam,
+            rows: self.training_rows,
+        })
     }
 
     /// Reads and checks settings.
@@ -112,6 +184,20 @@ impl Settings {
         }
         if self.iterations == 0 {
             return Err("at least one iteration is needed".to_owned());
+        }
+        if self.update_interval == 0 {
+            return Err("the update interval must be at least 1, which is every step".to_owned());
+        }
+        if self
+            .pretraining
+            .is_some_and(|pretraining| pretraining.epochs == 0)
+        {
+            return Err(
+                "pretraining needs at least one epoch; leave it out to have none".to_owned(),
+            );
+        }
+        if self.training_rows.is_some_and(|rows| rows < 1) {
+            return Err("at least one row must be trained on".to_owned());
         }
         positive("the start temperature", self.temperature.start)?;
         positive("the end temperature", self.temperature.end)?;
@@ -166,6 +252,32 @@ mod tests {
     }
 
     #[test]
+    fn later_settings_leave_the_keys_of_older_runs_alone() {
+        let value = Settings::paper().to_value();
+        let fields = value.as_object().unwrap();
+        for later in [
+            "pretraining",
+            "prototype_start",
+            "update_interval",
+            "training_rows",
+        ] {
+            assert!(!fields.contains_key(later), "{later}");
+        }
+        let changes: [fn(&mut Settings); 4] = [
+            |s| s.pretraining = Some(Pretraining { epochs: 200 }),
+            |s| s.prototype_start = PrototypeStart::Som,
+            |s| s.update_interval = 10,
+            |s| s.training_rows = Some(60_000),
+        ];
+        for change in changes {
+            let mut settings = Settings::paper();
+            change(&mut settings);
+            assert_ne!(settings.to_value(), value);
+            assert_eq!(Settings::read(&settings.to_value()).unwrap(), settings);
+        }
+    }
+
+    #[test]
     fn senseless_settings_are_named() {
         let wrong = |change: fn(&mut Settings)| {
             let mut settings = Settings::paper();
@@ -178,6 +290,10 @@ mod tests {
         assert!(wrong(|s| s.map.rows = 0).contains("map"));
         assert!(wrong(|s| s.batch = 0).contains("batch"));
         assert!(wrong(|s| s.iterations = 0).contains("iteration"));
+        assert!(wrong(|s| s.update_interval = 0).contains("update interval"));
+        assert!(wrong(|s| s.training_rows = Some(0)).contains("row"));
+        let none = |s: &mut Settings| s.pretraining = Some(Pretraining { epochs: 0 });
+        assert!(wrong(none).contains("epoch"));
         assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
         assert!(wrong(|s| s.gamma = 1e300).contains("gamma must be 0 or"));
         assert!(wrong(|s| s.adam.learning_rate = -0.1).contains("learning rate"));
