@@ -6,7 +6,7 @@
 //! stage. Dropout masks come from the stream `"dropout"` of the seed, at a place given by the step.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
@@ -59,16 +59,9 @@ impl Part for DecPretraining {
     fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
         let start = Start::read(settings)?;
         let recipe = &start.pretraining;
-        let rows = start.per_class.map_or(trial.rows, |each| {
-            // Ten classes is a guess that only an estimate of time depends on.
-            trial.rows.min(10 * each as i64)
-        });
-        let sample = recipe.batch.min(rows);
-        let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
-        let mut training = Training::new(&start, Seed(0), &data, trial.precision);
-        training.stages.drain(..training.stages.len() - 1);
-        let _products = TrainingProducts::set(trial.precision, trial.device)?;
-        let step = time_of_step(&mut training)?;
+        let rows = start.rows(trial.rows);
+        let step = time_of_whole(&start, recipe.batch.min(rows), trial)?;
+        let data = Tensor::zeros([1, trial.dims], (Kind::Float, trial.device));
         let whole = Training::new(&start, Seed(0), &data, trial.precision);
         let flop = whole.network().training_flop();
         let rows = recipe.rows.unwrap_or(rows).min(rows);
@@ -124,6 +117,17 @@ impl Part for DecPretraining {
         }
         Ok(Some(part))
     }
+}
+
+/// How long a step of the whole autoencoder takes on this thread, in batches of `batch`.
+pub(super) fn time_of_whole(start: &Start, batch: i64, trial: &Trial) -> Result<Duration, Error> {
+    let data = Tensor::rand([batch, trial.dims], (Kind::Float, trial.device));
+    let mut start = start.clone();
+    start.pretraining.layer_wise = None;
+    start.pretraining.batch = batch;
+    let mut training = Training::new(&start, Seed(0), &data, trial.precision);
+    let _products = TrainingProducts::set(trial.precision, trial.device)?;
+    time_of_step(&mut training)
 }
 
 /// One thing after the other: the layers, then the whole.

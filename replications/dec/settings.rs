@@ -450,6 +450,14 @@ impl Start {
         Ok(start)
     }
 
+    /// The rows that a run sees of `rows` there are. That there are ten classes is a guess, on which only
+    /// estimates of time depend.
+    #[must_use]
+    pub fn rows(&self, rows: i64) -> i64 {
+        let drawn = self.per_class.map(|each| 10 * each as i64);
+        drawn.map_or(rows, |drawn| drawn.min(rows))
+    }
+
     /// The encoder's widths for data of `dims` features.
     #[must_use]
     pub fn widths(&self, dims: i64) -> Vec<i64> {
