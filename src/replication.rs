@@ -346,6 +346,9 @@ pub struct Presentation {
     pub caption: String,
     /// Figures by name, e.g. `fig1`.
     pub figures: Vec<(String, Figure)>,
+    /// Further tables by file name, written beside the figures of a run: those that a paper's own code
+    /// writes, say.
+    pub tables: Vec<(String, Vec<u8>)>,
 }
 
 /// One experiment of a paper.

@@ -76,7 +76,7 @@ fn is_undefined(record: &Record, metric: &str) -> bool {
     record.outcome == Outcome::Completed && record.metric(metric).is_none()
 }
 
-fn endings(variant: &VariantRecords) -> Endings {
+pub(super) fn endings(variant: &VariantRecords) -> Endings {
     let count =
         |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
     Endings {
@@ -135,7 +135,7 @@ pub(super) fn comparisons(
 }
 
 /// Everything that is not as it should be with the runs, a sentence each.
-fn shortcomings(results: &Results) -> Vec<String> {
+pub(super) fn shortcomings(results: &Results) -> Vec<String> {
     let mut lines = Vec::new();
     for variant in &results.variants {
         let (id, stored) = (&variant.id, variant.records.len());
@@ -315,7 +315,7 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
         .collect()
 }
 
-fn run(record: &Record, metric: &str) -> Run {
+pub(super) fn run(record: &Record, metric: &str) -> Run {
     match (record.outcome, record.metric(metric)) {
         (Outcome::Diverged { .. }, _) => Run::Diverged,
         (Outcome::Completed, None) => Run::Undefined,

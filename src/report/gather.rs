@@ -156,6 +156,7 @@ fn described(
         comparisons,
         caption,
         figures,
+        tables: _,
     } = replication.present(&results)?;
     let figures = paired(figures, published_alone(replication, &results)?);
     let variants = &results.variants;
@@ -309,7 +310,7 @@ fn sheet(entry: &data::Entry) -> DataSheet {
     let files = entry.files.iter().map(|file| DataFile {
         name: file.name.to_string(),
         bytes: file.decoded.bytes,
-        sha256: file.decoded.sha256.to_string(),
+        sha256: file.decoded.sha256.map(|digest| digest.to_string()),
     });
     DataSheet {
         id: entry.id.to_string(),
