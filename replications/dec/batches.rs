@@ -64,7 +64,11 @@ impl Batches {
         if self.order == Order::File {
             return Batch::Slice(start, length);
         }
-        if self.shuffled.as_ref().is_none_or(|(known, _)| *known != pass) {
+        if self
+            .shuffled
+            .as_ref()
+            .is_none_or(|(known, _)| *known != pass)
+        {
             let mut stream = random::stream(self.seed, &format!("{} {pass}", self.purpose));
             let order = random::distinct_indices(&mut stream, rows as usize, rows as usize);
             let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();

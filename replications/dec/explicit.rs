@@ -100,7 +100,8 @@ impl Trainable for Explicit {
         Pull { scale: 1.0 }.step(&codes, &centroids, &self.targets.p, delta, gradient);
         self.descender.next_step();
         for (segment, gradient) in self.segments.into_iter().zip(&self.gradients) {
-            self.descender.update(&self.variables, segment, &gradient.view([-1]))?;
+            self.descender
+                .update(&self.variables, segment, &gradient.view([-1]))?;
         }
         Ok(())
     }
@@ -122,4 +123,3 @@ impl Trainable for Explicit {
         Ok(())
     }
 }
-

@@ -22,8 +22,8 @@ use crate::runs::Outcome;
 use crate::runs::record::Curves;
 use crate::train::part::gather;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Need, Runs, Stage, TrainingData, Trial,
-    Work, drive,
+    Context, Driven, Error, Event, Finished, Member, Method, Need, Runs, Stage, TrainingData,
+    Trial, Work, drive,
 };
 
 /// Deep embedded clustering.
@@ -124,7 +124,11 @@ fn diverged(iteration: u64) -> Finished {
 fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let settings = Settings::read(&member.settings)?;
     let members = std::slice::from_ref(member);
-    let share = if settings.rule == Rule::None { 0.9 } else { 0.6 };
+    let share = if settings.rule == Rule::None {
+        0.9
+    } else {
+        0.6
+    };
     let need = settings.start.need();
     let Some(gathered) = gather(&need, members, share, context)? else {
         return Ok(None);
@@ -227,7 +231,14 @@ fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let model = clustering.model();
     model.centroids().copy_(&after.centroids);
     run.weights = state::weights(&model.parameters, 0);
-    if !picture(&settings, member.seed, [&before, &after], &data, context, &mut run)? {
+    if !picture(
+        &settings,
+        member.seed,
+        [&before, &after],
+        &data,
+        context,
+        &mut run,
+    )? {
         return Ok(None);
     }
     run.evaluation = clock.elapsed();
@@ -248,7 +259,14 @@ fn finish_without(
     run.outcome = Outcome::Completed;
     found.measure("", data, &mut run.metrics)?;
     run.weights = state::weights(&model.parameters, 0);
-    if !picture(settings, member.seed, [found, found], data, context, &mut run)? {
+    if !picture(
+        settings,
+        member.seed,
+        [found, found],
+        data,
+        context,
+        &mut run,
+    )? {
         return Ok(None);
     }
     run.evaluation = clock.elapsed();

@@ -2,6 +2,7 @@
 //! their experiments.
 
 mod batches;
+mod experiments;
 mod explicit;
 mod method;
 mod model;
@@ -11,8 +12,10 @@ mod pictures;
 mod pretraining;
 mod separation;
 mod settings;
+mod shown;
 mod watch;
 
+pub use experiments::Experiment;
 pub use method::Dec;
 pub use pretraining::DecPretraining;
 pub use settings::{

@@ -56,11 +56,7 @@ impl Moving {
             features: data.features.shallow_clone(),
             moved: model.encode(&data.features),
             watch: Watch::new(data, labels, clusters),
-            descender: Descender::new(
-                Optimiser::Adam(rule.adam),
-                1.0,
-                &model.parameters.values,
-            ),
+            descender: Descender::new(Optimiser::Adam(rule.adam), 1.0, &model.parameters.values),
             batches: Batches::new(
                 data.rows(),
                 rule.batch,
@@ -109,7 +105,10 @@ fn centroid_gradient(codes: &Tensor, centroids: &Tensor, excess: &Tensor) -> Ten
     let terms = difference * weights.unsqueeze(-1);
     // Row after row in double precision: the same bits whatever the number of threads.
     let terms = terms.to_kind(Kind::Double);
-    terms.sum_dim_intlist(0, false, Kind::Double).to_kind(Kind::Float) * -2.0
+    terms
+        .sum_dim_intlist(0, false, Kind::Double)
+        .to_kind(Kind::Float)
+        * -2.0
 }
 
 impl Clustering for Moving {
@@ -151,7 +150,12 @@ impl Trainable for Moving {
             |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
         pass.encode(&x);
         let scale = 2.0 / wanted.numel() as f64;
-        scaled_error(&pass.code_delta().get(0), &pass.code().get(0), &wanted, scale);
+        scaled_error(
+            &pass.code_delta().get(0),
+            &pass.code().get(0),
+            &wanted,
+            scale,
+        );
         pass.backward_encoder(&x, &mut update)?;
         Ok(())
     }

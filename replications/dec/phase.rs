@@ -41,7 +41,13 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn new(watch: Watch, rows: i64, clusters: usize, tolerance: f64, like: &Tensor) -> Self {
+    pub(super) fn new(
+        watch: Watch,
+        rows: i64,
+        clusters: usize,
+        tolerance: f64,
+        like: &Tensor,
+    ) -> Self {
         Self {
             p: Tensor::zeros([rows, clusters as i64], (Kind::Float, like.device())),
             watch,
@@ -117,7 +123,13 @@ impl Phase {
             targets,
             fixed: None,
             descender: Descender::new(rule.optimiser, 1.0, &model.parameters.values),
-            batches: Batches::new(data.rows(), rule.batch, rule.order, seed, "order of phase, pass"),
+            batches: Batches::new(
+                data.rows(),
+                rule.batch,
+                rule.order,
+                seed,
+                "order of phase, pass",
+            ),
             passes: HashMap::new(),
             centroid_gradient: centroids.zeros_like(),
             features: data.features.shallow_clone(),
@@ -129,7 +141,9 @@ impl Phase {
 
     fn refresh(&mut self, iteration: u64) -> bool {
         let codes = self.codes();
-        let goes_on = self.targets.refresh(iteration, &codes, &self.model.centroids());
+        let goes_on = self
+            .targets
+            .refresh(iteration, &codes, &self.model.centroids());
         if self.rule.moved == Moved::Centroids {
             self.fixed = Some(codes);
         }

@@ -71,10 +71,12 @@ pub(super) fn take(
             Err(embedding::Error::Interrupted) => return Ok(None),
             Err(_) => continue,
         };
-        let pairs: Vec<i64> = paired(rows.len()).into_iter().map(|row| row as i64).collect();
+        let pairs: Vec<i64> = paired(rows.len())
+            .into_iter()
+            .map(|row| row as i64)
+            .collect();
         let pairs = Tensor::from_slice(&pairs);
-        let [of_codes, of_points] =
-            [&codes, &points].map(|tensor| tensor.index_select(0, &pairs));
+        let [of_codes, of_points] = [&codes, &points].map(|tensor| tensor.index_select(0, &pairs));
         pictures.metrics.push((
             format!("picture.{}.trustworthiness", moment.word),
             trustworthiness(&of_codes, &of_points, NEIGHBOURS),
@@ -82,8 +84,13 @@ pub(super) fn take(
         pictures.tensors.push((moment.name.to_owned(), points));
     }
     if let Some(classes) = data.classes() {
-        let classes: Vec<f32> = rows.iter().map(|&row| f32::from(classes[row as usize])).collect();
-        pictures.tensors.push((CLASSES.to_owned(), Tensor::from_slice(&classes)));
+        let classes: Vec<f32> = rows
+            .iter()
+            .map(|&row| f32::from(classes[row as usize]))
+            .collect();
+        pictures
+            .tensors
+            .push((CLASSES.to_owned(), Tensor::from_slice(&classes)));
     }
     Ok(Some(pictures))
 }
@@ -113,7 +120,12 @@ fn embed(values: &Tensor, word: &str, context: &Context) -> Result<Tensor, embed
     tsne.perplexity = tsne.perplexity.min((rows as f64 - 1.0) / 3.1).max(1.0);
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
     let embedding = tsne.fit_with(&values, columns, threads, &mut hook)?;
-    let points: Vec<f32> = embedding.points.iter().flatten().map(|&value| value as f32).collect();
+    let points: Vec<f32> = embedding
+        .points
+        .iter()
+        .flatten()
+        .map(|&value| value as f32)
+        .collect();
     Ok(Tensor::from_slice(&points).view([-1, 2]))
 }
 

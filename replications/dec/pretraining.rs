@@ -336,10 +336,12 @@ impl Trainable for Training {
             network, dropout, ..
         } = &self.stages[stage];
         let (parameters, precision) = (&self.model.parameters, self.precision);
-        let x = current.batches.at(step, &current.inputs).of(&current.inputs);
+        let x = current
+            .batches
+            .at(step, &current.inputs)
+            .of(&current.inputs);
         let pass = current.passes.entry(x.size()[0]);
-        let pass =
-            pass.or_insert_with(|| Pass::new(network, parameters, x.size()[0], precision));
+        let pass = pass.or_insert_with(|| Pass::new(network, parameters, x.size()[0], precision));
         // Each step has a stream of its own, whatever was drawn before.
         self.masks.set_stream(iteration);
         self.masks.set_word_pos(0);
@@ -350,9 +352,8 @@ impl Trainable for Training {
         };
         self.descender.next_step();
         let descender = &self.descender;
-        let mut update = |segment: Segment, gradient: &Tensor| {
-            descender.update(parameters, segment, gradient)
-        };
+        let mut update =
+            |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
         pass.encode(&corrupted);
         let hidden = (dropout[1] > 0.0).then(|| {
             let mask = mask(&mut self.masks, &pass.code(), dropout[1]);
@@ -432,7 +433,12 @@ mod tests {
 
     fn part(training: &Training, name: &str) -> Tensor {
         let weights = state::weights(&training.model.parameters, 0);
-        weights.into_iter().find(|(own, _)| own == name).unwrap().1.copy()
+        weights
+            .into_iter()
+            .find(|(own, _)| own == name)
+            .unwrap()
+            .1
+            .copy()
     }
 
     #[test]
@@ -460,7 +466,11 @@ mod tests {
         for iteration in 0..training.iterations() {
             training.step(iteration).unwrap();
         }
-        assert!(training.loss() < 0.7 * before, "{before} {}", training.loss());
+        assert!(
+            training.loss() < 0.7 * before,
+            "{before} {}",
+            training.loss()
+        );
     }
 
     /// In every stage, in the middle of a ramp and of a shuffled pass.
@@ -502,7 +512,9 @@ mod tests {
         let output = (hidden * second).matmul(&v) + &c;
         ((output - &x).square().mean(Kind::Float) * 0.5).backward();
         let expected = [("encoder.0.weight", &w, 0.1), ("encoder.0.bias", &b, 0.2)];
-        let expected = expected.into_iter().chain([("decoder.2.weight", &v, 0.1), ("decoder.2.bias", &c, 0.2)]);
+        let expected = expected
+            .into_iter()
+            .chain([("decoder.2.weight", &v, 0.1), ("decoder.2.bias", &c, 0.2)]);
         let expected: Vec<_> = expected
             .map(|(name, value, rate)| (name, value.detach() - value.grad() * rate))
             .collect();

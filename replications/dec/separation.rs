@@ -35,7 +35,10 @@ fn distances(points: &Tensor) -> Vec<f64> {
 /// 0 for the only row of its cluster, NaN unless there are two clusters at least.
 pub(super) fn silhouette(points: &Tensor, labels: &[u32]) -> f64 {
     let rows = labels.len();
-    let clusters = labels.iter().max().map_or(0, |&largest| largest as usize + 1);
+    let clusters = labels
+        .iter()
+        .max()
+        .map_or(0, |&largest| largest as usize + 1);
     let mut sizes = vec![0_usize; clusters];
     for &label in labels {
         sizes[label as usize] += 1;
@@ -87,7 +90,9 @@ pub(super) fn trustworthiness(points: &Tensor, picture: &Tensor, k: usize) -> f6
             ranks[other] = rank + 1;
         }
         let near = nearest(drawn, row).into_iter().take(k);
-        intruding += near.map(|other| ranks[other].saturating_sub(k)).sum::<usize>();
+        intruding += near
+            .map(|other| ranks[other].saturating_sub(k))
+            .sum::<usize>();
     }
     let most = rows as f64 * k as f64 * (2 * rows - 3 * k - 1) as f64 / 2.0;
     1.0 - intruding as f64 / most

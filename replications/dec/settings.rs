@@ -507,7 +507,9 @@ impl Optimiser {
             if (0.0..1.0).contains(&value) {
                 Ok(())
             } else {
-                Err(format!("{name} must be at least 0 and below 1, not {value}"))
+                Err(format!(
+                    "{name} must be at least 0 and below 1, not {value}"
+                ))
             }
         };
         match self {
@@ -582,8 +584,9 @@ mod tests {
         assert!(wrong(|s| s.start.per_class = Some(0)).contains("per_class"));
         assert!(wrong(|s| s.start.pretraining.loss_factor = -1.0).contains("loss_factor"));
         assert!(
-            wrong(|s| s.start.pretraining.optimiser =
-                Optimiser::Sgd(SgdOptions::constant(1.0, 1.0)))
+            wrong(
+                |s| s.start.pretraining.optimiser = Optimiser::Sgd(SgdOptions::constant(1.0, 1.0))
+            )
             .contains("momentum")
         );
         assert!(

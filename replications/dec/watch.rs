@@ -141,7 +141,10 @@ mod tests {
         assert_eq!(watch.look(0, &before, &student::targets(&before)), 0.25);
         let value = |watch: &Watch, name: &str| {
             let losses = watch.losses();
-            losses.into_iter().find(|(own, _)| *own == name).map(|(_, values)| values[0])
+            losses
+                .into_iter()
+                .find(|(own, _)| *own == name)
+                .map(|(_, values)| values[0])
         };
         assert_eq!(value(&watch, "accuracy"), Some(1.0));
         assert_eq!(value(&watch, "kl"), value(&watch, "kl_to_first"));

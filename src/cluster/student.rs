@@ -159,10 +159,15 @@ impl Pull {
                 let q = kernel * inverse;
                 *weight = 2.0 * scale * kernel * (p - q);
             }
-            let features = code.iter().zip(delta).zip(columns.values.chunks_exact(padded));
+            let features = code
+                .iter()
+                .zip(delta)
+                .zip(columns.values.chunks_exact(padded));
             for (((&z, delta), column), pulls) in features.zip(pulls.chunks_exact_mut(padded)) {
                 let mut sums = [0.0_f32; LANES];
-                let parts = column.chunks_exact(LANES).zip(pulls.chunks_exact_mut(LANES));
+                let parts = column
+                    .chunks_exact(LANES)
+                    .zip(pulls.chunks_exact_mut(LANES));
                 for (weights, (column, pulls)) in weights.chunks_exact(LANES).zip(parts) {
                     for lane in 0..LANES {
                         let pull = weights[lane] * (z - column[lane]);
@@ -312,7 +317,10 @@ mod tests {
             let [delta, gradient] = ours;
             assert!(delta.abs().max().double_value(&[]) > 1e-3);
             assert!(worst(&delta, &codes.grad()) < bound, "{clusters} {kind:?}");
-            assert!(worst(&gradient, &centroids.grad()) < bound, "{clusters} {kind:?}");
+            assert!(
+                worst(&gradient, &centroids.grad()) < bound,
+                "{clusters} {kind:?}"
+            );
         }
     }
 

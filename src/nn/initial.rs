@@ -77,7 +77,10 @@ mod tests {
             let weights = weights.to_kind(Kind::Double);
             let (mean, found) = (weights.mean(Kind::Double), weights.std(true));
             assert!(mean.double_value(&[]).abs() < 0.02 * sd, "{initial:?}");
-            assert!((found.double_value(&[]) / sd - 1.0).abs() < 0.01, "{initial:?}");
+            assert!(
+                (found.double_value(&[]) / sd - 1.0).abs() < 0.01,
+                "{initial:?}"
+            );
         }
         // Beyond four standard deviations: 6.3e-5 of the draws of a normal distribution, none of the others'.
         let weights = Initial::Normal.draw(&mut stream(Seed(1), "weights"), 301, 501);

@@ -213,7 +213,11 @@ mod tests {
                     assert!((found - expected).abs() < 1e-6, "{name} {found} {expected}");
                 }
             }
-            assert_eq!(parameters.values.double_value(&[39]), 0.5, "another segment");
+            assert_eq!(
+                parameters.values.double_value(&[39]),
+                0.5,
+                "another segment"
+            );
         }
     }
 

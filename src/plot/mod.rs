@@ -1,6 +1,6 @@
 //! Figures: one visual language for every picture of the project.
 //!
-//! A figure type ([`Sweep`], [`Curves`], [`ImageGrid`]) holds numbers and words; its `draw` makes a [`Figure`], an
+//! A figure type ([`Sweep`], [`Curves`], [`Bars`], [`ImageGrid`]) holds numbers and words; its `draw` makes a [`Figure`], an
 //! SVG whose text is outlines and a PNG of twice its size, so that both look the same on a machine without any font.
 //! The same input gives the same bytes.
 //!
@@ -8,6 +8,7 @@
 //! Nothing here computes statistics: means and standard deviations come from the caller.
 
 mod axis;
+mod bars;
 mod canvas;
 mod curves;
 mod figure;
@@ -17,6 +18,7 @@ mod image_grid;
 mod interval;
 mod labels;
 mod palette;
+mod scatter;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -24,10 +26,12 @@ mod tests;
 use std::path::PathBuf;
 
 pub use axis::Scale;
+pub use bars::{Bar, BarGroup, Bars};
 pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
+pub use scatter::{Cloud, Scatter};
 pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.
