@@ -1,7 +1,7 @@
 //! The four experiments on DEC: what is run. What is shown of it is in `shown`.
 
 use super::settings::{
-    Descent, LayerWise, Length, Moved, Moves, Optimiser, Order, Pretraining, Rule, Settings, Sign,
+    Descent, Length, Moved, Moves, Optimiser, Order, Pretraining, Rule, Settings, Sign,
 };
 use super::{Dec, published, shown};
 use crate::baselines::{KMeansBaseline, KMeansSettings};
@@ -618,7 +618,7 @@ mod tests {
         let changes: Changes =
             std::iter::once(("first-input".to_owned(), "corrupted".to_owned())).collect();
         let recipes = Recipes::new(Profile::Paper, &changes);
-        let layers: LayerWise = recipes
+        let layers = recipes
             .published("mnist")
             .start
             .pretraining
