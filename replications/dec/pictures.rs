@@ -17,6 +17,9 @@ pub(super) const TOP: i64 = 10;
 /// Neighbours that trustworthiness asks for.
 const NEIGHBOURS: usize = 12;
 
+/// Fewer rows than these find their places in fewer iterations.
+const FEW_ROWS: usize = 1000;
+
 /// Names of tensors among a run's weights.
 pub(super) const BEFORE: &str = "figure.before";
 pub(super) const AFTER: &str = "figure.after";
@@ -118,6 +121,9 @@ fn embed(values: &Tensor, word: &str, context: &Context) -> Result<Tensor, embed
     let mut tsne = Tsne::default();
     // Three times the perplexity is what it needs.
     tsne.perplexity = tsne.perplexity.min((rows as f64 - 1.0) / 3.1).max(1.0);
+    if rows < FEW_ROWS {
+        (tsne.exaggerated_iterations, tsne.max_iterations) = (100, 300);
+    }
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
     let embedding = tsne.fit_with(&values, columns, threads, &mut hook)?;
     let points: Vec<f32> = embedding

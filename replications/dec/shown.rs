@@ -140,17 +140,24 @@ pub(super) fn bars(
                 n: value.n.unwrap_or(1) as usize,
             })
         });
+        let printed: Vec<Option<Bar>> = printed.collect();
         Bars {
             title: format!("{replication}: accuracy, {data}"),
-            settings: own.iter().map(|variant| parts(&variant.id).1.to_owned()).collect(),
+            settings: own
+                .iter()
+                .map(|variant| parts(&variant.id).1.replace('+', " + "))
+                .collect(),
             groups: vec![BarGroup {
                 metric: "accuracy".to_owned(),
                 ours: ours.collect(),
-                published: printed.collect(),
+                published: printed.clone(),
             }],
             top: 1.0,
-            caption: "Published: ICML 2016, IDEC 2017 and DEC-keras; the sources are in the table of values"
-                .to_owned(),
+            caption: if printed.iter().any(Option::is_some) {
+                "Published: ICML 2016, IDEC 2017 and DEC-keras".to_owned()
+            } else {
+                String::new()
+            },
             note: results.note(),
         }
     };
@@ -167,7 +174,9 @@ pub(super) fn curves(title: &str, results: &Results) -> Option<Curves> {
             let points = (0..)
                 .zip(values)
                 .map(|(refresh, value): (u32, _)| (f64::from(refresh), value.unwrap_or(f64::NAN)));
-            Some((variant.id.clone(), points.collect::<Vec<_>>()))
+            // A name breaks at spaces.
+            let name = variant.id.replace('+', " + ");
+            Some((name, points.collect::<Vec<_>>()))
         });
         CurvePanel {
             y_label: label.to_owned(),
