@@ -31,7 +31,6 @@ fn is_plain(tensor: &Tensor) -> bool {
 }
 
 /// `Q`, each row summing to 1.
-#[must_use]
 pub fn assignments(codes: &Tensor, centroids: &Tensor) -> Tensor {
     if !is_plain(codes) {
         return assignments_tensors(codes, centroids);
@@ -52,7 +51,6 @@ pub fn assignments(codes: &Tensor, centroids: &Tensor) -> Tensor {
 }
 
 /// `P` of all rows. The frequencies `f_j` are added up in double precision, row after row.
-#[must_use]
 pub fn targets(q: &Tensor) -> Tensor {
     if !is_plain(q) {
         let q64 = q.to_kind(Kind::Double);
@@ -390,9 +388,9 @@ mod tests {
         }
         assert_eq!(labels(&assignments(&codes, &centroids)), [0, 0, 1]);
     }
-    const GOLDEN_Q: [f64; 3] = [0.833333333, 0.5, 0.409090909];
-    const GOLDEN_P: [f64; 3] = [0.947488584, 0.419191919, 0.257015062];
-    const GOLDEN_KL: f64 = 0.041600176;
+    const GOLDEN_Q: [f64; 3] = [0.833_333_333, 0.5, 0.409_090_909];
+    const GOLDEN_P: [f64; 3] = [0.947_488_584, 0.419_191_919, 0.257_015_062];
+    const GOLDEN_KL: f64 = 0.041_600_176;
 
     /// P of a part of the rows is another distribution: the frequencies are those of the part.
     #[test]

@@ -177,7 +177,7 @@ impl View {
             0.0
         };
         Self {
-            middle: [0, 1].map(|axis| (low[axis] + high[axis]) / 2.0),
+            middle: [0, 1].map(|axis| f64::midpoint(low[axis], high[axis])),
             scale,
             centre: corner.map(|side| side + SIDE / 2.0),
         }
