@@ -236,70 +236,73 @@ fn at_scale(rule: Descent) -> Settings {
     )
 }
 
+/// The variants of `dec`.
+fn of_dec(recipes: &Recipes) -> Vec<(&'static str, Settings)> {
+    let mnist = || recipes.published("mnist");
+    let idec = |settings: Settings| descent(settings, Descent::idec());
+    let keras = Settings::keras;
+    let usps = || {
+        let rule = Descent {
+            update_interval: 30,
+            ..Descent::keras()
+        };
+        descent(recipes.published("usps"), rule)
+    };
+    let keras_usps = || {
+        let mut settings = keras();
+        settings.start.pretraining = Pretraining::keras_adam();
+        descent(
+            settings,
+            Descent {
+                update_interval: 30,
+                ..Descent::keras()
+            },
+        )
+    };
+    let reuters = || recipes.published("reuters10k");
+    vec![
+        ("mnist/ae+k-means", without(mnist())),
+        ("mnist/dec-without-backprop", centroids_alone(mnist())),
+        ("mnist/dec", pictured(mnist())),
+        ("mnist/idec-dec", descent(mnist(), Descent::keras())),
+        ("mnist/idec", idec(mnist())),
+        ("mnist/keras-ae+k-means", without(keras())),
+        ("mnist/keras-dec", keras()),
+        ("fashion-mnist/keras-ae+k-means", without(keras())),
+        ("fashion-mnist/keras-dec", keras()),
+        ("usps/ae+k-means", without(usps())),
+        ("usps/idec-dec", usps()),
+        (
+            "usps/idec",
+            descent(
+                usps(),
+                Descent {
+                    update_interval: 30,
+                    optimiser: Optimiser::Sgd(crate::nn::sgd::SgdOptions::constant(0.1, 0.99)),
+                    ..Descent::idec()
+                },
+            ),
+        ),
+        ("usps/keras-ae+k-means", without(keras_usps())),
+        ("usps/keras-dec", keras_usps()),
+        ("reuters10k/ae+k-means", without(reuters())),
+        (
+            "reuters10k/dec-without-backprop",
+            centroids_alone(reuters()),
+        ),
+        ("reuters10k/dec", reuters()),
+    ]
+}
+
 impl Experiment {
     /// Settings by the id of their variant; the part before the slash is the data set.
     fn variants(self, recipes: &Recipes) -> Vec<(&'static str, Settings)> {
         let mnist = || recipes.published("mnist");
-        let idec = |settings: Settings| descent(settings, Descent::idec());
         let keras = Settings::keras;
         let as_coded = |full| recipes.moves(Sign::AsCoded, full);
         let corrected = |full| recipes.moves(Sign::Corrected, full);
         match self {
-            Self::Dec => {
-                let usps = || {
-                    let rule = Descent {
-                        update_interval: 30,
-                        ..Descent::keras()
-                    };
-                    descent(recipes.published("usps"), rule)
-                };
-                let keras_usps = || {
-                    let mut settings = keras();
-                    settings.start.pretraining = Pretraining::keras_adam();
-                    descent(
-                        settings,
-                        Descent {
-                            update_interval: 30,
-                            ..Descent::keras()
-                        },
-                    )
-                };
-                let reuters = || recipes.published("reuters10k");
-                vec![
-                    ("mnist/ae+k-means", without(mnist())),
-                    ("mnist/dec-without-backprop", centroids_alone(mnist())),
-                    ("mnist/dec", pictured(mnist())),
-                    ("mnist/idec-dec", descent(mnist(), Descent::keras())),
-                    ("mnist/idec", idec(mnist())),
-                    ("mnist/keras-ae+k-means", without(keras())),
-                    ("mnist/keras-dec", keras()),
-                    ("fashion-mnist/keras-ae+k-means", without(keras())),
-                    ("fashion-mnist/keras-dec", keras()),
-                    ("usps/ae+k-means", without(usps())),
-                    ("usps/idec-dec", usps()),
-                    (
-                        "usps/idec",
-                        descent(
-                            usps(),
-                            Descent {
-                                update_interval: 30,
-                                optimiser: Optimiser::Sgd(crate::nn::sgd::SgdOptions::constant(
-                                    0.1, 0.99,
-                                )),
-                                ..Descent::idec()
-                            },
-                        ),
-                    ),
-                    ("usps/keras-ae+k-means", without(keras_usps())),
-                    ("usps/keras-dec", keras_usps()),
-                    ("reuters10k/ae+k-means", without(reuters())),
-                    (
-                        "reuters10k/dec-without-backprop",
-                        centroids_alone(reuters()),
-                    ),
-                    ("reuters10k/dec", reuters()),
-                ]
-            }
+            Self::Dec => of_dec(recipes),
             Self::RandomInit => vec![
                 (
                     "mnist-750/untrained+as-coded",

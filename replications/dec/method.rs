@@ -13,7 +13,7 @@ use super::phase::{Clustering, Phase};
 use super::pictures::{self, AFTER, BEFORE, Moment, TOP_ROWS};
 use super::pretraining::time_of_whole;
 use super::separation::{paired, silhouette};
-use super::settings::{Moved, Rule, Settings};
+use super::settings::{Descent, Moved, Rule, Settings};
 use crate::cluster::{KMeans, student};
 use crate::metrics::{evaluate_labels, reported};
 use crate::nn::state;
@@ -167,28 +167,10 @@ fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     };
     let prepared = clock.elapsed();
 
-    let mut clustering: Box<dyn Clustering> = match settings.rule {
-        Rule::None => return finish_without(&settings, member, &model, &before, &data, context),
-        Rule::Descent(rule) if rule.moved == Moved::Codes => {
-            Box::new(Explicit::new(rule, model, &data, &before.labels))
-        }
-        Rule::Descent(rule) => Box::new(Phase::new(
-            rule,
-            model,
-            &data,
-            &before.labels,
-            member.seed,
-            context.precision,
-        )),
-        Rule::Moves(rule) => Box::new(Moving::new(
-            rule,
-            model,
-            &data,
-            &before.labels,
-            member.seed,
-            context.precision,
-        )),
-    };
+    if settings.rule == Rule::None {
+        return finish_without(&settings, member, &model, &before, &data, context);
+    }
+    let mut clustering = clustering(settings.rule, model, &data, &before, member.seed, context);
     let Driven::Finished(progress) = drive(clustering.as_mut(), members, context)? else {
         return Ok(None);
     };
@@ -202,10 +184,7 @@ fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     run.resumed = progress.resumed;
     run.curves = progress.curves;
     let (codes, centroids) = (clustering.codes(), clustering.centroids());
-    let is_finite = [&codes, &centroids]
-        .into_iter()
-        .all(|tensor| tensor.isfinite().all().int64_value(&[]) != 0);
-    if progress.diverged.is_some() || !is_finite {
+    if progress.diverged.is_some() || !are_finite([&codes, &centroids]) {
         return Ok(Some(run));
     }
     let q = student::assignments(&codes, &centroids);
@@ -243,6 +222,42 @@ fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     }
     run.evaluation = clock.elapsed();
     Ok(Some(run))
+}
+
+fn are_finite(tensors: [&Tensor; 2]) -> bool {
+    let all = |tensor: &Tensor| tensor.isfinite().all().int64_value(&[]) != 0;
+    tensors.into_iter().all(all)
+}
+
+/// What follows on k-means, at its beginning.
+fn clustering(
+    rule: Rule,
+    model: Model,
+    data: &TrainingData,
+    before: &Found,
+    seed: Seed,
+    context: &Context,
+) -> Box<dyn Clustering> {
+    let (labels, precision) = (&before.labels, context.precision);
+    match rule {
+        Rule::Descent(rule) if rule.moved == Moved::Codes => {
+            Box::new(Explicit::new(rule, model, data, labels))
+        }
+        Rule::Descent(rule) => Box::new(Phase::new(rule, model, data, labels, seed, precision)),
+        Rule::Moves(rule) => Box::new(Moving::new(rule, model, data, labels, seed, precision)),
+        // Nothing is moved.
+        Rule::None => Box::new(Phase::new(
+            Descent {
+                max_iterations: 0,
+                ..Descent::published()
+            },
+            model,
+            data,
+            labels,
+            seed,
+            precision,
+        )),
+    }
 }
 
 /// A run that ends with k-means on the codes.
