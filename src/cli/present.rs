@@ -67,9 +67,12 @@ impl<'a> Shown<'a> {
         if stored == 0 {
             return Ok(None);
         }
+        let mut presentation = session.replication.present(&results)?;
+        let pictures = session.replication.pictures(&results, &session.store)?;
+        presentation.figures.extend(pictures);
         Ok(Some(Self {
             judgements: judged(session, &results)?,
-            presentation: session.replication.present(&results)?,
+            presentation,
             session,
             results,
             stored,

@@ -19,6 +19,7 @@ mod interval;
 mod labels;
 mod lattice;
 mod palette;
+mod scatter;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use figure::Figure;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
 pub use lattice::{Lattice, LatticePanel};
+pub use scatter::{Cloud, Scatter};
 pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.
