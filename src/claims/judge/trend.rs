@@ -11,7 +11,7 @@ use super::super::results::{Sample, common_seeds};
 use super::super::verdict::Group;
 use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Change, Trend};
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
+use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::closeness::MIN_RUNS;
@@ -33,11 +33,8 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         Change::Rises => ("rises", 1.0),
     };
     let label = format!("{metric} {verb} along {}", test.along);
-    let samples = test
-        .variants
-        .iter()
-        .map(|one| case.sample(&label, one, metric));
-    let samples: Vec<Sample> = samples.collect::<Result<_, _>>()?;
+    let variants = test.variants.iter().map(|one| one.as_str());
+    let samples: Vec<Sample> = case.samples(&label, variants, metric)?;
     let groups = test.variants.iter().zip(&samples);
     let groups: Vec<Group> = groups
         .map(|(one, sample)| Group::of(one, metric, sample))
@@ -60,7 +57,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
             "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
             count(seeds.len(), "seed")
         );
-        let more_seeds = Further::About(MIN_RUNS.saturating_sub(seeds.len() as u32));
+        let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(seeds.len() as u32));
         return Err(Box::new(Finding {
             ours: groups,
             ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
@@ -83,11 +80,13 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     }
     let adjusted = holm(&hypotheses);
     let p_against = adjusted.iter().copied().fold(1.0, f64::min);
-    let reversed = p_against <= AGAINST;
+    // One step the wrong way refutes the claim whatever the whole change is.
+    let reversed = adjusted.iter().skip(1).any(|&p| p <= AGAINST);
+    let p_whole = adjusted.first().copied().unwrap_or(1.0);
     let verdict = if reversed {
         Verdict::NotReproduced
     } else {
-        decided(p_for, p_against, || {
+        decided(p_for, p_whole, || {
             further_for_mean(moments, |difference| {
                 difference.p_greater(0.0) <= FOR || difference.p_less(null) <= AGAINST
             })
@@ -115,9 +114,31 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         );
     }
     words += &reversals(test, &backwards, &adjusted);
+    if let (false, true, Some(margin)) = (reversed, p_whole <= AGAINST, margin) {
+        let but = if too_small(p_for, p_whole) {
+            "It is in the claimed direction, but smaller than"
+        } else {
+            "It is below"
+        };
+        words += &format!(
+            " {but} the margin of {} (one-sided {}).",
+            number(margin),
+            p_value(p_whole)
+        );
+    }
+    // As the difference is written: below 0 for a fall.
+    let shown = |level| {
+        let change = Difference {
+            estimate: sign * difference.estimate,
+            ..difference
+        };
+        Some(change.interval(level))
+    };
     let mut finding = Finding {
         ours: groups,
         difference: Some(sign * moments.mean),
+        interval_90: shown(0.9),
+        interval_95: shown(0.95),
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
