@@ -53,15 +53,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     let changes: Vec<f64> = rows.iter().map(|row| change(row)).collect();
     let enough = changes.len() >= MIN_RUNS as usize;
     let Some(moments) = Moments::of(&changes).filter(|_| enough) else {
-        let words = format!(
-            "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
-            count(seeds.len(), "seed")
-        );
-        let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(seeds.len() as u32));
-        return Err(Box::new(Finding {
-            ours: groups,
-            ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
-        }));
+        return Err(Box::new(too_few(label, groups, seeds.len())));
     };
     let margin = test.margin.as_ref().map(|margin| *margin.size);
     let null = margin.unwrap_or(0.0);
@@ -114,17 +106,8 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         );
     }
     words += &reversals(test, &backwards, &adjusted);
-    if let (false, true, Some(margin)) = (reversed, p_whole <= AGAINST, margin) {
-        let but = if too_small(p_for, p_whole) {
-            "It is in the claimed direction, but smaller than"
-        } else {
-            "It is below"
-        };
-        words += &format!(
-            " {but} the margin of {} (one-sided {}).",
-            number(margin),
-            p_value(p_whole)
-        );
+    if let (false, Some(margin)) = (reversed, margin) {
+        words += &short_of(margin, p_for, p_whole);
     }
     // As the difference is written: below 0 for a fall.
     let shown = |level| {
@@ -148,6 +131,32 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
     Ok(finding)
+}
+
+fn too_few(label: String, groups: Vec<Group>, seeds: usize) -> Finding {
+    let words = format!(
+        "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
+        count(seeds, "seed")
+    );
+    let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(seeds as u32));
+    Finding {
+        ours: groups,
+        ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
+    }
+}
+
+/// What to say of a change that is below the margin.
+fn short_of(margin: f64, p_for: f64, p_whole: f64) -> String {
+    if p_whole > AGAINST {
+        return String::new();
+    }
+    let but = if too_small(p_for, p_whole) {
+        "It is in the claimed direction, but smaller than"
+    } else {
+        "It is below"
+    };
+    let (margin, p_value) = (number(margin), p_value(p_whole));
+    format!(" {but} the margin of {margin} (one-sided {p_value}).")
 }
 
 /// Kendall's tau of the means with the claimed order, and its interval over resampled seeds.
