@@ -10,7 +10,7 @@ mod settings;
 pub use gamma::Gamma;
 pub use method::Desom;
 pub use model::DesomCohort;
-pub use settings::{GammaScale, Settings};
+pub use settings::{Architecture, GammaScale, Settings};
 
 use crate::claims::{Error, Published};
 

@@ -1,6 +1,6 @@
 //! A cohort of DESOM models and its training step.
 //!
-//! Autoencoder `D-500-500-2000-10` with a SOM on the codes, trained together on
+//! Autoencoder, `D-500-500-2000-10` in the papers, with a SOM on the codes, trained together on
 //! `MSE(x, decode(encode(x))) + gamma * mean_i sum_k w_ik |z_i - m_k|^2` by Adam, one optimiser
 //! state for network and prototypes. The models of a cohort see the same batches; they differ in
 //! gamma and seed.
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
 use super::Settings;
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, Slot};
+use crate::nn::{Adam, Layout, Network, Parameters, Precision, Products, Segment, Slot, Step};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
 use crate::som::SomLoss;
@@ -32,7 +32,7 @@ struct LastStep {
 pub struct DesomCohort {
     settings: Settings,
     precision: Precision,
-    network: Autoencoder,
+    network: Network,
     prototypes: Slot,
     map: Segment,
     /// `[models, units, latent]`
@@ -45,7 +45,7 @@ pub struct DesomCohort {
     /// `[rows, D]`
     data: Tensor,
     /// By batch size: the usual one, and that of the last batch of a pass.
-    passes: HashMap<i64, Pass>,
+    passes: HashMap<i64, Step>,
     last: Option<LastStep>,
 }
 
@@ -56,7 +56,8 @@ impl DesomCohort {
     /// `settings` are those of the first model; the others' differ in gamma at most.
     ///
     /// # Errors
-    /// If the data has fewer rows than the map has units.
+    /// If the data has fewer rows than the map has units, or the architecture does not fit the data or
+    /// the precision.
     pub fn new(
         settings: &Settings,
         members: &[(f64, Seed)],
@@ -72,7 +73,14 @@ impl DesomCohort {
             )));
         }
         let mut layout = Layout::default();
-        let network = Autoencoder::new(&settings.widths(dims), &mut layout);
+        let network = settings.network(dims, &mut layout)?;
+        if let (Network::Graph(_), Products::Bfloat16) = (&network, precision.products(device)) {
+            return Err(Error::Settings(
+                "convolutions and batch normalisation are trained in 32 bits on a CPU: leave out \
+                 --precision fast"
+                    .to_owned(),
+            ));
+        }
         let map = layout.segment();
         let prototypes = layout.add("som.prototypes", &[units as i64, settings.latent]);
         let parameters = Parameters::zeros(layout, members.len() as i64, device);
@@ -109,7 +117,7 @@ impl DesomCohort {
 
     /// The network, e.g. to encode with.
     #[must_use]
-    pub fn network(&self) -> &Autoencoder {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
@@ -162,15 +170,15 @@ impl Trainable for DesomCohort {
             .neighbourhood
             .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
-        let precision = self.precision;
+        let (latent, precision) = (self.settings.latent, self.precision);
         let pass = self.passes.entry(rows);
-        let pass = pass.or_insert_with(|| Pass::new(network, parameters, rows, precision));
+        let pass = pass.or_insert_with(|| Step::new(network, parameters, rows, latent, precision));
         self.adam.next_step();
         let adam = &self.adam;
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        pass.forward(&x);
+        pass.forward(parameters, &x);
         pass.backward_decoder(&x, &mut update)?;
         let som_loss = self.som.step(
             &pass.code(),
@@ -180,7 +188,7 @@ impl Trainable for DesomCohort {
             &self.prototype_gradient,
         );
         update(self.map, &self.prototype_gradient.view([-1]))?;
-        pass.backward_encoder(&x, &mut update)?;
+        pass.backward_encoder(parameters, &x, &mut update)?;
         self.last = Some(LastStep {
             start,
             rows,

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
+use crate::nn::graph::IMAGE_SIDE;
+use crate::nn::{Autoencoder, Graph, Layout, Network};
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::{Error, settings};
 
@@ -20,11 +22,35 @@ pub enum GammaScale {
     Sum,
 }
 
+/// The kind of autoencoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// Dense layers, as in the papers' experiments.
+    #[default]
+    Dense,
+    /// Convolutions, for images of 28 x 28 pixels (ConvDESOM); see [`Graph::convolutional`].
+    Convolutional,
+}
+
+impl Architecture {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// All settings of a DESOM run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Dense or convolutional.
+    #[serde(default, skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
+    /// Batch normalisation after each hidden activation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// Widths of the encoder's hidden layers, or filters of its three convolutions; the decoder
+    /// mirrors them.
     pub hidden: Vec<i64>,
     /// Latent features.
     pub latent: i64,
@@ -55,6 +81,8 @@ impl Settings {
     #[must_use]
     pub fn paper() -> Self {
         Self {
+            architecture: Architecture::Dense,
+            batch_norm: false,
             hidden: vec![500, 500, 2000],
             latent: 10,
             map: Grid {
@@ -75,6 +103,16 @@ impl Settings {
             map_distance: MapDistance::Manhattan,
             adam: AdamOptions::keras(),
             post_clusters: PostClusters::Classes,
+        }
+    }
+
+    /// The settings of ConvDESOM in the authors' code; everything else is as in [`Self::paper`].
+    #[must_use]
+    pub fn convolutional() -> Self {
+        Self {
+            architecture: Architecture::Convolutional,
+            hidden: vec![32, 64, 64],
+            ..Self::paper()
         }
     }
 
@@ -99,6 +137,12 @@ impl Settings {
         let widths = self.hidden.iter().chain([&self.latent, &self.batch]);
         if widths.copied().any(|width| width < 1) {
             return Err("layer widths and the batch size must be at least 1".to_owned());
+        }
+        if self.architecture == Architecture::Convolutional && self.hidden.len() != 3 {
+            return Err(format!(
+                "the convolutional architecture has three numbers of filters, e.g. 32, 64, 64, not {:?}",
+                self.hidden
+            ));
         }
         if self.map.units() == 0 {
             return Err("the map has no units: both sides must be at least 1".to_owned());
@@ -132,6 +176,30 @@ impl Settings {
     pub fn to_value(&self) -> Value {
         // A plain struct of numbers and names always has a JSON form.
         serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    /// The autoencoder for data of `dims` features, its parameters added to `layout`.
+    ///
+    /// # Errors
+    /// If the architecture is not made for rows of that many features.
+    pub fn network(&self, dims: i64, layout: &mut Layout) -> Result<Network, Error> {
+        let widths = self.widths(dims);
+        match (self.architecture, self.hidden.as_slice()) {
+            (Architecture::Dense, _) if !self.batch_norm => {
+                Ok(Network::Dense(Autoencoder::new(&widths, layout)))
+            }
+            (Architecture::Dense, _) => Ok(Network::Graph(Graph::dense(&widths, true, layout))),
+            (Architecture::Convolutional, &[a, b, c]) if dims == IMAGE_SIDE * IMAGE_SIDE => {
+                let (latent, norm) = (self.latent, self.batch_norm);
+                let graph = Graph::convolutional([a, b, c], latent, norm, layout);
+                Ok(Network::Graph(graph))
+            }
+            (Architecture::Convolutional, _) => Err(Error::Settings(format!(
+                "the convolutional architecture takes images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels, {} \
+                 features a row, but this data has {dims}: use the dense one, or resize the images",
+                IMAGE_SIDE * IMAGE_SIDE
+            ))),
+        }
     }
 
     /// The encoder's widths for data of `dims` features.
