@@ -1,0 +1,160 @@
+//! What a user asks for when training one model.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tch::Device;
+
+use super::Prepared;
+use crate::nn::Precision;
+use crate::random::Seed;
+use crate::baselines::kerasom::KerasomSettings;
+use crate::replications::desom::{self, Architecture};
+use crate::som::{Grid, MapDistance, Neighbourhood, Temperature};
+
+/// A model and all its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "model", content = "settings", rename_all = "kebab-case")]
+pub enum ModelSettings {
+    /// Autoencoder and map, trained together (DESOM and ConvDESOM).
+    Desom(desom::Settings),
+    /// The map alone, on the data.
+    Som(KerasomSettings),
+}
+
+impl ModelSettings {
+    /// `desom`, `convdesom` or `som`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Desom(settings) => match settings.architecture {
+                Architecture::Dense => "desom",
+                Architecture::Convolutional => "convdesom",
+            },
+            Self::Som(_) => "som",
+        }
+    }
+
+    /// As the model is called in titles.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self.name() {
+            "desom" => "DESOM",
+            "convdesom" => "ConvDESOM",
+            _ => "SOM",
+        }
+    }
+
+    /// Rows and columns of the map.
+    #[must_use]
+    pub fn map(&self) -> Grid {
+        match self {
+            Self::Desom(settings) => settings.map,
+            Self::Som(settings) => settings.map,
+        }
+    }
+
+    pub(super) fn iterations(&self) -> u64 {
+        match self {
+            Self::Desom(settings) => settings.iterations,
+            Self::Som(settings) => settings.iterations,
+        }
+    }
+
+    pub(super) fn batch(&self) -> i64 {
+        match self {
+            Self::Desom(settings) => settings.batch,
+            Self::Som(settings) => settings.batch,
+        }
+    }
+
+    pub(super) fn temperature(&self, iteration: u64) -> f64 {
+        let temperature: &Temperature = match self {
+            Self::Desom(settings) => &settings.temperature,
+            Self::Som(settings) => &settings.temperature,
+        };
+        temperature.at(iteration, self.iterations())
+    }
+
+    pub(super) fn neighbourhood(&self) -> (Neighbourhood, MapDistance) {
+        match self {
+            Self::Desom(settings) => (settings.neighbourhood, settings.map_distance),
+            Self::Som(settings) => (settings.neighbourhood, settings.map_distance),
+        }
+    }
+
+    /// The weight of the SOM loss beside a reconstruction loss averaged over `dims` features.
+    pub(super) fn gamma(&self, dims: i64) -> f64 {
+        match self {
+            Self::Desom(settings) => settings.effective_gamma(dims),
+            Self::Som(_) => 1.0,
+        }
+    }
+
+    /// Passes over `rows` rows in so many iterations.
+    pub(super) fn steps_per_pass(&self, rows: i64) -> u64 {
+        let batch = self.batch().min(rows).max(1);
+        (rows as u64).div_ceil(batch as u64)
+    }
+}
+
+/// Rows that are kept out of training and looked at beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Validation {
+    /// The publisher's test half.
+    Published,
+    /// The last rows of the file, this share of them.
+    Share(f64),
+}
+
+/// One training: everything that its result depends on, and where it goes.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The model and its training.
+    pub settings: ModelSettings,
+    /// The seed.
+    pub seed: Seed,
+    /// Rows kept out of training.
+    pub validation: Option<Validation>,
+    /// Groups of the prototypes; as many as classes if nobody has said.
+    pub clusters: Option<usize>,
+    /// Iterations between two rows of the log; not 0.
+    pub eval_interval: u64,
+    /// Passes over the data between two kept states of the weights; 0 for none.
+    pub save_epochs: u64,
+    /// Where everything is written.
+    pub folder: PathBuf,
+    /// Whether another training there may be done away with.
+    pub overwrite: bool,
+    /// Where to compute.
+    pub device: Device,
+    /// How accurate the products of training are.
+    pub precision: Precision,
+    /// Between two checkpoints.
+    pub checkpoint_interval: Duration,
+}
+
+impl Request {
+    /// What `training.json` says: two trainings of the same text are the same.
+    #[must_use]
+    pub fn identity(&self, data: &Prepared) -> Value {
+        let validation = match self.validation {
+            None => Value::Null,
+            Some(Validation::Published) => json!("test half"),
+            Some(Validation::Share(share)) => json!(share),
+        };
+        json!({
+            "schema": "replicate-training/1",
+            "settings": self.settings,
+            "data": { "id": data.id, "sha256": data.sha256, "divisor": data.divisor },
+            "seed": self.seed,
+            "precision": self.precision,
+            "validation": validation,
+            "clusters": self.clusters,
+            "eval_interval": self.eval_interval,
+            "save_epochs": self.save_epochs,
+        })
+    }
+}
