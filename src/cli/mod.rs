@@ -7,6 +7,8 @@ mod figures;
 mod interrupt;
 mod judge;
 mod list;
+mod metrics;
+mod metrics_input;
 pub mod options;
 mod plan;
 mod present;
@@ -73,6 +75,8 @@ enum Fixed {
     Verify(verify::VerifyArgs),
     /// Judge your own numbers by a file of claims
     Judge(judge::JudgeArgs),
+    /// Measure your own clustering or map: every metric, from files
+    Metrics(metrics::MetricsArgs),
     /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
     Report(report::ReportArgs),
     /// List, fetch, verify and import data sets
@@ -157,6 +161,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
         Fixed::Rerun(args) => done(rerun::run(&args, &places.store, &access()?)),
         Fixed::Verify(args) => verify::run(&args, &places.store),
         Fixed::Judge(args) => judge::run(&args),
+        Fixed::Metrics(args) => done(metrics::run(&args)),
         Fixed::Report(args) => done(report::run(&args, &places.store)),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();

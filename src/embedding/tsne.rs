@@ -15,9 +15,7 @@ mod descent;
 mod grid;
 mod initial;
 mod neighbours;
-mod product;
 mod repulsion;
-mod shares;
 mod splines;
 
 use std::num::NonZeroUsize;

@@ -122,6 +122,15 @@ impl Contingency {
         self.samples
     }
 
+    /// The samples of the largest class of each cluster, in the order of [`clusters`](Self::clusters).
+    pub(super) fn largest_classes(&self) -> Vec<u64> {
+        let mut largest = vec![0; self.clusters.len()];
+        for cell in &self.cells {
+            largest[cell.cluster] = cell.count.max(largest[cell.cluster]);
+        }
+        largest
+    }
+
     /// Non-empty cells, ordered by cluster, then class.
     pub(super) fn cells(&self) -> &[Cell] {
         &self.cells

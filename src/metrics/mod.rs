@@ -1,23 +1,38 @@
 //! How well a clustering agrees with known classes: one metric a file, each with its definition,
 //! reference and direction.
 //!
-//! Every metric is computed from a [`Contingency`] alone, so labels are counted once however many
-//! metrics are asked for. The quality of a map (topographic error and the like) is not here: it
-//! needs the prototypes and lives with the map.
+//! All but the silhouette are computed from a [`Contingency`] alone, so labels are counted once however
+//! many metrics are asked for. Five of them are part of every run's record ([`ClusterScores`]);
+//! [`AGREEMENT`] lists all. The quality of a map (topographic error and the like) is not here: it
+//! needs the prototypes and lives with the map, in [`som::quality`](crate::som::quality).
 
 mod accuracy;
+mod ami;
 mod ari;
+mod completeness;
 mod contingency;
+mod description;
+mod entropy;
+mod homogeneity;
+mod minor_class;
 mod nmi;
 mod purity;
+mod silhouette;
 
 use serde::{Deserialize, Serialize};
 
 pub use accuracy::{accuracy, matching};
+pub use ami::ami;
 pub use ari::ari;
+pub use completeness::completeness;
 pub use contingency::Contingency;
+pub use description::{AGREEMENT, Better, Description, SILHOUETTE};
+pub use entropy::unit_entropy;
+pub use homogeneity::homogeneity;
+pub use minor_class::minor_class_occurrence;
 pub use nmi::{Normalisation, nmi};
 pub use purity::purity;
+pub use silhouette::silhouette;
 
 /// Why labels could not be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +47,19 @@ pub enum Error {
         predictions: usize,
         /// Number of classes given.
         classes: usize,
+    },
+    /// Not one row of data for each label.
+    #[error(
+        "{values} numbers are not {columns} for each of {labels} labels: pass the data row by row, \
+         in the order of the labels"
+    )]
+    DataMismatch {
+        /// Number of numbers given.
+        values: usize,
+        /// Numbers in a row.
+        columns: usize,
+        /// Number of labels given.
+        labels: usize,
     },
     /// There is nothing to count.
     #[error("cannot compare labels of no samples: pass at least one labelled sample")]

@@ -43,7 +43,7 @@ pub fn nmi(contingency: &Contingency, normalisation: Normalisation) -> f64 {
 }
 
 /// Mutual information in nats. It is exactly 0 for independent labels, whose ratios are exactly 1.
-fn mutual_information(contingency: &Contingency) -> f64 {
+pub(super) fn mutual_information(contingency: &Contingency) -> f64 {
     let samples = contingency.samples() as f64;
     let sum: f64 = contingency
         .cells()
@@ -59,7 +59,7 @@ fn mutual_information(contingency: &Contingency) -> f64 {
 }
 
 /// Entropy in nats of a partition into parts of these sizes.
-fn entropy(sizes: &[u64], samples: f64) -> f64 {
+pub(super) fn entropy(sizes: &[u64], samples: f64) -> f64 {
     -sizes
         .iter()
         .map(|&size| {

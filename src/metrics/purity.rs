@@ -12,11 +12,7 @@ use super::Contingency;
 /// section 16.3.
 #[must_use]
 pub fn purity(contingency: &Contingency) -> f64 {
-    let mut largest = vec![0; contingency.clusters().len()];
-    for cell in contingency.cells() {
-        largest[cell.cluster] = cell.count.max(largest[cell.cluster]);
-    }
-    largest.iter().sum::<u64>() as f64 / contingency.samples() as f64
+    contingency.largest_classes().iter().sum::<u64>() as f64 / contingency.samples() as f64
 }
 
 #[cfg(test)]

@@ -378,3 +378,73 @@ fn a_record_with_a_missing_metric_is_refused() {
     let record = serde_json::json!({ "accuracy": 0.5, "purity": 0.5 });
     assert!(serde_json::from_value::<ClusterScores>(record).is_err());
 }
+
+#[derive(serde::Deserialize)]
+struct LabelCase {
+    seed: u64,
+    samples: usize,
+    classes: u32,
+    clusters: u32,
+    agree: u32,
+    ami: f64,
+    homogeneity: f64,
+    completeness: f64,
+    entropy: f64,
+    minor_class: f64,
+}
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    labels: Vec<LabelCase>,
+}
+
+// tests/golden/metrics.py made these values.
+#[test]
+fn the_other_scores_agree_with_scikit_learn() {
+    let golden: Golden =
+        serde_json::from_str(include_str!("../../tests/golden/metrics.json")).unwrap();
+    for case in golden.labels {
+        let (classes, predictions) = noisy(
+            case.seed,
+            case.samples,
+            case.classes,
+            case.clusters,
+            case.agree,
+        );
+        let table = Contingency::new(&predictions, &classes).unwrap();
+        for (name, ours, golden) in [
+            ("AMI", ami(&table), case.ami),
+            ("homogeneity", homogeneity(&table), case.homogeneity),
+            ("completeness", completeness(&table), case.completeness),
+            ("entropy", unit_entropy(&table), case.entropy),
+            (
+                "minor class",
+                minor_class_occurrence(&table),
+                case.minor_class,
+            ),
+        ] {
+            let scale = golden.abs().max(1.0);
+            assert!(
+                (ours - golden).abs() < 1e-11 * scale,
+                "case {}: {name} is {ours}, should be {golden}",
+                case.seed
+            );
+        }
+    }
+}
+
+#[test]
+fn the_list_of_all_metrics_has_those_of_runs_with_equal_values() {
+    let (classes, predictions) = noisy(8, 300, 4, 9, 60);
+    let table = Contingency::new(&predictions, &classes).unwrap();
+    for (metric, value) in evaluate(&table).iter() {
+        let listed = AGREEMENT.iter().find(|(of, _)| of.id == metric.id());
+        let (description, compute) = listed.unwrap();
+        assert_eq!(compute(&table).to_bits(), value.to_bits());
+        assert_eq!(description.name, metric.name());
+    }
+    let mut ids: Vec<&str> = AGREEMENT.iter().map(|(of, _)| of.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), AGREEMENT.len());
+}

@@ -1,11 +1,12 @@
-//! Self-organising maps: grids, neighbourhoods, the temperature's course, the SOM loss, and the classic
-//! online algorithm.
+//! Self-organising maps: grids, neighbourhoods, the temperature's course, the SOM loss, the classic
+//! online algorithm, and the quality of a map.
 
 pub mod grid;
 pub mod loss;
 mod nearest;
 pub mod neighbourhood;
 pub mod online;
+pub mod quality;
 pub mod temperature;
 pub mod winners;
 

@@ -104,7 +104,7 @@ pub fn parse(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Table, Er
     let file = path.display().to_string();
     let (features, labels) = contents(path, &file, bytes, options)?;
     let labels = match &options.labels {
-        Labels::File(path) => Some(labels_of(path, options)?),
+        Labels::File(path) => Some(read_labels(path, options.limit)?),
         _ => labels,
     };
     Ok(Table::new(&file, features, labels)?)
@@ -139,19 +139,23 @@ fn contents(
     }
 }
 
-/// The labels in a file of their own.
-fn labels_of(path: &Path, options: &Options) -> Result<Vec<i64>, Error> {
+/// Reads a file of labels: its only array or column, or the one called as labels are ([`Labels::Found`]),
+/// with one integer a row. `limit` is that of [`Options::limit`].
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_labels(path: &Path, limit: u64) -> Result<Vec<i64>, Error> {
     let file = path.display().to_string();
     let whole = Origin::new(&file);
-    let bytes = bytes_of(path, options.limit)?;
-    let (kind, bytes, part) = kind::recognise(path, whole, bytes, options.limit)?;
+    let bytes = bytes_of(path, limit)?;
+    let (kind, bytes, part) = kind::recognise(path, whole, bytes, limit)?;
     let origin = whole.part(part);
     Ok(match kind {
         Kind::Npy => npy::parse(origin, &bytes)?.labels(origin)?,
         Kind::Idx => idx::parse(origin, &bytes)?.labels(origin)?,
         Kind::Csv => csv::labels(origin, &bytes)?,
-        Kind::Npz => npz::labels(origin, &bytes, options.limit)?,
-        Kind::Hdf5 => hdf5::labels(origin, bytes, options.limit)?,
+        Kind::Npz => npz::labels(origin, &bytes, limit)?,
+        Kind::Hdf5 => hdf5::labels(origin, bytes, limit)?,
     })
 }
 

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::neighbours::Neighbours;
-use super::shares::share;
+use crate::shares::share;
 
 /// Halvings of the interval of a precision at most, and how far the entropy may stay from its
 /// target: scikit-learn's.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::affinities::Affinities;
-use super::shares::share;
+use crate::shares::share;
 
 /// Fills `forces` with `sum_j p_ij q_ij (y_i - y_j)`, where `q = 1 / (1 + |y_i - y_j|^2)`.
 pub(super) fn attraction(

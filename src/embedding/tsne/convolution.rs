@@ -10,8 +10,8 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 
-use super::shares::share;
 use super::splines::{REACH, sampled_spectrum};
+use crate::shares::share;
 
 /// Columns transformed at a time: those of one cache line, so that each line is read once.
 const BLOCK: usize = 4;

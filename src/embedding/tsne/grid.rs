@@ -9,8 +9,8 @@
 use std::num::NonZeroUsize;
 
 use super::convolution::{Convolution, MARGIN, quick_size};
-use super::shares::share;
 use super::splines::{ORDER, Weights};
+use crate::shares::share;
 
 /// Distance between nodes. The kernel is one unit wide in every embedding, so one value fits all.
 /// On 10 000 codes of MNIST 1/2 ends at a divergence of 1.761, 1/3 at 1.720 and 1/4, in half as

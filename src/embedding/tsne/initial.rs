@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use super::product::{Matrix, multiply};
-use super::shares::share;
+use crate::distances::product::{Matrix, multiply};
 use crate::random::{Seed, stream, unit};
+use crate::shares::share;
 
 /// The standard deviation of the starting places: small beside the kernel's width of 1.
 const SPREAD: f64 = 1e-4;

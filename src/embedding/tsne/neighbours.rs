@@ -6,8 +6,8 @@
 
 use std::num::NonZeroUsize;
 
-use super::product::{Matrix, multiply};
-use super::shares::share;
+use crate::distances::product::{Matrix, multiply};
+use crate::shares::share;
 
 /// Rows compared at a time, and rows compared with.
 const BLOCK: usize = 128;

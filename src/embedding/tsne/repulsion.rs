@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::grid::Grid;
-use super::shares::share;
+use crate::shares::share;
 
 /// Points up to which all pairs are quicker than a grid.
 const PAIRS_UP_TO: usize = 256;

@@ -2,7 +2,7 @@
 
 /// A view of a row-major matrix, or of its transpose.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     values: &'a [f64],
     rows: usize,
     columns: usize,
@@ -12,7 +12,7 @@ pub(super) struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// All of `values`, `columns` to a row.
-    pub(super) fn new(values: &'a [f64], columns: usize) -> Self {
+    pub(crate) fn new(values: &'a [f64], columns: usize) -> Self {
         Self {
             values,
             rows: values.len() / columns,
@@ -23,7 +23,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Rows and columns exchanged.
-    pub(super) fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -37,7 +37,7 @@ impl<'a> Matrix<'a> {
     ///
     /// # Panics
     /// If there are not as many: a bug of the caller.
-    pub(super) fn rows(self, first: usize, count: usize) -> Self {
+    pub(crate) fn rows(self, first: usize, count: usize) -> Self {
         assert!(
             first + count <= self.rows,
             "rows {first}..{} of {}",
@@ -56,7 +56,7 @@ impl<'a> Matrix<'a> {
 ///
 /// # Panics
 /// If the shapes do not fit: a bug of the caller.
-pub(super) fn multiply(a: Matrix, b: Matrix, out: &mut [f64]) {
+pub(crate) fn multiply(a: Matrix, b: Matrix, out: &mut [f64]) {
     assert!(
         a.columns == b.rows && out.len() == a.rows * b.columns,
         "[{}, {}] times [{}, {}] into {} values",

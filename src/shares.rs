@@ -8,7 +8,7 @@ use std::thread;
 
 /// Calls `work(first, part)` for parts of `items` that together cover all of them, at most one part
 /// per thread. A part begins at a multiple of `unit` items; `first` counts the units before it.
-pub(super) fn share<T: Send>(
+pub(crate) fn share<T: Send>(
     threads: NonZeroUsize,
     items: &mut [T],
     unit: usize,
