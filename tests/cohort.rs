@@ -15,7 +15,8 @@ use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Trainable, TrainingData, drive,
+    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Trainable, TrainingData,
+    drive,
 };
 use tch::{Device, Kind, Tensor};
 

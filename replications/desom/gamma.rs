@@ -91,7 +91,7 @@ fn variant_id(gamma: f64) -> String {
 }
 
 /// The settings of a profile, gamma aside.
-fn settings(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
+pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
     let mut settings = Settings::paper();
     match profile {
         Profile::Paper => {}

@@ -7,15 +7,15 @@ use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
 
 /// A metric of the figure: its title, its name in our records, and the baseline beside it.
-struct Shown {
-    title: &'static str,
-    metric: &'static str,
+pub(super) struct Shown {
+    pub title: &'static str,
+    pub metric: &'static str,
     baseline: (&'static str, &'static str, &'static str),
 }
 
 /// Accuracy is measured after k-means on the prototypes, the others on the best matching units:
 /// what the figure plots, whatever its text says (README.md).
-const SHOWN: [Shown; 4] = [
+pub(super) const SHOWN: [Shown; 4] = [
     Shown {
         title: "accuracy",
         metric: "clustered.accuracy",
@@ -65,7 +65,7 @@ pub(super) fn headline(record: &Record) -> String {
 }
 
 /// Whether all rows went to one unit of the map, or to one cluster of k-means.
-fn is_collapsed(record: &Record) -> bool {
+pub(super) fn is_collapsed(record: &Record) -> bool {
     ["units_used", "clusters_found"]
         .iter()
         .any(|metric| record.metric(metric) == Some(1.0))
@@ -76,7 +76,7 @@ fn is_undefined(record: &Record, metric: &str) -> bool {
     record.outcome == Outcome::Completed && record.metric(metric).is_none()
 }
 
-fn endings(variant: &VariantRecords) -> Endings {
+pub(super) fn endings(variant: &VariantRecords) -> Endings {
     let count =
         |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
     Endings {
@@ -86,7 +86,7 @@ fn endings(variant: &VariantRecords) -> Endings {
     }
 }
 
-fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
+pub(super) fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
     let records = results.records(variant).iter();
     Summary::of(records.map(|record| record.metric(metric)))
 }

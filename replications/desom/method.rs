@@ -10,17 +10,23 @@ use super::{DesomCohort, Settings};
 use crate::device::TrainingProducts;
 use crate::evaluation;
 use crate::nn::slices::ordered_sum;
+use crate::nn::state;
+use crate::pretraining::AutoencoderSettings;
 use crate::random::Seed;
 use crate::runs::Outcome;
-use crate::runs::checkpoint::Progress;
+use crate::runs::checkpoint::{Named, Progress};
+use crate::runs::record::Curves;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
-    drive, time_of_step,
+    Context, Driven, Error, Event, Finished, Member, Method, Need, Runs, Stage, Trained,
+    TrainingData, Trial, Work, drive, gather, time_of_step,
 };
 
 /// Joint training of autoencoder and SOM.
 #[derive(Debug)]
 pub struct Desom;
+
+/// Iterations over which losses at the start of joint training are averaged.
+const SMOOTHED: usize = 10;
 
 /// Rows that are encoded at once during evaluation: bounds its memory.
 const CHUNK: i64 = 4096;
@@ -44,6 +50,11 @@ impl Method for Desom {
 
     fn can_round(&self) -> bool {
         true
+    }
+
+    fn needs(&self, settings: &Value) -> Result<Vec<Need>, Error> {
+        let autoencoder = Settings::read(settings)?.autoencoder();
+        Ok(autoencoder.iter().map(AutoencoderSettings::need).collect())
     }
 
     fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
@@ -73,33 +84,110 @@ impl Method for Desom {
         let Some(first) = settings.first() else {
             return Ok(Some(Runs::new()));
         };
-        let data = context.data;
-        let members: Vec<(f64, Seed)> = settings
-            .iter()
-            .zip(cohort)
-            .map(|(settings, member)| (settings.effective_gamma(data.dims()), member.seed))
-            .collect();
-        let mut models = DesomCohort::new(
-            first,
-            &members,
-            &data.features,
-            context.device,
-            context.precision,
-        )?;
-        let Driven::Finished(progress) = drive(&mut models, cohort, context)? else {
+        if let Some(rows) = first.training_rows
+            && rows >= context.data.rows()
+        {
+            return Err(Error::Settings(format!(
+                "with {rows} of {} rows to train on, none is left for validation",
+                context.data.rows()
+            )));
+        }
+        let Some((begun, behind)) = pretrained(first, cohort, context)? else {
             return Ok(None);
         };
-        let mut runs = Runs::with_capacity(cohort.len());
-        for (index, progress) in progress.into_iter().enumerate() {
-            context.observer.notify(&Event::Advanced {
-                worker: context.worker,
-                fraction: 1.0,
-                detail: "evaluating",
-            });
-            let seed = cohort[index].seed;
-            runs.push(finish(&models, index as i64, first, seed, data, progress));
+        // What begins with a diverged autoencoder has diverged before its first step.
+        let sound = |index: &usize| {
+            let part: Option<&Trained> = begun.get(*index);
+            part.is_none_or(|part| part.outcome == Outcome::Completed)
+        };
+        let sound: Vec<usize> = (0..cohort.len()).filter(sound).collect();
+        let stage = Stage::new(context.observer, behind, 1.0);
+        let context = Context {
+            observer: &stage,
+            ..*context
+        };
+        let members: Vec<Member> = sound.iter().map(|&index| cohort[index].clone()).collect();
+        let gammas = sound.iter().map(|&index| &settings[index]);
+        let dims = context.data.dims();
+        let gammas: Vec<f64> = gammas.map(|one| one.effective_gamma(dims)).collect();
+        let weights = begun
+            .into_iter()
+            .filter(|part| part.outcome == Outcome::Completed);
+        let weights: Vec<Named> = weights.map(|part| part.weights).collect();
+        let Some(trained) = train(first, &members, &gammas, &weights, &context)? else {
+            return Ok(None);
+        };
+        let mut runs: Runs = (0..cohort.len()).map(|_| Ok(diverged(0))).collect();
+        for (index, run) in sound.into_iter().zip(trained) {
+            runs[index] = run;
         }
         Ok(Some(runs))
+    }
+}
+
+/// The autoencoders that the members begin with, none if they begin untrained, and the part of their
+/// progress that is behind them then; `None` if interrupted.
+fn pretrained(
+    settings: &Settings,
+    cohort: &[Member],
+    context: &Context,
+) -> Result<Option<(Vec<Trained>, f64)>, Error> {
+    let Some(autoencoder) = settings.autoencoder() else {
+        return Ok(Some((Vec::new(), 0.0)));
+    };
+    let steps = autoencoder.iterations(context.data.rows()) as f64;
+    let share = steps / (steps + settings.iterations as f64);
+    let gathered = gather(&autoencoder.need(), cohort, share, context)?;
+    Ok(gathered.map(|gathered| (gathered.parts, gathered.behind)))
+}
+
+/// Trains and evaluates members with these weights of the SOM loss; `None` if interrupted.
+fn train(
+    settings: &Settings,
+    members: &[Member],
+    gammas: &[f64],
+    pretrained: &[Named],
+    context: &Context,
+) -> Result<Option<Runs>, Error> {
+    if members.is_empty() {
+        return Ok(Some(Runs::new()));
+    }
+    let seeds = members.iter().map(|member| member.seed);
+    let models: Vec<(f64, Seed)> = gammas.iter().copied().zip(seeds).collect();
+    let mut models = DesomCohort::begin(
+        settings,
+        &models,
+        pretrained,
+        &context.data.features,
+        context.device,
+        context.precision,
+    )?;
+    let Driven::Finished(progress) = drive(&mut models, members, context)? else {
+        return Ok(None);
+    };
+    let mut runs = Runs::with_capacity(members.len());
+    for (index, progress) in progress.into_iter().enumerate() {
+        context.observer.notify(&Event::Advanced {
+            worker: context.worker,
+            fraction: 1.0,
+            detail: "evaluating",
+        });
+        let seed = members[index].seed;
+        let (model, data) = (index as i64, context.data);
+        runs.push(finish(&models, model, settings, seed, data, progress));
+    }
+    Ok(Some(runs))
+}
+
+fn diverged(iteration: u64) -> Finished {
+    Finished {
+        outcome: Outcome::Diverged { iteration },
+        metrics: BTreeMap::new(),
+        curves: Curves::default(),
+        weights: Vec::new(),
+        training: Duration::ZERO,
+        evaluation: Duration::ZERO,
+        resumed: 0,
     }
 }
 
@@ -114,16 +202,14 @@ fn finish(
     let clock = Instant::now();
     let mut run = Finished {
         outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
         curves: progress.curves,
-        weights: Vec::new(),
         training: progress.elapsed,
-        evaluation: Duration::ZERO,
         resumed: progress.resumed,
+        ..diverged(0)
     };
     // The last update of all is seen by no loss, but by what follows.
     let metrics = if progress.diverged.is_none() && models.is_finite(model) {
-        assess(models, model, settings, seed, data)?
+        assess_all(models, model, settings, seed, data)?
     } else {
         None
     };
@@ -133,14 +219,81 @@ fn finish(
         return Ok(run);
     };
     run.metrics = metrics;
-    let parameters = models.parameters();
-    let weights = parameters.layout().slots().map(|(name, slot)| {
-        let value = parameters.value(slot).select(0, model);
-        (name.to_owned(), value)
-    });
-    run.weights = weights.collect();
+    if settings.pretraining.is_some() {
+        run.metrics
+            .extend(joint_start(&run.curves, run.metrics["reconstruction_loss"]));
+    }
+    run.weights = state::weights(models.parameters(), model);
     run.evaluation = clock.elapsed();
     Ok(run)
+}
+
+/// The metrics of a trained model: on the rows it was trained on, and on the others, if there are any,
+/// the same with `validation.` before their names. `None` as in [`assess`].
+fn assess_all(
+    models: &DesomCohort,
+    model: i64,
+    settings: &Settings,
+    seed: Seed,
+    data: &TrainingData,
+) -> Result<Option<BTreeMap<String, f64>>, Error> {
+    let Some(rows) = settings.training_rows else {
+        return assess(models, model, settings, seed, data);
+    };
+    let trained = data.between(0, rows);
+    let Some(mut metrics) = assess(models, model, settings, seed, &trained)? else {
+        return Ok(None);
+    };
+    let others = data.between(rows, data.rows());
+    let Some(validation) = assess(models, model, settings, seed, &others)? else {
+        return Ok(None);
+    };
+    // The map is the same: these two do not depend on the rows.
+    let of_rows = validation
+        .into_iter()
+        .filter(|(name, _)| !["prototype_spread", "groups_found"].contains(&name.as_str()));
+    metrics.extend(of_rows.map(|(name, value)| (format!("validation.{name}"), value)));
+    Ok(Some(metrics))
+}
+
+/// What joint training does to a pretrained autoencoder: its reconstruction loss over the first 500
+/// iterations, smoothed by a mean over ten (one batch differs from the next by some percent).
+///
+/// - `joint_start.reconstruction_rise`: the highest of these means over the loss at the start, which is
+///   that of the pretrained autoencoder on the first batch;
+/// - `joint_start.reconstruction_fall`: the loss at the end, on all rows, over that highest mean.
+///
+/// Not finite if the losses were not.
+fn joint_start(curves: &Curves, at_end: f64) -> [(String, f64); 2] {
+    let start = curves.start.as_deref();
+    let losses = start.and_then(|start| start.values.get("reconstruction"));
+    let losses: Vec<f64> = losses
+        .into_iter()
+        .flatten()
+        .map(|loss| loss.unwrap_or(f64::NAN))
+        .collect();
+    let means = losses
+        .windows(SMOOTHED.min(losses.len()).max(1))
+        .map(|window| window.iter().sum::<f64>() / window.len() as f64);
+    let highest = means.fold(f64::NEG_INFINITY, |highest, mean| {
+        // NaN stays.
+        if mean > highest || mean.is_nan() {
+            mean
+        } else {
+            highest
+        }
+    });
+    let first = losses.first().copied().unwrap_or(f64::NAN);
+    [
+        (
+            "joint_start.reconstruction_rise".to_owned(),
+            highest / first,
+        ),
+        (
+            "joint_start.reconstruction_fall".to_owned(),
+            at_end / highest,
+        ),
+    ]
 }
 
 /// All metrics of a trained model on all rows of the data: those of its map, see [`evaluation::assess`],
@@ -185,4 +338,51 @@ fn assess(
     let values = (data.rows() * data.dims()) as f64;
     metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
     Ok(Some(metrics))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn rise_and_fall(losses: &[f64], at_end: f64) -> [f64; 2] {
+        let mut start = Curves::default();
+        let values = losses.iter().map(|&loss| loss.is_finite().then_some(loss));
+        start
+            .values
+            .insert("reconstruction".to_owned(), values.collect());
+        let curves = Curves {
+            start: Some(Box::new(start)),
+            ..Curves::default()
+        };
+        joint_start(&curves, at_end).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn a_rise_is_of_ten_iterations_over_the_first() {
+        // One batch alone is not seen, ten are.
+        let mut losses = vec![0.5; 500];
+        losses[100] = 1.5;
+        let [rise, fall] = rise_and_fall(&losses, 0.3);
+        assert!(
+            (rise - 1.2).abs() < 1e-12 && (fall - 0.5).abs() < 1e-12,
+            "{rise} {fall}"
+        );
+        for loss in &mut losses[40..50] {
+            *loss = 2.0;
+        }
+        let [rise, fall] = rise_and_fall(&losses, 0.5);
+        assert!(
+            (rise - 4.0).abs() < 1e-12 && (fall - 0.25).abs() < 1e-12,
+            "{rise} {fall}"
+        );
+        // What only falls begins with its highest mean.
+        let falling: Vec<f64> = (0..500).map(|step| 1.0 / f64::from(step + 1)).collect();
+        assert!(rise_and_fall(&falling, 0.001)[0] < 1.0);
+        // Short trainings have what they have.
+        assert!((rise_and_fall(&[1.0, 3.0], 1.0)[0] - 2.0).abs() < 1e-12);
+        losses[7] = f64::NAN;
+        assert!(rise_and_fall(&losses, 0.5)[0].is_nan());
+        assert!(rise_and_fall(&[], 0.5)[0].is_nan());
+    }
 }

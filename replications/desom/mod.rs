@@ -5,12 +5,15 @@ mod gamma;
 mod gamma_shown;
 mod method;
 mod model;
+mod pretrain;
+mod pretrain_shown;
 mod settings;
 
 pub use gamma::Gamma;
 pub use method::Desom;
 pub use model::DesomCohort;
-pub use settings::{Architecture, GammaScale, Settings};
+pub use pretrain::Pretrain;
+pub use settings::{GammaScale, Pretraining, PrototypeStart, Settings};
 
 use crate::claims::{Error, Published};
 

@@ -6,15 +6,21 @@
 //! gamma and seed.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Settings;
-use crate::nn::{Adam, Layout, Network, Parameters, Precision, Products, Segment, Slot, Step};
+use super::{PrototypeStart, Settings};
+use crate::nn::{Adam, Layout, Network, Parameters, Precision, Segment, Slot, Step, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
-use crate::som::SomLoss;
+use crate::som::online::{Order, Spread};
+use crate::som::{OnlineSom, SomLoss};
 use crate::train::{Error, Trainable};
+
+/// Losses are noted after each of so many first steps: what the first of them do to a pretrained
+/// autoencoder is one of the paper's statements.
+pub(super) const FOLLOWED_CLOSELY: u64 = 500;
 
 /// What the losses of the last step are computed from.
 #[derive(Debug)]
@@ -51,7 +57,8 @@ pub struct DesomCohort {
 
 impl DesomCohort {
     /// Untrained models on `data` `[rows, D]`: weights from each seed's stream `"weights"`,
-    /// prototypes the codes of distinct random rows from its stream `"prototypes"`.
+    /// prototypes the codes of distinct random rows from its stream `"prototypes"`, trained on as a
+    /// classic map if the settings say so.
     ///
     /// `settings` are those of the first model; the others' differ in gamma at most.
     ///
@@ -65,7 +72,27 @@ impl DesomCohort {
         device: Device,
         precision: Precision,
     ) -> Result<Self, Error> {
-        let (rows, dims) = (data.size()[0], data.size()[1]);
+        Self::begin(settings, members, &[], data, device, precision)
+    }
+
+    /// As [`DesomCohort::new`], with pretrained autoencoders: their weights by name, one for each model.
+    ///
+    /// # Errors
+    /// As [`DesomCohort::new`], and if weights are not those of this network.
+    pub fn begin(
+        settings: &Settings,
+        members: &[(f64, Seed)],
+        pretrained: &[Named],
+        data: &Tensor,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let rows = settings
+            .training_rows
+            .unwrap_or(i64::MAX)
+            .min(data.size()[0]);
+        let data = data.narrow(0, 0, rows);
+        let dims = data.size()[1];
         let units = settings.map.units();
         if (rows as usize) < units {
             return Err(Error::Settings(format!(
@@ -73,25 +100,27 @@ impl DesomCohort {
             )));
         }
         let mut layout = Layout::default();
-        let network = settings.network(dims, &mut layout)?;
-        if let (Network::Graph(_), Products::Bfloat16) = (&network, precision.products(device)) {
-            return Err(Error::Settings(
-                "convolutions and batch normalisation are trained in 32 bits on a CPU: leave out \
-                 --precision fast"
-                    .to_owned(),
-            ));
-        }
+        let network = settings.shape().network(dims, &mut layout);
+        let network = network.map_err(Error::Settings)?;
+        network.check(precision, device).map_err(Error::Settings)?;
         let map = layout.segment();
         let prototypes = layout.add("som.prototypes", &[units as i64, settings.latent]);
         let parameters = Parameters::zeros(layout, members.len() as i64, device);
         let gammas: Vec<f64> = members.iter().map(|(gamma, _)| *gamma).collect();
         for (model, (_, seed)) in (0..).zip(members) {
             network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
+            if let Some(weights) = pretrained.get(model as usize) {
+                state::set_weights(&parameters, model, weights).map_err(Error::Settings)?;
+            }
             let mut stream = random::stream(*seed, "prototypes");
             let chosen = random::distinct_indices(&mut stream, rows as usize, units);
             let chosen: Vec<i64> = chosen.into_iter().map(|row| row as i64).collect();
             let chosen = Tensor::from_slice(&chosen).to_device(device);
-            let codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
+            let mut codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
+            if settings.prototype_start == PrototypeStart::Som {
+                let encode = |rows: &Tensor| network.encode(&parameters, model, rows);
+                codes = organised(settings, &codes, &data, encode);
+            }
             parameters.value(prototypes).select(0, model).copy_(&codes);
         }
         let squared = settings.map.squared_distances(settings.map_distance);
@@ -102,7 +131,7 @@ impl DesomCohort {
             squared_distances: Tensor::from_slice(&squared)
                 .view([side, side])
                 .to_device(device),
-            data: data.shallow_clone(),
+            data,
             passes: HashMap::new(),
             last: None,
             settings: settings.clone(),
@@ -136,10 +165,7 @@ impl DesomCohort {
     /// optimiser's second moment is not: then nothing moves any more, and no loss shows it.
     #[must_use]
     pub fn is_finite(&self, model: i64) -> bool {
-        self.buffers().into_iter().all(|(_, buffer)| {
-            let floats = self.parameters.model_of(buffer, model);
-            floats.isfinite().all().int64_value(&[]) != 0
-        })
+        state::is_finite(&self.parameters, &self.adam, model)
     }
 
     /// First row and number of rows of the batch at an iteration: contiguous slices in file order,
@@ -180,13 +206,19 @@ impl Trainable for DesomCohort {
         };
         pass.forward(parameters, &x);
         pass.backward_decoder(&x, &mut update)?;
-        let som_loss = self.som.step(
-            &pass.code(),
-            &parameters.value(self.prototypes),
-            &weights,
-            &pass.code_delta(),
-            &self.prototype_gradient,
-        );
+        let som_loss = if iteration.is_multiple_of(self.settings.update_interval) {
+            self.som.step(
+                &pass.code(),
+                &parameters.value(self.prototypes),
+                &weights,
+                &pass.code_delta(),
+                &self.prototype_gradient,
+            )
+        } else {
+            // A neighbourhood of 0. Adam is told, and moves the prototypes by their momentum.
+            let _ = self.prototype_gradient.zero_();
+            Tensor::zeros([parameters.models()], (Kind::Float, x.device()))
+        };
         update(self.map, &self.prototype_gradient.view([-1]))?;
         pass.backward_encoder(parameters, &x, &mut update)?;
         self.last = Some(LastStep {
@@ -210,47 +242,53 @@ impl Trainable for DesomCohort {
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        let state = self.buffers().into_iter();
-        state
-            .map(|(name, buffer)| {
-                let floats = self.parameters.model_of(buffer, model as i64);
-                (name.to_owned(), floats)
-            })
-            .collect()
+        state::state(&self.parameters, &self.adam, model)
     }
 
-    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
-        let expected = self.parameters.layout().floats_per_model();
-        let mut found = Vec::new();
-        for (name, buffer) in self.buffers() {
-            let stored = state
-                .get(name)
-                .ok_or_else(|| format!("{name} is missing"))?;
-            if stored.size() != [expected] {
-                return Err(format!(
-                    "{name} has the shape {:?}, this model needs [{expected}]",
-                    stored.size()
-                ));
-            }
-            found.push((buffer, stored));
-        }
-        for (buffer, stored) in found {
-            self.parameters.set_model_of(buffer, model as i64, stored);
-        }
-        self.adam.steps = iteration;
-        Ok(())
+    fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        state::restore(&self.parameters, &mut self.adam, model, iteration, stored)
+    }
+
+    fn followed_closely(&self) -> u64 {
+        FOLLOWED_CLOSELY
     }
 }
 
-impl DesomCohort {
-    /// All that changes from step to step, by its name in a checkpoint.
-    fn buffers(&self) -> [(&'static str, &Tensor); 3] {
-        [
-            ("parameters", &self.parameters.values),
-            ("adam.first", &self.adam.first),
-            ("adam.second", &self.adam.second),
-        ]
-    }
+/// Rows that are encoded at once before training: bounds the memory.
+const CHUNK: i64 = 4096;
+
+/// Prototypes trained as a classic online map on the codes of all rows, once, row after row: radius from
+/// one less than the map's shorter side, rate from 0.5, both falling to a third, in the form of `MiniSom`
+/// at the time of the authors' code. They start at `prototypes`; the code starts at random, which a
+/// pass of so many samples forgets.
+fn organised(
+    settings: &Settings,
+    prototypes: &Tensor,
+    data: &Tensor,
+    encode: impl Fn(&Tensor) -> Tensor,
+) -> Tensor {
+    let chunks = data.split(CHUNK, 0);
+    let codes = Tensor::cat(&chunks.iter().map(encode).collect::<Vec<_>>(), 0);
+    let som = OnlineSom {
+        map: settings.map,
+        updates: data.size()[0] as u64,
+        learning_rate: 0.5,
+        sigma: settings
+            .map
+            .rows
+            .min(settings.map.columns)
+            .saturating_sub(1) as f64,
+        spread: Spread::TwoPi,
+        order: Order::Sequential,
+    };
+    // Nothing is drawn: the order is the data's.
+    let mut rng = random::stream(Seed(0), "unused");
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let trained = som.train(&codes, prototypes, &mut rng, go_on);
+    trained.map_or_else(
+        || prototypes.shallow_clone(),
+        |trained| trained.to_device(data.device()),
+    )
 }
 
 fn to_vec(tensor: &Tensor) -> Vec<f64> {

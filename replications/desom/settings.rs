@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
-use crate::nn::graph::IMAGE_SIDE;
-use crate::nn::{Autoencoder, Graph, Layout, Network};
+use crate::nn::{Architecture, Shape};
+use crate::pretraining::AutoencoderSettings;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::{Error, settings};
 
@@ -22,24 +22,47 @@ pub enum GammaScale {
     Sum,
 }
 
-/// The kind of autoencoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Architecture {
-    /// Dense layers, as in the papers' experiments.
-    #[default]
-    Dense,
-    /// Convolutions, for images of 28 x 28 pixels (ConvDESOM); see [`Graph::convolutional`].
-    Convolutional,
+/// Training of the autoencoder alone before the joint one, end to end: 200 epochs in the paper's
+/// ablation. Batch size and optimiser are those of the joint training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretraining {
+    /// Passes over the data.
+    pub epochs: u64,
 }
 
-impl Architecture {
+/// Where the prototypes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrototypeStart {
+    /// The codes of distinct random rows.
+    #[default]
+    Sample,
+    /// A classic online SOM trained from there on all codes, row after row, once; an option of later
+    /// versions of the authors' code.
+    Som,
+}
+
+impl PrototypeStart {
+    // The signature is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// All settings of a DESOM run.
+fn one() -> u64 {
+    1
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &u64) -> bool {
+    *number == 1
+}
+
+/// All settings of a DESOM run. Those that came later are left out of the JSON where they have their
+/// first value, so that the keys of older runs stay what they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -74,6 +97,20 @@ pub struct Settings {
     pub adam: AdamOptions,
     /// Clusters of the prototypes.
     pub post_clusters: PostClusters,
+    /// Training of the autoencoder before; none for the main results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretraining: Option<Pretraining>,
+    /// Where the prototypes start.
+    #[serde(default, skip_serializing_if = "PrototypeStart::is_default")]
+    pub prototype_start: PrototypeStart,
+    /// The SOM's term is there in every so many-th step, from the first on. In between its neighbourhood
+    /// is 0: only the reconstruction has a gradient, and Adam moves the prototypes on by their momentum.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub update_interval: u64,
+    /// Only so many rows, the first ones, are trained on; metrics are then of these, and `validation.*`
+    /// of the others. All rows if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_rows: Option<i64>,
 }
 
 impl Settings {
@@ -103,6 +140,10 @@ impl Settings {
             map_distance: MapDistance::Manhattan,
             adam: AdamOptions::keras(),
             post_clusters: PostClusters::Classes,
+            pretraining: None,
+            prototype_start: PrototypeStart::Sample,
+            update_interval: 1,
+            training_rows: None,
         }
     }
 
@@ -114,6 +155,21 @@ impl Settings {
             hidden: vec![32, 64, 64],
             ..Self::paper()
         }
+    }
+
+    /// The pretrained autoencoder that a run begins with, if it does.
+    #[must_use]
+    pub fn autoencoder(&self) -> Option<AutoencoderSettings> {
+        self.pretraining.map(|pretraining| AutoencoderSettings {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
+            hidden: self.hidden.clone(),
+            latent: self.latent,
+            batch: self.batch,
+            epochs: pretraining.epochs,
+            adam: self.adam,
+            rows: self.training_rows,
+        })
     }
 
     /// Reads and checks settings.
@@ -157,6 +213,20 @@ impl Settings {
         if self.iterations == 0 {
             return Err("at least one iteration is needed".to_owned());
         }
+        if self.update_interval == 0 {
+            return Err("the update interval must be at least 1, which is every step".to_owned());
+        }
+        if self
+            .pretraining
+            .is_some_and(|pretraining| pretraining.epochs == 0)
+        {
+            return Err(
+                "pretraining needs at least one epoch; leave it out to have none".to_owned(),
+            );
+        }
+        if self.training_rows.is_some_and(|rows| rows < 1) {
+            return Err("at least one row must be trained on".to_owned());
+        }
         positive("the start temperature", self.temperature.start)?;
         positive("the end temperature", self.temperature.end)?;
         positive("the learning rate", self.adam.learning_rate)?;
@@ -178,27 +248,14 @@ impl Settings {
         serde_json::to_value(self).unwrap_or(Value::Null)
     }
 
-    /// The autoencoder for data of `dims` features, its parameters added to `layout`.
-    ///
-    /// # Errors
-    /// If the architecture is not made for rows of that many features.
-    pub fn network(&self, dims: i64, layout: &mut Layout) -> Result<Network, Error> {
-        let widths = self.widths(dims);
-        match (self.architecture, self.hidden.as_slice()) {
-            (Architecture::Dense, _) if !self.batch_norm => {
-                Ok(Network::Dense(Autoencoder::new(&widths, layout)))
-            }
-            (Architecture::Dense, _) => Ok(Network::Graph(Graph::dense(&widths, true, layout))),
-            (Architecture::Convolutional, &[a, b, c]) if dims == IMAGE_SIDE * IMAGE_SIDE => {
-                let (latent, norm) = (self.latent, self.batch_norm);
-                let graph = Graph::convolutional([a, b, c], latent, norm, layout);
-                Ok(Network::Graph(graph))
-            }
-            (Architecture::Convolutional, _) => Err(Error::Settings(format!(
-                "the convolutional architecture takes images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels, {} \
-                 features a row, but this data has {dims}: use the dense one, or resize the images",
-                IMAGE_SIDE * IMAGE_SIDE
-            ))),
+    /// What the autoencoder is built from.
+    #[must_use]
+    pub fn shape(&self) -> Shape<'_> {
+        Shape {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
+            hidden: &self.hidden,
+            latent: self.latent,
         }
     }
 
@@ -234,6 +291,39 @@ mod tests {
     }
 
     #[test]
+    fn later_settings_leave_the_keys_of_older_runs_alone() {
+        let value = Settings::paper().to_value();
+        let fields = value.as_object().unwrap();
+        for later in [
+            "architecture",
+            "batch_norm",
+            "pretraining",
+            "prototype_start",
+            "update_interval",
+            "training_rows",
+        ] {
+            assert!(!fields.contains_key(later), "{later}");
+        }
+        let changes: [fn(&mut Settings); 6] = [
+            |s| {
+                s.architecture = Architecture::Convolutional;
+                s.hidden = vec![32, 64, 64];
+            },
+            |s| s.batch_norm = true,
+            |s| s.pretraining = Some(Pretraining { epochs: 200 }),
+            |s| s.prototype_start = PrototypeStart::Som,
+            |s| s.update_interval = 10,
+            |s| s.training_rows = Some(60_000),
+        ];
+        for change in changes {
+            let mut settings = Settings::paper();
+            change(&mut settings);
+            assert_ne!(settings.to_value(), value);
+            assert_eq!(Settings::read(&settings.to_value()).unwrap(), settings);
+        }
+    }
+
+    #[test]
     fn senseless_settings_are_named() {
         let wrong = |change: fn(&mut Settings)| {
             let mut settings = Settings::paper();
@@ -246,6 +336,10 @@ mod tests {
         assert!(wrong(|s| s.map.rows = 0).contains("map"));
         assert!(wrong(|s| s.batch = 0).contains("batch"));
         assert!(wrong(|s| s.iterations = 0).contains("iteration"));
+        assert!(wrong(|s| s.update_interval = 0).contains("update interval"));
+        assert!(wrong(|s| s.training_rows = Some(0)).contains("row"));
+        let none = |s: &mut Settings| s.pretraining = Some(Pretraining { epochs: 0 });
+        assert!(wrong(none).contains("epoch"));
         assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
         assert!(wrong(|s| s.gamma = 1e300).contains("gamma must be 0 or"));
         assert!(wrong(|s| s.adam.learning_rate = -0.1).contains("learning rate"));

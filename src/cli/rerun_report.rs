@@ -90,7 +90,16 @@ pub fn compare(
         let bytes = checkpoint::encode("the weights".as_ref(), &run.weights, None)?;
         Some(Digest::of(&bytes).to_string())
     };
-    let curves_differ_at = first_difference(&record.curves, &run.curves);
+    let mut curves = run.curves.clone();
+    // Records of before have no closely followed start.
+    if record.curves.start.is_none() {
+        curves.start = None;
+    }
+    let curves_differ_at = match (&record.curves.start, &curves.start) {
+        (Some(recorded), Some(now)) => first_difference(recorded, now),
+        _ => None,
+    };
+    let curves_differ_at = curves_differ_at.or_else(|| first_difference(&record.curves, &curves));
     let weights_identical = weights == record.weights_sha256;
     Ok(Rerun {
         key: record.key.as_str().to_owned(),

@@ -34,7 +34,8 @@ nothing is trained. Exit codes: 0 all reproduced, 10 some not, 11 some undecided
 
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
-SHA-256, a checkpoint can be read. Named as well: files that no run writes, and what killed processes \
+SHA-256, a checkpoint can be read; so are the parts that several runs begin with, such as pretrained \
+autoencoders. Named as well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
 codes: 0 nothing is damaged, 20 something is.";
 
@@ -63,14 +64,27 @@ fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
     } else {
         print(root, &found)?;
     }
-    if found.damaged == 0 {
+    let mut damaged = Vec::new();
+    if found.damaged > 0 {
+        let runs = words::count(runs(&found), "run");
+        damaged.push(format!("{} of {runs} damaged", found.damaged));
+    }
+    if found.parts.damaged > 0 {
+        let parts = words::count(parts(&found), "part");
+        damaged.push(format!("{} of {parts} damaged", found.parts.damaged));
+    }
+    if damaged.is_empty() {
         return Ok(());
     }
     Err(Error::Damaged(format!(
-        "{} of {} damaged. Nothing was changed: the next start of its replication does such a run again.",
-        found.damaged,
-        words::count(runs(&found), "run"),
+        "{}. Nothing was changed: the next start of its replication does such a run again, and the next run \
+         that needs such a part has it trained again.",
+        damaged.join(", ")
     )))
+}
+
+fn parts(found: &Audit) -> usize {
+    found.parts.sound + found.parts.unfinished + found.parts.damaged
 }
 
 fn runs(found: &Audit) -> usize {
@@ -111,5 +125,15 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
         found.damaged,
         found.hashed_bytes as f64 / 1e6
     )?;
+    if parts(found) > 0 {
+        writeln!(
+            out,
+            "{} that runs begin with: {} sound, {} unfinished, {} damaged",
+            words::count(parts(found), "part"),
+            found.parts.sound,
+            found.parts.unfinished,
+            found.parts.damaged
+        )?;
+    }
     Ok(())
 }

@@ -195,7 +195,7 @@ impl Known<'_> {
 
 /// The slowest of the workers' measurements.
 fn measure(team: Team, one: impl Fn() -> Option<Work> + Sync) -> Result<Option<Work>, Error> {
-    let one = || {
+    let one = &|| {
         tch::set_num_threads(team.threads_each.try_into().unwrap_or(1));
         let _no_graph = tch::no_grad_guard();
         one()
@@ -205,7 +205,7 @@ fn measure(team: Team, one: impl Fn() -> Option<Work> + Sync) -> Result<Option<W
         for _ in 0..team.workers {
             let thread = std::thread::Builder::new()
                 .name(super::WORKER.to_owned())
-                .spawn_scoped(scope, &one);
+                .spawn_scoped(scope, one);
             threads.push(thread.map_err(Error::Thread)?);
         }
         let works = threads

@@ -26,7 +26,7 @@ pub mod tape;
 pub use adam::Adam;
 pub use autoencoder::Autoencoder;
 pub use graph::{Graph, Module};
-pub use network::{Network, Step};
+pub use network::{Architecture, Network, Shape, Step};
 pub use parameters::{Layout, Parameters, Segment, Slot};
 pub use pass::Pass;
 pub use precision::{Precision, Products};

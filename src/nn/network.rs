@@ -2,16 +2,99 @@
 //! the plain dense one, libtorch's autograd elsewhere.
 
 use rand_chacha::ChaCha8Rng;
-use tch::Tensor;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
 
 use super::autoencoder::Autoencoder;
-use super::graph::Graph;
-use super::parameters::Parameters;
+use super::graph::{Graph, IMAGE_SIDE};
+use super::parameters::{Layout, Parameters};
 use super::pass::{Pass, Update};
-use super::precision::Precision;
+use super::precision::{Precision, Products};
 use super::tape::Tape;
 
-/// The shape of an autoencoder.
+/// The kind of autoencoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// Dense layers, as in the papers' experiments.
+    #[default]
+    Dense,
+    /// Convolutions, for images of 28 x 28 pixels (ConvDESOM); see [`Graph::convolutional`].
+    Convolutional,
+}
+
+impl Architecture {
+    /// Whether it is the dense one, which settings leave unsaid.
+    // The signature is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an autoencoder is built from, but for the number of features.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'a> {
+    /// Dense or convolutional.
+    pub architecture: Architecture,
+    /// Batch normalisation after each hidden activation.
+    pub batch_norm: bool,
+    /// Widths of the encoder's hidden layers, or filters of its three convolutions.
+    pub hidden: &'a [i64],
+    /// Features of the code.
+    pub latent: i64,
+}
+
+impl Shape<'_> {
+    /// The autoencoder for data of `dims` features, its parameters added to `layout`.
+    ///
+    /// # Errors
+    /// If the architecture is not made for rows of that many features, or not with so many hidden
+    /// layers; in words for the user.
+    pub fn network(&self, dims: i64, layout: &mut Layout) -> Result<Network, String> {
+        if self.architecture == Architecture::Dense && !self.batch_norm {
+            let widths = self.widths(dims);
+            return Ok(Network::Dense(Autoencoder::new(&widths, layout)));
+        }
+        self.graph(dims, layout).map(Network::Graph)
+    }
+
+    /// The same autoencoder as a chain of modules, whichever it is: parameters of the same names in the
+    /// same order.
+    ///
+    /// # Errors
+    /// As [`network`](Self::network).
+    pub fn graph(&self, dims: i64, layout: &mut Layout) -> Result<Graph, String> {
+        match (self.architecture, self.hidden) {
+            (Architecture::Dense, _) => {
+                Ok(Graph::dense(&self.widths(dims), self.batch_norm, layout))
+            }
+            (Architecture::Convolutional, &[a, b, c]) if dims == IMAGE_SIDE * IMAGE_SIDE => Ok(
+                Graph::convolutional([a, b, c], self.latent, self.batch_norm, layout),
+            ),
+            (Architecture::Convolutional, &[_, _, _]) => Err(format!(
+                "the convolutional architecture takes images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels, {} \
+                 features a row, but this data has {dims}: use the dense one, or resize the images",
+                IMAGE_SIDE * IMAGE_SIDE
+            )),
+            (Architecture::Convolutional, hidden) => Err(format!(
+                "the convolutional architecture has three numbers of filters, e.g. 32, 64, 64, not \
+                 {hidden:?}"
+            )),
+        }
+    }
+
+    fn widths(&self, dims: i64) -> Vec<i64> {
+        let hidden = self.hidden.iter().copied();
+        std::iter::once(dims)
+            .chain(hidden)
+            .chain([self.latent])
+            .collect()
+    }
+}
+
+/// An autoencoder of either kind.
 #[derive(Debug, Clone)]
 pub enum Network {
     /// Dense layers only: the fast path.
@@ -44,6 +127,21 @@ impl Network {
         match self {
             Self::Dense(network) => network.decode(parameters, model, codes),
             Self::Graph(graph) => graph.decode(parameters, model, codes),
+        }
+    }
+
+    /// Whether a step can be taken with such products: autograd's are of 32 bits on a CPU.
+    ///
+    /// # Errors
+    /// If not, in words for the user.
+    pub fn check(&self, precision: Precision, device: Device) -> Result<(), String> {
+        match (self, precision.products(device)) {
+            (Self::Graph(_), Products::Bfloat16) => Err(
+                "convolutions and batch normalisation are trained in 32 bits on a CPU: leave out \
+                 --precision fast"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the next step of training depends on: parameters and the optimiser's moments, model by model.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use tch::Tensor;
 
@@ -31,12 +32,12 @@ pub fn state(parameters: &Parameters, adam: &Adam, model: usize) -> Vec<(String,
 ///
 /// # Errors
 /// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
-pub fn restore(
+pub fn restore<S: BuildHasher>(
     parameters: &Parameters,
     adam: &mut Adam,
     model: usize,
     steps: u64,
-    state: &HashMap<String, Tensor>,
+    state: &HashMap<String, Tensor, S>,
 ) -> Result<(), String> {
     let expected = parameters.layout().floats_per_model();
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Figures: one visual language for every picture of the project.
 //!
-//! A figure type ([`Sweep`], [`Curves`], [`ImageGrid`]) holds numbers and words; its `draw` makes a [`Figure`], an
+//! A figure type ([`Sweep`], [`Curves`], [`Bars`], [`ImageGrid`]) holds numbers and words; its `draw` makes a [`Figure`], an
 //! SVG whose text is outlines and a PNG of twice its size, so that both look the same on a machine without any font.
 //! The same input gives the same bytes.
 //!
@@ -9,6 +9,7 @@
 
 mod architecture;
 mod axis;
+mod bars;
 mod canvas;
 mod curves;
 mod figure;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 
 pub use architecture::{Architecture, Layer, LayerKind};
 pub use axis::Scale;
+pub use bars::{Bar, BarGroup, Bars};
 pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;

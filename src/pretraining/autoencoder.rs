@@ -19,7 +19,9 @@ use tch::{Kind, Tensor};
 use crate::device::TrainingProducts;
 use crate::nn::adam::AdamOptions;
 use crate::nn::slices::ordered_sum;
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
+use crate::nn::{
+    Adam, Architecture, Layout, Network, Parameters, Precision, Segment, Shape, Step, state,
+};
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::runs::checkpoint::Named;
@@ -35,7 +37,14 @@ const CHUNK: i64 = 4096;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoencoderSettings {
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Dense or convolutional.
+    #[serde(default, skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
+    /// Batch normalisation after each hidden activation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// Widths of the encoder's hidden layers, or filters of its three convolutions; the decoder
+    /// mirrors them.
     pub hidden: Vec<i64>,
     /// Latent features.
     pub latent: i64,
@@ -91,19 +100,20 @@ impl AutoencoderSettings {
             .saturating_mul(rows.div_ceil(self.batch.max(1) as u64))
     }
 
-    /// The encoder's widths for data of `dims` features.
+    /// What the autoencoder is built from.
     #[must_use]
-    pub fn widths(&self, dims: i64) -> Vec<i64> {
-        let hidden = self.hidden.iter().copied();
-        std::iter::once(dims)
-            .chain(hidden)
-            .chain([self.latent])
-            .collect()
+    pub fn shape(&self) -> Shape<'_> {
+        Shape {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
+            hidden: &self.hidden,
+            latent: self.latent,
+        }
     }
 }
 
 /// Autoencoders trained end to end. The weights of one are named `encoder.0.weight`,
-/// `encoder.0.bias`, .., `decoder.0.weight`, .. as [`Autoencoder::new`] names them; its metric is
+/// `encoder.0.bias`, .., `decoder.0.weight`, .. as [`crate::nn::Autoencoder`] names them; its metric is
 /// `reconstruction_loss`, the mean squared error over all rows it was trained on and all features.
 #[derive(Debug)]
 pub struct AutoencoderPretraining;
@@ -125,7 +135,7 @@ impl Part for AutoencoderPretraining {
         let settings = AutoencoderSettings::read(settings)?;
         let sample = settings.batch.min(trial.rows);
         let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
-        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision);
+        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision)?;
         let _products = TrainingProducts::set(trial.precision, trial.device)?;
         let step = time_of_step(&mut model)?;
         // A forward pass over all rows at the end: a third of a step.
@@ -140,7 +150,7 @@ impl Part for AutoencoderPretraining {
     fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         let settings = AutoencoderSettings::read(&member.settings)?;
         let data = &context.data.features;
-        let mut model = Pretraining::new(&settings, member.seed, data, context.precision);
+        let mut model = Pretraining::new(&settings, member.seed, data, context.precision)?;
         let driven = drive(&mut model, std::slice::from_ref(member), context)?;
         let Driven::Finished(progress) = driven else {
             return Ok(None);
@@ -179,7 +189,7 @@ impl Part for AutoencoderPretraining {
 /// The buffers for batches of one size.
 #[derive(Debug)]
 struct Batch {
-    pass: Pass,
+    step: Step,
     /// The rows of the step, copied together, `[batch, D]`.
     rows: Tensor,
 }
@@ -190,7 +200,7 @@ struct Pretraining {
     settings: AutoencoderSettings,
     seed: Seed,
     precision: Precision,
-    network: Autoencoder,
+    network: Network,
     parameters: Parameters,
     adam: Adam,
     /// `[rows, D]`, only what is trained on.
@@ -208,14 +218,18 @@ impl Pretraining {
         seed: Seed,
         data: &Tensor,
         precision: Precision,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let rows = settings.rows.unwrap_or(i64::MAX).min(data.size()[0]);
         let data = data.narrow(0, 0, rows);
         let mut layout = Layout::default();
-        let network = Autoencoder::new(&settings.widths(data.size()[1]), &mut layout);
+        let network = settings.shape().network(data.size()[1], &mut layout);
+        let network = network.map_err(Error::Settings)?;
+        network
+            .check(precision, data.device())
+            .map_err(Error::Settings)?;
         let parameters = Parameters::zeros(layout, 1, data.device());
         network.initialise(&parameters, 0, &mut random::stream(seed, "weights"));
-        Self {
+        Ok(Self {
             adam: Adam::new(settings.adam, &parameters.values),
             settings: settings.clone(),
             seed,
@@ -226,7 +240,7 @@ impl Pretraining {
             order: None,
             batches: HashMap::new(),
             last: None,
-        }
+        })
     }
 
     /// The rows of the batch at an iteration, by number, in the order of its epoch.
@@ -277,9 +291,9 @@ impl Trainable for Pretraining {
         let chosen = self.chosen(iteration);
         let rows = chosen.size()[0];
         let (network, parameters) = (&self.network, &self.parameters);
-        let (precision, data) = (self.precision, &self.data);
+        let (precision, data, latent) = (self.precision, &self.data, self.settings.latent);
         let batch = self.batches.entry(rows).or_insert_with(|| Batch {
-            pass: Pass::new(network, parameters, rows, precision),
+            step: Step::new(network, parameters, rows, latent, precision),
             rows: Tensor::zeros([rows, data.size()[1]], (Kind::Float, data.device())),
         });
         let _ = data.f_index_select_out(&batch.rows, 0, &chosen)?;
@@ -288,16 +302,18 @@ impl Trainable for Pretraining {
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        batch.pass.forward(&batch.rows);
-        batch.pass.backward_decoder(&batch.rows, &mut update)?;
-        batch.pass.backward_encoder(&batch.rows, &mut update)?;
+        batch.step.forward(parameters, &batch.rows);
+        batch.step.backward_decoder(&batch.rows, &mut update)?;
+        batch
+            .step
+            .backward_encoder(parameters, &batch.rows, &mut update)?;
         self.last = Some(rows);
         Ok(())
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         let last = self.last.and_then(|rows| self.batches.get(&rows));
-        let losses = last.map(|batch| batch.pass.reconstruction_losses(&batch.rows));
+        let losses = last.map(|batch| batch.step.reconstruction_losses(&batch.rows));
         losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
     }
 
@@ -307,5 +323,169 @@ impl Trainable for Pretraining {
 
     fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         state::restore(&self.parameters, &mut self.adam, model, iteration, stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::train::observer::Silent;
+    use crate::train::{InMemory, TrainingData};
+
+    fn settings() -> AutoencoderSettings {
+        AutoencoderSettings {
+            architecture: Architecture::Dense,
+            batch_norm: false,
+            hidden: vec![16, 12],
+            latent: 3,
+            batch: 8,
+            epochs: 5,
+            adam: AdamOptions::keras(),
+            rows: None,
+        }
+    }
+
+    fn data() -> Tensor {
+        let draws =
+            crate::nn::initial::glorot_uniform(&mut random::stream(Seed(9), "data"), 30, 10);
+        draws.abs() * 2.0
+    }
+
+    fn fresh(settings: &AutoencoderSettings) -> Pretraining {
+        Pretraining::new(settings, Seed(1), &data(), Precision::Exact).unwrap()
+    }
+
+    #[test]
+    fn every_epoch_has_an_order_of_its_own_with_each_row_once() {
+        let orders: Vec<Vec<i64>> = (0..4).map(|epoch| order(Seed(1), epoch, 100)).collect();
+        for (epoch, order) in orders.iter().enumerate() {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..100).collect::<Vec<i64>>());
+            assert!(!orders[..epoch].contains(order));
+        }
+        assert_eq!(orders[2], order(Seed(1), 2, 100));
+        assert_ne!(orders[2], order(Seed(2), 2, 100));
+    }
+
+    #[test]
+    fn an_epoch_has_its_short_batch_at_the_end() {
+        let mut model = fresh(&settings());
+        assert_eq!(model.iterations(), 5 * 4);
+        for epoch in 0..2 {
+            let batches: Vec<Tensor> = (0..4).map(|step| model.chosen(4 * epoch + step)).collect();
+            let sizes: Vec<i64> = batches.iter().map(|batch| batch.size()[0]).collect();
+            assert_eq!(sizes, [8, 8, 8, 6]);
+            let expected = order(Seed(1), epoch, 30);
+            assert_eq!(Tensor::cat(&batches, 0), Tensor::from_slice(&expected));
+        }
+    }
+
+    #[test]
+    fn a_step_is_that_of_a_pass_over_the_chosen_rows() {
+        let mut model = fresh(&settings());
+        let other = fresh(&settings());
+        let chosen = model.chosen(0);
+        model.step(0).unwrap();
+        let rows = data().index_select(0, &chosen);
+        let (parameters, mut adam) = (&other.parameters, other.adam);
+        let pass = Pass::new(&other.network, parameters, 8, Precision::Exact);
+        adam.next_step();
+        let mut update = |segment: Segment, gradient: &Tensor| {
+            adam.update(&parameters.values, parameters.range(segment), gradient)
+        };
+        pass.forward(&rows);
+        let loss = pass.reconstruction_losses(&rows);
+        pass.backward_decoder(&rows, &mut update).unwrap();
+        pass.backward_encoder(&rows, &mut update).unwrap();
+        assert_eq!(parameters.values, model.parameters.values);
+        assert_eq!(model.losses(), [("reconstruction", loss)]);
+    }
+
+    #[test]
+    fn one_that_is_resumed_in_the_middle_of_an_epoch_ends_the_same() {
+        let mut whole = fresh(&settings());
+        for step in 0..whole.iterations() {
+            whole.step(step).unwrap();
+        }
+        for cut in [1, 6, 8, 19] {
+            let mut first = fresh(&settings());
+            (0..cut).for_each(|step| first.step(step).unwrap());
+            let stored: Named = first.state(0).into_iter().collect();
+            let mut second = fresh(&settings());
+            second.restore(0, cut, &stored).unwrap();
+            (cut..20).for_each(|step| second.step(step).unwrap());
+            assert_eq!(second.parameters.values, whole.parameters.values, "{cut}");
+            assert_eq!(second.adam.second, whole.adam.second, "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_rows_that_are_held_out_are_not_seen() {
+        let held = AutoencoderSettings {
+            rows: Some(20),
+            ..settings()
+        };
+        let mut model = fresh(&held);
+        let mut other = Pretraining::new(
+            &settings(),
+            Seed(1),
+            &data().narrow(0, 0, 20),
+            Precision::Exact,
+        )
+        .unwrap();
+        assert_eq!((model.iterations(), other.iterations()), (15, 15));
+        for step in 0..15 {
+            model.step(step).unwrap();
+            other.step(step).unwrap();
+        }
+        assert_eq!(model.parameters.values, other.parameters.values);
+    }
+
+    #[test]
+    fn training_lowers_the_loss_and_a_diverged_one_has_no_weights() {
+        let data = TrainingData::new(data(), None).unwrap();
+        let (go_on, parts) = (AtomicBool::new(false), InMemory::default());
+        let context = Context {
+            data: &data,
+            device: tch::Device::Cpu,
+            precision: Precision::Exact,
+            interrupted: &go_on,
+            checkpoint_interval: Duration::MAX,
+            observer: &Silent,
+            parts: &parts,
+            worker: 0,
+        };
+        let train = |settings: &AutoencoderSettings| {
+            let member = Member {
+                settings: settings.need().settings,
+                seed: Seed(1),
+                checkpoint: PathBuf::new(),
+            };
+            let part = AutoencoderPretraining.train(&member, &context);
+            part.unwrap().unwrap()
+        };
+        let before = fresh(&settings()).loss_of_all();
+        let longer = AutoencoderSettings {
+            epochs: 100,
+            ..settings()
+        };
+        let part = train(&longer);
+        assert!(part.metrics["reconstruction_loss"] < 0.5 * before);
+        let names: Vec<&str> = part.weights.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), 12);
+        assert_eq!(
+            (names[0], names[11]),
+            ("encoder.0.weight", "decoder.2.bias")
+        );
+        let mut wild = settings();
+        wild.adam.learning_rate = 1e30;
+        let part = train(&wild);
+        assert!(matches!(part.outcome, Outcome::Diverged { .. }));
+        assert!(part.weights.is_empty() && part.metrics.is_empty());
     }
 }

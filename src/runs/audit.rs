@@ -1,8 +1,8 @@
 //! Looking over a whole store: is everything in it as it was written?
 //!
-//! Every file of every run is read and hashed. Nothing is changed and no lock is taken, so a store may
+//! Every file of every run, and of every part that runs begin with, is read and hashed. Nothing is changed and no lock is taken, so a store may
 //! be in use meanwhile. Whether a record's metrics are the ones that were measured is beyond this:
-//! nothing signs them, and only doing the run again tells. What lies beside the folder of runs
+//! nothing signs them, and only doing the run again tells. What lies beside the folders of runs and parts
 //! (tables, figures, other things) is not looked at.
 
 use std::fs;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::record::Record;
 use super::store::{Failure, Store, read_record};
-use super::{Error, checkpoint};
+use super::{Error, Key, checkpoint, part};
 use crate::data::Digest;
 
 /// What kind of a finding it is.
@@ -39,6 +39,17 @@ pub struct Finding {
     pub message: String,
 }
 
+/// How many parts there are, which several runs begin with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Parts {
+    /// Complete and sound.
+    pub sound: usize,
+    /// Sound so far and not complete.
+    pub unfinished: usize,
+    /// Something is damaged.
+    pub damaged: usize,
+}
+
 /// What was found in a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {
@@ -48,6 +59,8 @@ pub struct Audit {
     pub unfinished: usize,
     /// Runs of which something is damaged.
     pub damaged: usize,
+    /// What runs begin with.
+    pub parts: Parts,
     /// Bytes of weights that were hashed.
     pub hashed_bytes: u64,
     /// All there is to say, in the order of the paths.
@@ -63,21 +76,88 @@ pub fn read(path: &Path) -> Result<Record, Error> {
     read_record(path)?.ok_or_else(|| Error::io("read", path)(ErrorKind::NotFound.into()))
 }
 
-/// Looks over all runs of a store.
+/// Looks over all runs and parts of a store.
 ///
 /// # Errors
-/// If the folder of runs cannot be listed. A store without one has no runs, and nothing to find.
+/// If the folder of runs or that of parts cannot be listed. A store without one has no runs, and nothing to find.
 pub fn audit(store: &Store) -> Result<Audit, Error> {
     let mut audit = Audit::default();
-    let runs = store.root().join("runs");
-    for (name, path) in listed(&runs)? {
-        if is_key(&name) && path.is_dir() {
-            audit.look_over(&path, &name)?;
-        } else {
-            audit.find(Kind::Strange, path, "no run has a name like this");
+    for kind in [Entry::Run, Entry::Part] {
+        for (name, path) in listed(&store.root().join(kind.folder()))? {
+            if is_key(&name) && path.is_dir() {
+                audit.look_over(kind, &path, &name)?;
+            } else {
+                let message = format!("no {} has a name like this", kind.word());
+                audit.find(Kind::Strange, path, message);
+            }
         }
     }
     Ok(audit)
+}
+
+/// What has a folder of its own in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Run,
+    Part,
+}
+
+/// What a record says that its folder has to agree with.
+struct Said {
+    key: Key,
+    weights_sha256: Option<String>,
+}
+
+impl Entry {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Part => "part",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Run => "runs",
+            Self::Part => "parts",
+        }
+    }
+
+    /// The file that makes it complete.
+    fn record(self) -> &'static str {
+        match self {
+            Self::Run => "record.json",
+            Self::Part => part::RECORD,
+        }
+    }
+
+    fn read(self, path: &Path) -> Result<Said, Error> {
+        match self {
+            Self::Run => read(path).map(|record| Said {
+                key: record.key,
+                weights_sha256: record.weights_sha256,
+            }),
+            Self::Part => {
+                let record = part::read_record(path)?;
+                let record =
+                    record.ok_or_else(|| Error::io("read", path)(ErrorKind::NotFound.into()))?;
+                Ok(Said {
+                    key: record.key,
+                    weights_sha256: record.weights_sha256,
+                })
+            }
+        }
+    }
+
+    /// What weights that are missing mean.
+    fn without_weights(self) -> &'static str {
+        match self {
+            Self::Run => {
+                "it is missing: the run counts as done without, move its folder away to do it again"
+            }
+            Self::Part => "it is missing: the next run that needs it has it trained again",
+        }
+    }
 }
 
 impl Audit {
@@ -89,22 +169,24 @@ impl Audit {
         });
     }
 
-    /// Looks over the folder of one run.
-    fn look_over(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
+    /// Looks over the folder of one run or part.
+    fn look_over(&mut self, entry: Entry, folder: &Path, name: &str) -> Result<(), Error> {
         let before = self.findings.len();
-        let path = folder.join("record.json");
+        let (own, word) = (entry.record(), entry.word());
+        let path = folder.join(own);
         let is_complete = path.exists();
         if is_complete {
-            match read(&path) {
-                Ok(record) => self.compare(folder, name, &record),
+            match entry.read(&path) {
+                Ok(said) => self.compare(entry, folder, name, &said),
                 Err(error) => self.find(Kind::Damaged, path, reason(&error)),
             }
         }
         for (name, path) in listed(folder)? {
             match name.as_str() {
-                "record.json" | "weights.safetensors" if path.is_file() => {}
+                "weights.safetensors" if path.is_file() => {}
+                name if name == own && path.is_file() => {}
                 "checkpoint.safetensors" if is_complete => {
-                    self.find(Kind::LeftOver, path, "the run is complete");
+                    self.find(Kind::LeftOver, path, format!("the {word} is complete"));
                 }
                 "checkpoint.safetensors" => match checkpoint::load(&path) {
                     // The run may have gone on, or been completed, in the meantime.
@@ -113,12 +195,12 @@ impl Audit {
                         self.find(
                             Kind::Damaged,
                             path,
-                            "it does not say how far the run has come",
+                            format!("it does not say how far the {word} has come"),
                         );
                     }
                     Err(error) => self.find(Kind::Damaged, path, reason(&error)),
                 },
-                "failure.json" => match fs::read(&path) {
+                "failure.json" if entry == Entry::Run => match fs::read(&path) {
                     Ok(text) => {
                         if let Err(error) = serde_json::from_slice::<Failure>(&text) {
                             self.find(Kind::Damaged, path, error.to_string());
@@ -131,27 +213,32 @@ impl Audit {
                 name => match left_over(name) {
                     Some(message) => self.find(Kind::LeftOver, path, message),
                     None if is_lock(name) => {}
-                    None => self.find(Kind::Strange, path, "no run leaves a file like this"),
+                    None => {
+                        let message = format!("no {word} leaves a file like this");
+                        self.find(Kind::Strange, path, message);
+                    }
                 },
             }
         }
         self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
-        if self.findings[before..].iter().any(is_damaged) {
-            self.damaged += 1;
-        } else if is_complete {
-            self.sound += 1;
-        } else {
-            self.unfinished += 1;
-        }
+        let damaged = self.findings[before..].iter().any(is_damaged);
+        *match (entry, damaged, is_complete) {
+            (Entry::Run, true, _) => &mut self.damaged,
+            (Entry::Run, _, true) => &mut self.sound,
+            (Entry::Run, ..) => &mut self.unfinished,
+            (Entry::Part, true, _) => &mut self.parts.damaged,
+            (Entry::Part, _, true) => &mut self.parts.sound,
+            (Entry::Part, ..) => &mut self.parts.unfinished,
+        } += 1;
         Ok(())
     }
 
     /// Compares what a record says with its folder's name and its weights.
-    fn compare(&mut self, folder: &Path, name: &str, record: &Record) {
-        if record.key.short() != name {
-            let message = format!("it belongs to the run {}", record.key);
-            self.find(Kind::Damaged, folder.join("record.json"), message);
+    fn compare(&mut self, entry: Entry, folder: &Path, name: &str, said: &Said) {
+        if said.key.short() != name {
+            let message = format!("it belongs to the {} {}", entry.word(), said.key);
+            self.find(Kind::Damaged, folder.join(entry.record()), message);
         }
         let path = folder.join("weights.safetensors");
         let found = match fs::read(&path) {
@@ -162,17 +249,13 @@ impl Audit {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return self.find(Kind::Damaged, path, error.to_string()),
         };
-        match (&record.weights_sha256, found) {
+        match (&said.weights_sha256, found) {
             (Some(expected), Some(found)) if *expected != found => {
                 let message = format!("its SHA-256 is {found}, the record says {expected}");
                 self.find(Kind::Damaged, path, message);
             }
             (Some(_), None) => {
-                self.find(
-                    Kind::Damaged,
-                    path,
-                    "it is missing: the run counts as done without, move its folder away to do it again",
-                );
+                self.find(Kind::Damaged, path, entry.without_weights());
             }
             (None, Some(_)) => {
                 self.find(Kind::Strange, path, "the record knows of no weights");
@@ -203,10 +286,11 @@ fn is_key(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What a run may leave behind that has no use any more; `None` for any other file.
+/// What a run or part may leave behind that has no use any more; `None` for any other file.
 fn left_over(name: &str) -> Option<&'static str> {
-    const OWN: [&str; 5] = [
+    const OWN: [&str; 6] = [
         "record.json.",
+        "part.json.",
         "weights.safetensors.",
         "checkpoint.safetensors.",
         "failure.json.",

@@ -28,6 +28,9 @@ pub enum Outcome {
 pub struct Curves {
     /// The iterations at which the others were taken.
     pub iteration: Vec<u64>,
+    /// The beginning, iteration by iteration, where it was followed so closely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Box<Curves>>,
     /// Values by name, one for each iteration; `None` where not finite.
     #[serde(flatten)]
     pub values: BTreeMap<String, Vec<Option<f64>>>,

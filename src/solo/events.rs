@@ -30,7 +30,10 @@ impl EventFile {
         // TensorBoard reads files in the order of their names.
         let mut number = 0_u32;
         let file = loop {
-            let name = format!("events.out.tfevents.{:010}.{number:03}.replicate", now as u64);
+            let name = format!(
+                "events.out.tfevents.{:010}.{number:03}.replicate",
+                now as u64
+            );
             match File::create_new(folder.join(name)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 999 => {
                     number += 1;
@@ -212,6 +215,9 @@ mod tests {
         assert_eq!(records.len(), 3);
         assert!(records[0].ends_with(b"brain.Event:2"));
         let text = String::from_utf8_lossy(&records[2]).into_owned();
-        assert!(text.contains('a') && !text.contains('b') && !text.contains('c'), "{text}");
+        assert!(
+            text.contains('a') && !text.contains('b') && !text.contains('c'),
+            "{text}"
+        );
     }
 }

@@ -6,6 +6,7 @@
 //! from `checkpoint.safetensors` and another one does not write over it; `summary.json` is written
 //! last. `model.safetensors` holds all that [`predict`] needs, under PyTorch's names.
 
+mod evaluation;
 mod events;
 mod log;
 mod measure;
@@ -20,11 +21,12 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
+pub use evaluation::centres;
 pub use events::EventFile;
 pub use predict::{Prediction, predict};
-pub use request::{ModelSettings, Request, Validation};
+pub use request::{ModelSettings, Request};
 pub use source::{Image, Prepared, Scale, Source};
-pub use training::{Done, Summary, train};
+pub use training::{Summary, train};
 pub use weights::{Description, Model};
 
 /// What can go wrong with a single training or its weights.
@@ -94,6 +96,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// See [`crate::Error::exit_code`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Request(_)
+            | Self::Occupied { .. }
+            | Self::Mismatch(_)
+            | Self::Io { action: "read", .. } => 2,
+            Self::Weights { .. } => 20,
+            Self::Diverged { .. } | Self::Train(_) => 30,
+            Self::Busy(_) => 40,
+            Self::Interrupted(_) => 130,
+            Self::Io { .. } | Self::Data(_) | Self::Store(_) | Self::Plot(_) => 1,
+        }
+    }
+
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {

@@ -4,15 +4,16 @@ use tch::{Kind, Tensor};
 
 use super::request::ModelSettings;
 use super::source::Image;
-use crate::nn::{Graph, Module};
 use crate::nn::slices::slice;
+use crate::nn::{Graph, Module};
 use crate::plot::{Architecture, Error, Figure, ImageGrid, Layer, LayerKind};
 use crate::som::Grid;
 
 /// A larger map is drawn with every n-th pixel.
 const LONGEST_SIDE: usize = 4000;
 
-/// Decoded prototypes `[units, D]` in the map's order, each as the image it is.
+/// Decoded prototypes `[units, D]` in the map's order, each as the image it is; black and white are
+/// the ends of the data's `range`.
 ///
 /// # Errors
 /// If the picture cannot be drawn.
@@ -21,7 +22,7 @@ pub fn map(
     grid: Grid,
     image: Image,
     prototypes: &Tensor,
-    colours: &str,
+    range: [f64; 2],
 ) -> Result<Figure, Error> {
     let values = prototypes.to_device(tch::Device::Cpu).to_kind(Kind::Float);
     let values = values.contiguous();
@@ -31,7 +32,9 @@ pub fn map(
     let pixel = |row: &[f32], y: usize, x: usize| {
         let start = (y * image.width + x) * image.channels;
         let channels = &row[start..start + image.channels];
-        channels.iter().sum::<f32>() / image.channels as f32
+        let mean = f64::from(channels.iter().sum::<f32>()) / image.channels as f64;
+        let [least, most] = range;
+        ((mean - least) / (most - least).max(f64::MIN_POSITIVE)) as f32
     };
     let tiles = slice(&values).chunks_exact(image.height * image.width * image.channels);
     let tiles = tiles.map(|row| {
@@ -39,7 +42,10 @@ pub fn map(
         let places = rows.flat_map(|y| (0..image.width).step_by(stride).map(move |x| (y, x)));
         places.map(|(y, x)| pixel(row, y, x)).collect()
     });
-    let mut caption = format!("Decoded prototypes of the {} x {} map{colours}.", grid.rows, grid.columns);
+    let mut caption = format!(
+        "Decoded prototypes of the {} x {} map, black at {} and white at {}.",
+        grid.rows, grid.columns, range[0], range[1]
+    );
     if image.channels > 1 {
         caption += " Grey is the mean of the three channels.";
     }
@@ -84,8 +90,12 @@ pub fn architecture(
         layers.extend(half(graph.encoder(), LayerKind::Code));
         layers.extend(half(graph.decoder(), LayerKind::Data));
         let count = |module: &Module| match *module {
-            Module::Dense { inputs, outputs, .. } => (inputs + 1) * outputs,
-            Module::Convolution { inputs, outputs, .. } => (9 * inputs + 1) * outputs,
+            Module::Dense {
+                inputs, outputs, ..
+            } => (inputs + 1) * outputs,
+            Module::Convolution {
+                inputs, outputs, ..
+            } => (9 * inputs + 1) * outputs,
             Module::BatchNorm { features, .. } => 2 * features,
             _ => 0,
         };
@@ -94,7 +104,12 @@ pub fn architecture(
             ModelSettings::Som(_) => dims,
         };
         parameters = settings.map().units() as i64 * latent
-            + graph.encoder().iter().chain(graph.decoder()).map(count).sum::<i64>();
+            + graph
+                .encoder()
+                .iter()
+                .chain(graph.decoder())
+                .map(count)
+                .sum::<i64>();
     }
     let map = settings.map();
     let drawing = Architecture {
@@ -128,7 +143,11 @@ fn half(modules: &[Module], kind: LayerKind) -> Vec<Layer> {
                     *width -= 2 * (1 - padding);
                     *channels = *outputs;
                 }
-                let valid = if *padding == 0 { "conv 3 x 3 valid" } else { "conv 3 x 3" };
+                let valid = if *padding == 0 {
+                    "conv 3 x 3 valid"
+                } else {
+                    "conv 3 x 3"
+                };
                 layers.push(layer(&[valid], image, *outputs));
             }
             Module::Relu => word(&mut layers, "ReLU"),
@@ -139,7 +158,10 @@ fn half(modules: &[Module], kind: LayerKind) -> Vec<Layer> {
                     let side = |side: i64| if shrinks { (side + 1) / 2 } else { 2 * side };
                     image = Some([side(height), side(width), channels]);
                 }
-                word(&mut layers, if shrinks { "max-pool 2" } else { "upsample 2" });
+                word(
+                    &mut layers,
+                    if shrinks { "max-pool 2" } else { "upsample 2" },
+                );
                 if let Some(last) = layers.last_mut() {
                     let new = layer(&[], image, 0);
                     (last.size, last.numbers) = (new.size, new.numbers);
@@ -153,7 +175,11 @@ fn half(modules: &[Module], kind: LayerKind) -> Vec<Layer> {
     }
     if let Some(last) = layers.last_mut() {
         last.kind = kind;
-        let name = if kind == LayerKind::Code { "code" } else { "reconstruction" };
+        let name = if kind == LayerKind::Code {
+            "code"
+        } else {
+            "reconstruction"
+        };
         last.words.push(name.to_owned());
     }
     layers
@@ -190,29 +216,58 @@ mod tests {
 
     #[test]
     fn the_layers_of_a_convolutional_network_have_their_shapes() {
-        let graph = Settings::convolutional().graph(784, &mut Layout::default()).unwrap();
+        let graph = Settings::convolutional()
+            .shape()
+            .graph(784, &mut Layout::default())
+            .unwrap();
         let sizes = |modules, kind| -> Vec<String> {
-            half(modules, kind).into_iter().map(|layer| layer.size).collect()
+            half(modules, kind)
+                .into_iter()
+                .map(|layer| layer.size)
+                .collect()
         };
         let there = sizes(graph.encoder(), LayerKind::Code);
         assert_eq!(there, ["14 x 14 x 32", "7 x 7 x 64", "4 x 4 x 64", "10"]);
         let back = sizes(graph.decoder(), LayerKind::Data);
-        let expected = ["1024", "8 x 8 x 64", "16 x 16 x 64", "28 x 28 x 32", "28 x 28 x 1"];
+        let expected = [
+            "1024",
+            "8 x 8 x 64",
+            "16 x 16 x 64",
+            "28 x 28 x 32",
+            "28 x 28 x 1",
+        ];
         assert_eq!(back, expected);
         let last = half(graph.encoder(), LayerKind::Code).pop().unwrap();
-        assert_eq!((last.words.join(" "), last.kind), ("dense code".to_owned(), LayerKind::Code));
+        assert_eq!(
+            (last.words.join(" "), last.kind),
+            ("dense code".to_owned(), LayerKind::Code)
+        );
     }
 
     #[test]
     fn colours_become_grey_and_large_maps_small() {
-        let image = Image { height: 2, width: 2, channels: 3 };
+        let image = Image {
+            height: 2,
+            width: 2,
+            channels: 3,
+        };
         let prototypes = Tensor::arange(24, (Kind::Float, tch::Device::Cpu)).view([2, 12]) / 24.0;
-        let grid = Grid { rows: 1, columns: 2 };
-        let figure = map("t".to_owned(), grid, image, &prototypes, "").unwrap();
+        let grid = Grid {
+            rows: 1,
+            columns: 2,
+        };
+        let figure = map("t".to_owned(), grid, image, &prototypes, [0.0, 1.0]).unwrap();
         assert!(figure.caption().contains("three channels"));
-        let image = Image { height: 3000, width: 2, channels: 1 };
+        let image = Image {
+            height: 3000,
+            width: 2,
+            channels: 1,
+        };
         let prototypes = Tensor::zeros([2, 6000], (Kind::Float, tch::Device::Cpu));
-        let grid = Grid { rows: 2, columns: 1 };
-        assert!(map("t".to_owned(), grid, image, &prototypes, "").is_ok());
+        let grid = Grid {
+            rows: 2,
+            columns: 1,
+        };
+        assert!(map("t".to_owned(), grid, image, &prototypes, [0.0, 1.0]).is_ok());
     }
 }

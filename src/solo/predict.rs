@@ -35,8 +35,15 @@ pub fn predict(model: &Model, data: &Prepared, divisor: f64) -> Result<Predictio
     let (rows, found) = (data.data.rows(), data.data.dims());
     if found != dims {
         let image = model.description.image.map_or(String::new(), |image| {
-            let depth = if image.channels == 1 { "" } else { ", in colour" };
-            format!(" (images of {} x {} pixels{depth})", image.height, image.width)
+            let depth = if image.channels == 1 {
+                ""
+            } else {
+                ", in colour"
+            };
+            format!(
+                " (images of {} x {} pixels{depth})",
+                image.height, image.width
+            )
         });
         return Err(Error::Mismatch(format!(
             "the model takes rows of {dims} values{image}, but {} has rows of {found}",
@@ -74,7 +81,10 @@ pub fn predict(model: &Model, data: &Prepared, divisor: f64) -> Result<Predictio
     });
     Ok(Prediction {
         distances: distances.collect(),
-        clusters: model.centres.as_ref().map(|centres| nearest(&codes, centres)),
+        clusters: model
+            .centres
+            .as_ref()
+            .map(|centres| nearest(&codes, centres)),
         units,
         codes,
     })

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use tch::Device;
 
 use super::Prepared;
+use crate::baselines::kerasom::KerasomSettings;
+use crate::evaluation::PostClusters;
+use crate::nn::Architecture;
 use crate::nn::Precision;
 use crate::random::Seed;
-use crate::baselines::kerasom::KerasomSettings;
-use crate::replications::desom::{self, Architecture};
+use crate::replications::desom;
 use crate::som::{Grid, MapDistance, Neighbourhood, Temperature};
 
 /// A model and all its settings.
@@ -56,7 +58,18 @@ impl ModelSettings {
         }
     }
 
-    pub(super) fn iterations(&self) -> u64 {
+    /// Groups of the prototypes, where there are classes.
+    #[must_use]
+    pub fn post_clusters(&self) -> PostClusters {
+        match self {
+            Self::Desom(settings) => settings.post_clusters,
+            Self::Som(settings) => settings.post_clusters,
+        }
+    }
+
+    /// Optimisation steps.
+    #[must_use]
+    pub fn iterations(&self) -> u64 {
         match self {
             Self::Desom(settings) => settings.iterations,
             Self::Som(settings) => settings.iterations,
@@ -100,15 +113,6 @@ impl ModelSettings {
     }
 }
 
-/// Rows that are kept out of training and looked at beside it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Validation {
-    /// The publisher's test half.
-    Published,
-    /// The last rows of the file, this share of them.
-    Share(f64),
-}
-
 /// One training: everything that its result depends on, and where it goes.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -116,8 +120,10 @@ pub struct Request {
     pub settings: ModelSettings,
     /// The seed.
     pub seed: Seed,
-    /// Rows kept out of training.
-    pub validation: Option<Validation>,
+    /// Only so many rows, the first ones, are trained on; the others are looked at beside it.
+    pub training_rows: Option<i64>,
+    /// A file with weights of an autoencoder to begin with.
+    pub autoencoder: Option<PathBuf>,
     /// Groups of the prototypes; as many as classes if nobody has said.
     pub clusters: Option<usize>,
     /// Iterations between two rows of the log; not 0.
@@ -137,21 +143,18 @@ pub struct Request {
 }
 
 impl Request {
-    /// What `training.json` says: two trainings of the same text are the same.
+    /// What `training.json` says: two trainings of the same text are the same. `autoencoder` is the
+    /// SHA-256 of the weights begun with.
     #[must_use]
-    pub fn identity(&self, data: &Prepared) -> Value {
-        let validation = match self.validation {
-            None => Value::Null,
-            Some(Validation::Published) => json!("test half"),
-            Some(Validation::Share(share)) => json!(share),
-        };
+    pub fn identity(&self, data: &Prepared, autoencoder: Option<&str>) -> Value {
         json!({
             "schema": "replicate-training/1",
-            "settings": self.settings,
+            "model": self.settings,
             "data": { "id": data.id, "sha256": data.sha256, "divisor": data.divisor },
             "seed": self.seed,
             "precision": self.precision,
-            "validation": validation,
+            "training_rows": self.training_rows,
+            "autoencoder": autoencoder,
             "clusters": self.clusters,
             "eval_interval": self.eval_interval,
             "save_epochs": self.save_epochs,

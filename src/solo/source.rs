@@ -102,13 +102,20 @@ fn named(
     let set = data::load(id, access, progress)?;
     let own = f64::from(data::catalogue()?.entry(id)?.divisor);
     let (divisor, scaling) = match scale {
-        Scale::Auto => (own, format!("stored values were divided by {own}, as published")),
-        Scale::By(divisor) => (checked(divisor)?, format!("stored values were divided by {divisor}")),
+        Scale::Auto => (
+            own,
+            format!("stored values were divided by {own}, as published"),
+        ),
+        Scale::By(divisor) => (
+            checked(divisor)?,
+            format!("stored values were divided by {divisor}"),
+        ),
     };
     let mut features = set.features;
     if (divisor - own).abs() > 0.0 {
         for value in &mut features {
-            *value = (f64::from(*value) * own / divisor) as f32;
+            // Stored values are whole.
+            *value = ((f64::from(*value) * own).round() / divisor) as f32;
         }
     }
     let labels = Labels {

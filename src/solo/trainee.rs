@@ -24,7 +24,7 @@ pub enum Trainee {
 }
 
 impl Trainee {
-    /// An untrained model on `data` `[rows, D]`.
+    /// An untrained model on `data` `[rows, D]`, its autoencoder with these weights if there are any.
     ///
     /// # Errors
     /// If settings and data do not go together.
@@ -32,13 +32,16 @@ impl Trainee {
         settings: &ModelSettings,
         seed: Seed,
         data: &Tensor,
+        pretrained: Option<Named>,
         device: Device,
         precision: Precision,
     ) -> Result<Self, Error> {
         Ok(match settings {
             ModelSettings::Desom(settings) => {
                 let members = [(settings.effective_gamma(data.size()[1]), seed)];
-                let cohort = DesomCohort::new(settings, &members, data, device, precision)?;
+                let pretrained: Vec<Named> = pretrained.into_iter().collect();
+                let cohort =
+                    DesomCohort::begin(settings, &members, &pretrained, data, device, precision)?;
                 Self::Desom(Box::new(cohort))
             }
             ModelSettings::Som(settings) => {

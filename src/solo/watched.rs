@@ -45,15 +45,15 @@ impl<'a> Watched<'a> {
     pub fn new(
         trainee: Trainee,
         settings: &'a ModelSettings,
-        [data, held_out]: [Option<&'a TrainingData>; 2],
+        (data, held_out): (&'a TrainingData, Option<&'a TrainingData>),
         rhythm: Rhythm,
         folder: PathBuf,
         description: &'a Description,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Self {
+        Self {
             trainee,
             settings,
-            data: data?,
+            data,
             held_out,
             rhythm,
             log: Log::new(&folder),
@@ -61,7 +61,7 @@ impl<'a> Watched<'a> {
             description,
             spent: [Duration::ZERO; 2],
             failed: None,
-        })
+        }
     }
 
     /// The batch of an iteration: contiguous rows, the last ones of a pass fewer.

@@ -13,13 +13,13 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::Error;
 use super::request::ModelSettings;
 use super::source::Image;
 use super::trainee::Trainee;
-use super::Error;
 use crate::files::write_whole;
 use crate::nn::slices::slice;
-use crate::nn::{Graph, Layout, Parameters, state};
+use crate::nn::{Architecture, Graph, Layout, Parameters, state};
 use crate::random::Seed;
 use crate::runs::checkpoint::{self, Named};
 
@@ -223,7 +223,10 @@ impl Model {
         if let Some(centres) = &centres
             && (centres.size().len() != 2 || centres.size()[1] != width || centres.size()[0] < 1)
         {
-            return Err(fail(format!("{CENTRES} has the shape {:?}", centres.size())));
+            return Err(fail(format!(
+                "{CENTRES} has the shape {:?}",
+                centres.size()
+            )));
         }
         Ok(Self {
             description,
@@ -231,6 +234,20 @@ impl Model {
             prototypes,
             centres,
         })
+    }
+
+    /// The autoencoder, where there is one.
+    #[must_use]
+    pub fn graph(&self) -> Option<&Graph> {
+        self.network.as_ref().map(|(graph, _)| graph)
+    }
+
+    /// The autoencoder's weights by our own names; none where there is no autoencoder.
+    #[must_use]
+    pub fn weights(&self) -> Named {
+        let weights = self.network.as_ref();
+        let weights = weights.map(|(_, parameters)| state::weights(parameters, 0));
+        weights.into_iter().flatten().collect()
     }
 
     /// Codes of scaled rows, `[rows, D]` to `[rows, latent]`.
@@ -254,7 +271,8 @@ fn empty(description: &Description) -> Result<Option<(Graph, Parameters)>, Error
         return Ok(None);
     };
     let mut layout = Layout::default();
-    let graph = settings.graph(description.dims, &mut layout)?;
+    let graph = settings.shape().graph(description.dims, &mut layout);
+    let graph = graph.map_err(crate::train::Error::Settings)?;
     let parameters = Parameters::zeros(layout, 1, Device::Cpu);
     Ok(Some((graph, parameters)))
 }
@@ -272,17 +290,20 @@ fn check(description: &Description, bytes: usize) -> Result<(), String> {
         return Err(format!("its description has a size of {wrong}"));
     }
     if !(description.divisor.is_finite() && description.divisor > 0.0) {
-        return Err(format!("its description has the divisor {}", description.divisor));
+        return Err(format!(
+            "its description has the divisor {}",
+            description.divisor
+        ));
     }
     if let ModelSettings::Desom(settings) = &description.settings {
         let widths = settings.widths(description.dims);
         let largest = match settings.architecture {
-            crate::replications::desom::Architecture::Dense => {
-                widths.windows(2).map(|pair| pair[0] * pair[1]).max()
-            }
-            crate::replications::desom::Architecture::Convolutional => {
-                settings.hidden.windows(2).map(|pair| 9 * pair[0] * pair[1]).max()
-            }
+            Architecture::Dense => widths.windows(2).map(|pair| pair[0] * pair[1]).max(),
+            Architecture::Convolutional => settings
+                .hidden
+                .windows(2)
+                .map(|pair| 9 * pair[0] * pair[1])
+                .max(),
         };
         // Each of these floats is in the file.
         if largest.unwrap_or(0) > (bytes / size_of::<f32>()) as i64 {

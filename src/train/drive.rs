@@ -31,6 +31,11 @@ pub trait Trainable {
     /// The losses of the last step by name, one value for each model. Waits for the device.
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)>;
 
+    /// The losses of so many first steps are noted one by one besides, in [`Curves::start`].
+    fn followed_closely(&self) -> u64 {
+        0
+    }
+
     /// Everything that the next step of one model depends on.
     fn state(&self, model: usize) -> Vec<(String, Tensor)>;
 
@@ -82,6 +87,9 @@ pub fn drive(
         }
         model.step(loop_.iteration)?;
         let done = loop_.iteration + 1;
+        if loop_.iteration < model.followed_closely() {
+            loop_.note_start(model);
+        }
         if loop_.iteration % every == 0 || done == iterations {
             loop_.note_losses(model);
         }
@@ -198,6 +206,24 @@ impl Loop {
                     .entry((*name).to_owned())
                     .or_default()
                     .push(finite);
+            }
+        }
+    }
+
+    /// Notes the losses of one of the first steps. Whether a model has diverged is left to the main
+    /// curve, so that it does not depend on what is followed closely.
+    fn note_start(&mut self, model: &dyn Trainable) {
+        let losses = model.losses();
+        for (index, curves) in self.curves.iter_mut().enumerate() {
+            if self.diverged[index].is_some() {
+                continue;
+            }
+            let start = curves.start.get_or_insert_default();
+            start.iteration.push(self.iteration);
+            for (name, values) in &losses {
+                let value = values[index];
+                let values = start.values.entry((*name).to_owned()).or_default();
+                values.push(value.is_finite().then_some(value));
             }
         }
     }

@@ -103,6 +103,19 @@ impl TrainingData {
         }
     }
 
+    /// The rows from `start` to before `end`, in the same memory.
+    #[must_use]
+    pub fn between(&self, start: i64, end: i64) -> Self {
+        let labels = self.labels.as_ref().map(|labels| Labels {
+            values: labels.values[start as usize..end as usize].to_vec(),
+            classes: labels.classes,
+        });
+        Self {
+            features: self.features.narrow(0, start, end - start),
+            labels,
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> i64 {

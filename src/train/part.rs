@@ -40,7 +40,7 @@ pub trait Part: Sync {
 
     /// Trains one, resuming from its checkpoint; `None` if interrupted: what can be saved is then in the
     /// checkpoint. The weights are what the part consists of. Everything it depends on is in the
-    /// member's settings and seed, and in the context's data and precision. [`super::drive`] does most
+    /// member's settings and seed, and in the context's data and precision. [`super::drive()`] does most
     /// of it.
     ///
     /// # Errors
@@ -118,10 +118,13 @@ pub fn gather(
     Ok(Some(Gathered { parts, behind }))
 }
 
+/// How a training ended, and what it gave.
+type Ended = (Outcome, Vec<(String, Tensor)>);
+
 /// Parts that live as long as this: for what needs no store. They are trained for one data set.
 #[derive(Debug, Default)]
 pub struct InMemory {
-    known: Mutex<HashMap<(String, Seed), (Outcome, Vec<(String, Tensor)>)>>,
+    known: Mutex<HashMap<(String, Seed), Ended>>,
 }
 
 impl InMemory {

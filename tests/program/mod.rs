@@ -55,6 +55,7 @@ pub fn record(folder: &Path) -> Value {
 
 /// Everything about a run that must not depend on how it was done: all but the provenance, and the
 /// weights' bytes.
+#[allow(dead_code)]
 pub fn results(folder: &Path) -> (Value, Option<Vec<u8>>) {
     let mut record = record(folder);
     record

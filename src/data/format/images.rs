@@ -76,7 +76,7 @@ pub fn read(folder: &Path, channels: Channels, options: &Options) -> Result<Imag
     }
     let features = pixels(origin, &files, channels, options.limit)?;
     let labels = match &options.labels {
-        Labels::File(path) => Some(super::labels_of(path, options)?),
+        Labels::File(path) => Some(super::read_labels(path, options.limit)?),
         Labels::Absent => None,
         _ if classes.is_empty() => None,
         _ => Some(files.iter().map(|(_, class)| *class).collect()),

@@ -6,6 +6,7 @@
 mod damage;
 mod faults;
 mod others;
+mod parts;
 
 use std::fs;
 use std::path::Path;
@@ -151,26 +152,39 @@ fn run_observed(
     device: Device,
     observer: &dyn Observer,
 ) -> Report {
+    run_with(store, tasks, device, observer, 1, &AtomicBool::new(false))
+}
+
+fn options(device: Device, workers: usize) -> Options {
+    Options {
+        device,
+        precision: Precision::Exact,
+        threads: workers,
+        workers: Some(workers),
+        checkpoint_interval: Duration::ZERO,
+    }
+}
+
+fn run_with(
+    store: &Store,
+    tasks: Vec<Task>,
+    device: Device,
+    observer: &dyn Observer,
+    workers: usize,
+    interrupted: &AtomicBool,
+) -> Report {
     let set = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
         labels: None,
     };
     let data = DataSets::from([("none".to_owned(), set)]);
-    let options = Options {
-        device,
-        precision: Precision::Exact,
-        threads: 1,
-        workers: Some(1),
-        checkpoint_interval: Duration::ZERO,
-    };
-    let interrupted = AtomicBool::new(false);
     let headline = |record: &Record| format!("{:?}", record.metric("at"));
     execute(
         store,
         tasks,
         &data,
-        options,
-        &interrupted,
+        options(device, workers),
+        interrupted,
         observer,
         &headline,
     )
