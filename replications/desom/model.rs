@@ -118,8 +118,10 @@ impl DesomCohort {
             let chosen = Tensor::from_slice(&chosen).to_device(device);
             let mut codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
             if settings.prototype_start == PrototypeStart::Som {
+                let chunks = data.split(network.rows_at_once(), 0);
                 let encode = |rows: &Tensor| network.encode(&parameters, model, rows);
-                codes = organised(settings, &codes, &data, encode);
+                let all: Vec<Tensor> = chunks.iter().map(encode).collect();
+                codes = organised(settings, &codes, &Tensor::cat(&all, 0));
             }
             parameters.value(prototypes).select(0, model).copy_(&codes);
         }
@@ -254,24 +256,14 @@ impl Trainable for DesomCohort {
     }
 }
 
-/// Rows that are encoded at once before training: bounds the memory.
-const CHUNK: i64 = 4096;
-
 /// Prototypes trained as a classic online map on the codes of all rows, once, row after row: radius from
 /// one less than the map's shorter side, rate from 0.5, both falling to a third, in the form of `MiniSom`
 /// at the time of the authors' code. They start at `prototypes`; the code starts at random, which a
 /// pass of so many samples forgets.
-fn organised(
-    settings: &Settings,
-    prototypes: &Tensor,
-    data: &Tensor,
-    encode: impl Fn(&Tensor) -> Tensor,
-) -> Tensor {
-    let chunks = data.split(CHUNK, 0);
-    let codes = Tensor::cat(&chunks.iter().map(encode).collect::<Vec<_>>(), 0);
+fn organised(settings: &Settings, prototypes: &Tensor, codes: &Tensor) -> Tensor {
     let som = OnlineSom {
         map: settings.map,
-        updates: data.size()[0] as u64,
+        updates: codes.size()[0] as u64,
         learning_rate: 0.5,
         sigma: settings
             .map
@@ -284,10 +276,10 @@ fn organised(
     // Nothing is drawn: the order is the data's.
     let mut rng = random::stream(Seed(0), "unused");
     let go_on = &mut |_| ControlFlow::Continue(());
-    let trained = som.train(&codes, prototypes, &mut rng, go_on);
+    let trained = som.train(codes, prototypes, &mut rng, go_on);
     trained.map_or_else(
         || prototypes.shallow_clone(),
-        |trained| trained.to_device(data.device()),
+        |trained| trained.to_device(codes.device()),
     )
 }
 

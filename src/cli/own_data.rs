@@ -21,16 +21,15 @@ pub struct DataSource {
     data: Option<PathBuf>,
     /// Where the labels of your own data are: auto (an array or column called y, label, labels, target
     /// or class, or the subfolders), none, last (column of a CSV), the name of an array or column, or a
-    /// file
-    #[arg(long, value_name = "WHERE", default_value = "auto", requires = "data")]
-    labels: String,
+    /// file [default: auto]
+    #[arg(long, value_name = "WHERE")]
+    labels: Option<String>,
     /// The array of an .npz or .h5 file that holds the features [default: x, X, features, data or arr_0]
-    #[arg(long, value_name = "NAME", requires = "data")]
+    #[arg(long, value_name = "NAME")]
     features: Option<String>,
-    /// Of images: own (grey or colours, as they are) or grey
-    #[arg(long, value_name = "WHICH", default_value = "own", requires = "data")]
-    #[arg(value_parser = ["own", "grey", "gray"])]
-    channels: String,
+    /// Of images: own (grey or colours, as they are) or grey [default: own]
+    #[arg(long, value_name = "WHICH", value_parser = ["own", "grey", "gray"])]
+    channels: Option<String>,
 }
 
 impl DataSource {
@@ -40,12 +39,22 @@ impl DataSource {
     /// If nothing was and there is no default.
     pub fn source(&self, default: Option<&str>) -> Result<Source, Error> {
         let Some(path) = &self.data else {
+            let given = [
+                ("--labels", self.labels.is_some()),
+                ("--features", self.features.is_some()),
+                ("--channels", self.channels.is_some()),
+            ];
+            if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+                return Err(Error::Usage(format!(
+                    "{name} is about your own data: give it with --data, or leave {name} out"
+                )));
+            }
             let id = self.dataset.as_deref().or(default).ok_or_else(|| {
                 Error::Usage("which data? Give --data FILE or --dataset ID".to_owned())
             })?;
             return Ok(Source::Named(id.to_owned()));
         };
-        let labels = match self.labels.as_str() {
+        let labels = match self.labels.as_deref().unwrap_or("auto") {
             "auto" => Labels::Found,
             "none" => Labels::Absent,
             "last" => Labels::Last,
@@ -59,9 +68,9 @@ impl DataSource {
                 labels,
                 ..Options::default()
             },
-            channels: match self.channels.as_str() {
-                "own" => Channels::Own,
-                _ => Channels::Grey,
+            channels: match self.channels.as_deref() {
+                None | Some("own") => Channels::Own,
+                Some(_) => Channels::Grey,
             },
         })
     }

@@ -188,6 +188,7 @@ fn of_run(key: &str, store: &Store) -> Result<Model, Error> {
         data_sha256: identity.data_sha256.clone(),
         seed: identity.seed,
         program: record.provenance.program.clone(),
+        torch: None,
         settings,
     };
     let classes = Some(entry.classes);

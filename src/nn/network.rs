@@ -130,6 +130,16 @@ impl Network {
         }
     }
 
+    /// Rows to encode or decode at once where there are many: bounds the memory, some hundred megabytes
+    /// of images between convolutions.
+    #[must_use]
+    pub fn rows_at_once(&self) -> i64 {
+        match self {
+            Self::Dense(_) => 4096,
+            Self::Graph(_) => 512,
+        }
+    }
+
     /// Whether a step can be taken with such products: autograd's are of 32 bits on a CPU.
     ///
     /// # Errors

@@ -30,9 +30,6 @@ use crate::train::{
     settings, time_of_step,
 };
 
-/// Rows that are looked at at once at the end: bounds the memory.
-const CHUNK: i64 = 4096;
-
 /// All that a pretrained autoencoder depends on beside data and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -265,7 +262,7 @@ impl Pretraining {
     /// The mean squared error over all rows and features.
     fn loss_of_all(&self) -> f64 {
         let mut sum = 0.0;
-        for rows in self.data.split(CHUNK, 0) {
+        for rows in self.data.split(self.network.rows_at_once(), 0) {
             let code = self.network.encode(&self.parameters, 0, &rows);
             let error = self.network.decode(&self.parameters, 0, &code) - rows;
             let errors = error.square().sum_dim_intlist(-1, false, Kind::Double);
@@ -393,15 +390,16 @@ mod tests {
         model.step(0).unwrap();
         let rows = data().index_select(0, &chosen);
         let (parameters, mut adam) = (&other.parameters, other.adam);
-        let pass = Pass::new(&other.network, parameters, 8, Precision::Exact);
+        let mut step = Step::new(&other.network, parameters, 8, 3, Precision::Exact);
         adam.next_step();
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        pass.forward(&rows);
-        let loss = pass.reconstruction_losses(&rows);
-        pass.backward_decoder(&rows, &mut update).unwrap();
-        pass.backward_encoder(&rows, &mut update).unwrap();
+        step.forward(parameters, &rows);
+        let loss = step.reconstruction_losses(&rows);
+        step.backward_decoder(&rows, &mut update).unwrap();
+        step.backward_encoder(parameters, &rows, &mut update)
+            .unwrap();
         assert_eq!(parameters.values, model.parameters.values);
         assert_eq!(model.losses(), [("reconstruction", loss)]);
     }

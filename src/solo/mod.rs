@@ -71,8 +71,8 @@ pub enum Error {
     /// Stopped by the user; the state is saved.
     #[error("interrupted: the state is saved in {}. Start the same command again to go on.", .0.display())]
     Interrupted(PathBuf),
-    /// A file that cannot be written.
-    #[error("cannot {action} {}: {source}; check that the folder is writable and has space left", path.display())]
+    /// A file that cannot be read or written.
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(action))]
     Io {
         /// `write`, `read`.
         action: &'static str,
@@ -118,5 +118,12 @@ impl Error {
             path,
             source,
         }
+    }
+}
+
+fn advice(action: &str) -> &'static str {
+    match action {
+        "read" => "",
+        _ => "; check that the folder is writable and has space left",
     }
 }

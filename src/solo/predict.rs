@@ -9,7 +9,7 @@ use crate::nn::slices::slice;
 use crate::som::nearest;
 
 /// Rows that are encoded at once: bounds the memory.
-const CHUNK: i64 = 4096;
+const CHUNK: i64 = 512;
 
 /// What a model says of rows.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Device;
 
-use super::Prepared;
+use super::{Error, Prepared};
 use crate::baselines::kerasom::KerasomSettings;
 use crate::evaluation::PostClusters;
 use crate::nn::Architecture;
@@ -143,6 +143,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether the model can be trained on rows of `dims` features, on this device and with this
+    /// precision.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if not.
+    pub(super) fn check(&self, dims: i64) -> Result<(), Error> {
+        let ModelSettings::Desom(settings) = &self.settings else {
+            return Ok(());
+        };
+        let network = settings.shape().network(dims, &mut Layout::default());
+        let checked = network.and_then(|network| network.check(self.precision, self.device));
+        checked.map_err(Error::Request)
+    }
+
     /// What `training.json` says: two trainings of the same text are the same. `autoencoder` is the
     /// SHA-256 of the weights begun with.
     #[must_use]

@@ -11,9 +11,6 @@ use crate::replications::desom::DesomCohort;
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable};
 
-/// Rows that are encoded at once: bounds the memory.
-const CHUNK: i64 = 4096;
-
 /// One model.
 #[derive(Debug)]
 pub enum Trainee {
@@ -103,13 +100,14 @@ impl Trainee {
     /// Codes of all rows, and the mean squared error of the reconstructions (`None` without an
     /// autoencoder).
     pub fn encode_all(&self, data: &Tensor) -> (Tensor, Option<f64>) {
-        let Self::Desom(_) = self else {
+        let Self::Desom(cohort) = self else {
             return (data.shallow_clone(), None);
         };
         let (mut codes, mut squares) = (Vec::new(), 0.0);
         let all = data.size()[0];
-        for start in (0..all).step_by(CHUNK as usize) {
-            let x = data.narrow(0, start, CHUNK.min(all - start));
+        let at_once = cohort.network().rows_at_once();
+        for start in (0..all).step_by(at_once as usize) {
+            let x = data.narrow(0, start, at_once.min(all - start));
             let code = self.encode(&x);
             let errors = (self.decode(&code) - x).square();
             squares += ordered_sum(&errors.sum_dim_intlist(-1, false, Kind::Double));

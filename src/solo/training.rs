@@ -73,6 +73,8 @@ pub fn train(
     interrupted: &AtomicBool,
     observer: &dyn Observer,
 ) -> Result<(Summary, bool), Error> {
+    // Refused before anything is written.
+    request.check(prepared.data.dims())?;
     let folder = &request.folder;
     create_folder(folder).map_err(Error::io("create", folder))?;
     let Some(_lock) = RunLock::take(folder)? else {
@@ -264,6 +266,7 @@ impl Job<'_> {
             return Err(Error::Interrupted(self.folder().to_owned()));
         };
         if let Outcome::Diverged { iteration } = part.outcome {
+            let _ = fs::remove_file(self.folder().join("training.json"));
             return Err(Error::Diverged { iteration });
         }
         checkpoint::save(&kept, &part.weights, None)?;
@@ -307,6 +310,7 @@ impl Job<'_> {
             seed: self.request.seed,
             iteration: self.request.settings.iterations(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            torch: None,
         }
     }
 
@@ -319,8 +323,10 @@ impl Job<'_> {
         spent: [Duration; 2],
     ) -> Result<Summary, Error> {
         let diverged = |iteration| {
-            // Nothing is gained by going on from here.
-            let _ = fs::remove_file(self.folder().join(CHECKPOINT));
+            // Nothing is gained by going on from here, and the folder is free for another try.
+            for name in [CHECKPOINT, "training.json"] {
+                let _ = fs::remove_file(self.folder().join(name));
+            }
             Error::Diverged { iteration }
         };
         if let Some(iteration) = progress.diverged {
@@ -476,7 +482,6 @@ fn begin_with(path: &Path, settings: &ModelSettings, dims: i64) -> Result<(Strin
             weights.into_iter().collect()
         }
     };
-    // Refused here, before anything is written.
     let mut layout = crate::nn::Layout::default();
     let graph = settings.shape().graph(dims, &mut layout);
     graph.map_err(Error::Request)?;

@@ -2,8 +2,7 @@
 //!
 //! The file is in the safetensors format. Tensors are those of `Graph::to_torch`, `som.prototypes`
 //! `[units, latent]` and, where the prototypes were grouped, `clusters.centres` `[groups, latent]`. The
-//! header's metadata hold a [`Description`] as JSON under `replicate` and the Python expression that
-//! makes the network under `torch`.
+//! header's metadata hold a [`Description`] as JSON under `replicate`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -56,6 +55,9 @@ pub struct Description {
     pub iteration: u64,
     /// Version of this program.
     pub program: String,
+    /// The Python expression that makes the autoencoder with PyTorch's `nn`; set when saving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torch: Option<String>,
 }
 
 impl Description {
@@ -166,16 +168,15 @@ impl Model {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
             views.push((name.as_str(), view.map_err(|error| error.to_string())?));
         }
-        let description = serde_json::to_string(&self.description);
-        let description = description.map_err(|error| error.to_string())?;
-        let mut metadata = HashMap::from([
-            // PyTorch's own word for its layout.
-            ("format".to_owned(), "pt".to_owned()),
-            (FIELD.to_owned(), description),
-        ]);
-        if let Some((graph, _)) = &self.network {
-            metadata.insert("torch".to_owned(), graph.torch_expression());
-        }
+        let network = self.network.as_ref();
+        let description = Description {
+            torch: network.map(|(graph, _)| graph.torch_expression()),
+            ..self.description.clone()
+        };
+        let description = serde_json::to_string(&description).map_err(|error| error.to_string())?;
+        // One field only: the crate writes several in any order, and the same model is to give the same
+        // bytes.
+        let metadata = HashMap::from([(FIELD.to_owned(), description)]);
         safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
     }
 
