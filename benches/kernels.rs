@@ -108,6 +108,42 @@ fn som_loss(bencher: Bencher) {
     bencher.bench_local(|| loss.step(&codes, &prototypes, &weights, &delta, &gradient));
 }
 
+/// The winners of a batch of images among 64 prototypes; items are rows.
+#[divan::bench]
+fn winners_among_images(bencher: Bencher) {
+    let (rows, prototypes) = (random_floats(&[BATCH, 784]), random_floats(&[64, 784]));
+    let mut search = som::Search::new(BATCH, 64);
+    bencher
+        .counter(ItemsCount::new(BATCH as usize))
+        .bench_local(|| black_box(search.winners(&rows, &prototypes)[0]));
+}
+
+/// The classic online map on images; items are updates.
+#[divan::bench]
+fn online_som(bencher: Bencher) {
+    let rows = random_floats(&[BATCH, 784]);
+    let som = som::OnlineSom {
+        map: som::Grid {
+            rows: 8,
+            columns: 8,
+        },
+        updates: 1000,
+        learning_rate: 0.5,
+        sigma: 1.0,
+        spread: som::online::Spread::Two,
+        lengths: som::online::Lengths::Free,
+        order: som::online::Order::Sequential,
+    };
+    let mut stream = random::stream(random::Seed(0), "bench");
+    let start = som.random_rows(&rows, &mut stream);
+    bencher
+        .counter(ItemsCount::new(1000_usize))
+        .bench_local(|| {
+            let mut hook = |_| std::ops::ControlFlow::Continue(());
+            som.train(&rows, &start, &mut stream, &mut hook)
+        });
+}
+
 /// All parameters of the network at once.
 #[divan::bench]
 fn adam(bencher: Bencher) {

@@ -5,7 +5,15 @@ use crate::replication::{Changes, Profile, Replication};
 use crate::replications::{dc_somrl, dec, desom, soae};
 
 /// All replications, in the order in which `replicate list` shows them.
-pub static REPLICATIONS: &[&dyn Replication] = &[&desom::Gamma, &desom::Pretrain];
+pub static REPLICATIONS: &[&dyn Replication] = &[
+    &desom::Gamma,
+    &desom::Pretrain,
+    &desom::Benchmark,
+    &dec::Experiment::Dec,
+    &dec::Experiment::RandomInit,
+    &dec::Experiment::UpdateRules,
+    &dec::Experiment::Curves,
+];
 
 /// What all papers say, those included whose experiments do not exist yet.
 pub static PAPERS: &[fn() -> Result<Published, Error>] = &[

@@ -13,7 +13,7 @@ use crate::plot::Figure;
 use crate::random::Seed;
 use crate::report::Comparison;
 use crate::runs::identity::SCHEMA;
-use crate::runs::{Identity, Record};
+use crate::runs::{Identity, Record, Store};
 use crate::train::Method;
 
 pub use gathering::gather;
@@ -346,6 +346,9 @@ pub struct Presentation {
     pub caption: String,
     /// Figures by name, e.g. `fig1`.
     pub figures: Vec<(String, Figure)>,
+    /// Further tables by file name, written beside the figures of a run: those that a paper's own code
+    /// writes, say.
+    pub tables: Vec<(String, Vec<u8>)>,
 }
 
 /// One experiment of a paper.
@@ -382,6 +385,20 @@ pub trait Replication: Sync {
     /// # Errors
     /// If a figure cannot be drawn or the published values are wrong.
     fn present(&self, results: &Results) -> Result<Presentation, crate::Error>;
+
+    /// Further figures, of what runs keep in a store beside their records: codes, images. None unless
+    /// said otherwise.
+    ///
+    /// # Errors
+    /// If a figure cannot be drawn or what was kept cannot be read.
+    fn pictures(
+        &self,
+        results: &Results,
+        store: &Store,
+    ) -> Result<Vec<(String, Figure)>, crate::Error> {
+        let _ = (results, store);
+        Ok(Vec::new())
+    }
 }
 
 /// The verdicts on a replication's claims, in the order of its paper's file. Whether there can be any,

@@ -1,5 +1,27 @@
-//! DEC, deep embedded clustering (Xie, Girshick & Farhadi, ICML 2016), and a report on re-implementing
-//! it. Its claims; no experiment tests them yet.
+//! DEC, deep embedded clustering (Xie, Girshick & Farhadi, ICML 2016), a report on re-implementing it, and
+//! their experiments.
+
+mod batches;
+mod experiments;
+mod explicit;
+mod method;
+mod model;
+mod moves;
+mod phase;
+mod pictures;
+mod pretraining;
+mod separation;
+mod settings;
+mod shown;
+mod watch;
+
+pub use experiments::Experiment;
+pub use method::Dec;
+pub use pretraining::DecPretraining;
+pub use settings::{
+    Descent, LayerWise, Length, Moved, Moves, Optimiser, Order, Pretraining, Rule, Settings, Sign,
+    Start,
+};
 
 use crate::claims::{Error, Published};
 

@@ -135,7 +135,7 @@ pub(super) fn comparisons(
 }
 
 /// Everything that is not as it should be with the runs, a sentence each.
-fn shortcomings(results: &Results) -> Vec<String> {
+pub(super) fn shortcomings(results: &Results) -> Vec<String> {
     let mut lines = Vec::new();
     for variant in &results.variants {
         let (id, stored) = (&variant.id, variant.records.len());
@@ -315,7 +315,7 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
         .collect()
 }
 
-fn run(record: &Record, metric: &str) -> Run {
+pub(super) fn run(record: &Record, metric: &str) -> Run {
     match (record.outcome, record.metric(metric)) {
         (Outcome::Diverged { .. }, _) => Run::Diverged,
         (Outcome::Completed, None) => Run::Undefined,

@@ -1,6 +1,8 @@
 //! DESOM: Deep Embedded SOM, joint representation learning and self-organisation
 //! (Forest, Lebbah, Azzag & Lacaille, ESANN 2019), and its experiments.
 
+mod benchmark;
+mod benchmark_shown;
 mod gamma;
 mod gamma_shown;
 mod method;
@@ -9,6 +11,7 @@ mod pretrain;
 mod pretrain_shown;
 mod settings;
 
+pub use benchmark::Benchmark;
 pub use gamma::Gamma;
 pub use method::Desom;
 pub use model::DesomCohort;

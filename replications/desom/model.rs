@@ -14,7 +14,7 @@ use super::{PrototypeStart, Settings};
 use crate::nn::{Adam, Layout, Network, Parameters, Precision, Segment, Slot, Step, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
-use crate::som::online::{Order, Spread};
+use crate::som::online::{Lengths, Order, Spread};
 use crate::som::{OnlineSom, SomLoss};
 use crate::train::{Error, Trainable};
 
@@ -271,6 +271,7 @@ fn organised(settings: &Settings, prototypes: &Tensor, codes: &Tensor) -> Tensor
             .min(settings.map.columns)
             .saturating_sub(1) as f64,
         spread: Spread::TwoPi,
+        lengths: Lengths::Free,
         order: Order::Sequential,
     };
     // Nothing is drawn: the order is the data's.

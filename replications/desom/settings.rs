@@ -147,7 +147,7 @@ impl Settings {
         }
     }
 
-    /// The settings of ConvDESOM in the authors' code; everything else is as in [`Self::paper`].
+    /// The settings of `ConvDESOM` in the authors' code; everything else is as in [`Self::paper`].
     #[must_use]
     pub fn convolutional() -> Self {
         Self {

@@ -1,5 +1,5 @@
 //! The SOM loss alone, by Adam, on the features or on an autoencoder's codes, as a [`Method`]: the
-//! `kerasom` rows of benchmarks.
+//! `kerasom` and `AE+kerasom` rows of benchmarks.
 //!
 //! Loss `1/B sum_i sum_k h(b_i, k) |x_i - m_k|^2` as in [`crate::som::loss`], with the data in place of the
 //! codes and the prototypes as all there is to train. With `n_b` rows won by unit `b` and `s_b` their sum,
@@ -11,24 +11,26 @@
 //! so a step costs one product for the distances and a small one for the gradient.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::minisom::evaluation_time;
-use crate::evaluation::{self, PostClusters};
+use super::space::{self, Entered, Space};
+use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
 use crate::nn::slices::{slice, slice_mut};
-use crate::nn::{Adam, products};
+use crate::nn::{Adam, Precision, products};
+use crate::pretraining::AutoencoderSettings;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::runs::checkpoint::{Named, Progress};
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Search, Temperature};
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trainable, Trial, Work, drive,
-    settings,
+    Context, Driven, Error, Event, Finished, Member, Method, Need, Observer as _, Runs, Stage,
+    Trainable, Trial, Work, drive, settings, time_of_step,
 };
 
 /// The baseline's settings.
@@ -51,6 +53,9 @@ pub struct KerasomSettings {
     pub adam: AdamOptions,
     /// Groups of the prototypes.
     pub post_clusters: PostClusters,
+    /// The autoencoder whose codes the map is trained on; none for [`Kerasom::ON_FEATURES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<AutoencoderSettings>,
 }
 
 impl KerasomSettings {
@@ -75,6 +80,7 @@ impl KerasomSettings {
             map_distance: MapDistance::Manhattan,
             adam: AdamOptions::keras(),
             post_clusters: PostClusters::Classes,
+            encoder: None,
         }
     }
 
@@ -229,7 +235,6 @@ impl Map {
     }
 
     /// The prototypes, `[units, dims]`.
-    #[must_use]
     pub fn prototypes(&self) -> Tensor {
         self.prototypes.shallow_clone()
     }
@@ -316,11 +321,60 @@ impl Trainable for Map {
 
 /// A map trained with the SOM loss alone.
 #[derive(Debug)]
-pub struct Kerasom;
+pub struct Kerasom {
+    on_codes: bool,
+}
+
+impl Kerasom {
+    /// On the features.
+    pub const ON_FEATURES: Self = Self { on_codes: false };
+    /// On the codes of an autoencoder that is trained first.
+    pub const ON_CODES: Self = Self { on_codes: true };
+
+    fn read(&self, value: &Value) -> Result<KerasomSettings, Error> {
+        let settings = KerasomSettings::read(value)?;
+        space::check_encoder(self.id(), self.on_codes, settings.encoder.as_ref())?;
+        Ok(settings)
+    }
+
+    fn fit(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
+        let settings = self.read(&member.settings)?;
+        let encoder = settings.encoder.as_ref();
+        let space = match space::enter(encoder, member, space::SHARE, context)? {
+            Entered::Space(space) => space,
+            Entered::Diverged => return Ok(Some(space::diverged())),
+            Entered::Interrupted => return Ok(None),
+        };
+        let stage = Stage::new(context.observer, space.behind, 1.0);
+        let context = &Context {
+            observer: &stage,
+            // The map itself never rounds.
+            precision: Precision::Exact,
+            ..*context
+        };
+        let mut map = Map::new(&settings, member.seed, &space.codes)?;
+        let driven = drive(&mut map, std::slice::from_ref(member), context)?;
+        let Driven::Finished(progress) = driven else {
+            return Ok(None);
+        };
+        stage.notify(&Event::Advanced {
+            worker: context.worker,
+            fraction: 1.0,
+            detail: "evaluating",
+        });
+        let progress = progress.into_iter().next();
+        let run = progress.map(|progress| finish(&map, &space, member, context, progress));
+        run.transpose()
+    }
+}
 
 impl Method for Kerasom {
     fn id(&self) -> &'static str {
-        "kerasom"
+        if self.on_codes {
+            "ae+kerasom"
+        } else {
+            "kerasom"
+        }
     }
 
     fn version(&self) -> u32 {
@@ -329,29 +383,32 @@ impl Method for Kerasom {
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
         // A step is a few small products: on a GPU it is over before the next is sent there.
-        KerasomSettings::read(settings).map(|_| None)
+        self.read(settings).map(|_| None)
     }
 
     fn can_round(&self) -> bool {
-        false
+        // The autoencoder does; the map never.
+        self.on_codes
+    }
+
+    fn needs(&self, settings: &Value) -> Result<Vec<Need>, Error> {
+        let encoder = self.read(settings)?.encoder;
+        Ok(encoder.iter().map(AutoencoderSettings::need).collect())
     }
 
     fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
-        let settings = KerasomSettings::read(settings)?;
+        let settings = self.read(settings)?;
         let units = settings.map.units() as i64;
         let sample = settings.batch.max(units).min(trial.rows);
-        let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
+        let dims = settings
+            .encoder
+            .as_ref()
+            .map_or(trial.dims, |encoder| encoder.latent);
+        let data = Tensor::rand([sample, dims], (Kind::Float, trial.device));
         let mut map = Map::new(&settings, Seed(0), &data)?;
-        map.step(0)?;
-        let (mut steps, clock) = (0, Instant::now());
-        while steps < 5 || (steps < 100 && clock.elapsed() < Duration::from_millis(60)) {
-            map.step(0)?;
-            steps += 1;
-        }
-        drop(map.losses());
         Ok(Work {
             iterations: settings.iterations,
-            per_iteration: clock.elapsed() / steps,
+            per_iteration: time_of_step(&mut map)?,
             fixed: evaluation_time(&data, &map.prototypes, trial.rows),
         })
     }
@@ -359,54 +416,49 @@ impl Method for Kerasom {
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
         let mut runs = Runs::with_capacity(cohort.len());
         for member in cohort {
-            let settings = KerasomSettings::read(&member.settings)?;
-            let codes = context.data.features.contiguous();
-            let mut map = Map::new(&settings, member.seed, &codes)?;
-            let alone = std::slice::from_ref(member);
-            let Driven::Finished(progress) = drive(&mut map, alone, context)? else {
-                return Ok(None);
-            };
-            context.observer.notify(&Event::Advanced {
-                worker: context.worker,
-                fraction: 1.0,
-                detail: "evaluating",
-            });
-            for progress in progress {
-                runs.push(finish(&map, member.seed, context, progress));
+            match self.fit(member, context) {
+                Ok(Some(finished)) => runs.push(Ok(finished)),
+                Ok(None) => return Ok(None),
+                Err(error) => runs.push(Err(error)),
             }
         }
         Ok(Some(runs))
     }
 }
 
-fn finish(map: &Map, seed: Seed, context: &Context, progress: Progress) -> Result<Finished, Error> {
+fn finish(
+    map: &Map,
+    space: &Space,
+    member: &Member,
+    context: &Context,
+    progress: Progress,
+) -> Result<Finished, Error> {
     let clock = Instant::now();
-    let (labels, groups) = (context.data.labels.as_ref(), map.settings.post_clusters);
     let metrics = if progress.diverged.is_none() && map.is_finite() {
-        evaluation::assess(&map.data, &map.prototypes, labels, groups, seed)?
+        space.assess(&map.prototypes, map.settings.post_clusters, member, context)?
     } else {
         None
     };
-    let mut run = Finished {
-        outcome: Outcome::Completed,
-        metrics: std::collections::BTreeMap::new(),
+    let outcome = match metrics {
+        Some(_) => Outcome::Completed,
+        None => Outcome::Diverged {
+            iteration: progress.diverged.unwrap_or(progress.iteration),
+        },
+    };
+    let prototypes = ("som.prototypes".to_owned(), map.prototypes.shallow_clone());
+    Ok(Finished {
+        outcome,
+        weights: metrics
+            .is_some()
+            .then_some(prototypes)
+            .into_iter()
+            .collect(),
+        metrics: metrics.unwrap_or_default(),
         curves: progress.curves,
-        weights: Vec::new(),
         training: progress.elapsed,
-        evaluation: Duration::ZERO,
+        evaluation: clock.elapsed(),
         resumed: progress.resumed,
-    };
-    let Some(metrics) = metrics else {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        run.outcome = Outcome::Diverged { iteration };
-        return Ok(run);
-    };
-    run.metrics = metrics;
-    let spread = evaluation::spread(&map.prototypes);
-    run.metrics.insert("prototype_spread".to_owned(), spread);
-    run.weights = vec![("som.prototypes".to_owned(), map.prototypes.shallow_clone())];
-    run.evaluation = clock.elapsed();
-    Ok(run)
+    })
 }
 
 #[cfg(test)]
@@ -505,7 +557,10 @@ mod tests {
         let refused = |change: fn(&mut KerasomSettings)| {
             let mut settings = KerasomSettings::paper();
             change(&mut settings);
-            Kerasom.shape(&settings.to_value()).unwrap_err().to_string()
+            Kerasom::ON_FEATURES
+                .shape(&settings.to_value())
+                .unwrap_err()
+                .to_string()
         };
         for (message, name) in [
             (refused(|s| s.map.rows = 0), "the map has no units"),

@@ -1,7 +1,6 @@
 //! The classic online map on the features or on an autoencoder's codes, as a [`Method`]: the `minisom`
-//! rows of benchmarks. The algorithm is [`OnlineSom`].
+//! and `AE+minisom` rows of benchmarks. The algorithm is [`OnlineSom`].
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -9,12 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::evaluation::{self, PostClusters};
+use super::space::{self, Entered};
+use crate::evaluation::PostClusters;
+use crate::pretraining::AutoencoderSettings;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
 use crate::som::OnlineSom;
-use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Trial, Work, settings};
+use crate::train::{
+    Context, Error, Event, Finished, Member, Method, Need, Observer as _, Runs, Stage, Trial, Work,
+    settings,
+};
 
 /// The baseline's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,9 @@ pub struct MiniSomSettings {
     pub som: OnlineSom,
     /// Groups of the prototypes.
     pub post_clusters: PostClusters,
+    /// The autoencoder whose codes the map is trained on; none for [`MiniSom::ON_FEATURES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<AutoencoderSettings>,
 }
 
 impl MiniSomSettings {
@@ -43,7 +50,9 @@ impl MiniSomSettings {
     fn check(&self) -> Result<(), String> {
         let som = &self.som;
         if som.map.units() == 0 {
-            return Err("the map has no units: both sides must be at least 1".to_owned());
+            return Err(
+                "MiniSom settings: the map has no units, both sides must be at least 1".to_owned(),
+            );
         }
         if som.updates == 0 {
             return Err("MiniSom settings: at least one update is needed".to_owned());
@@ -66,14 +75,33 @@ impl MiniSomSettings {
 
 /// The classic online map.
 #[derive(Debug)]
-pub struct MiniSom;
+pub struct MiniSom {
+    on_codes: bool,
+}
+
+impl MiniSom {
+    /// On the features.
+    pub const ON_FEATURES: Self = Self { on_codes: false };
+    /// On the codes of an autoencoder that is trained first.
+    pub const ON_CODES: Self = Self { on_codes: true };
+
+    fn read(&self, value: &Value) -> Result<MiniSomSettings, Error> {
+        let settings = MiniSomSettings::read(value)?;
+        space::check_encoder(self.id(), self.on_codes, settings.encoder.as_ref())?;
+        Ok(settings)
+    }
+}
 
 /// Updates that are timed for an estimate.
 const TRIAL_UPDATES: u64 = 300;
 
 impl Method for MiniSom {
     fn id(&self) -> &'static str {
-        "minisom"
+        if self.on_codes {
+            "ae+minisom"
+        } else {
+            "minisom"
+        }
     }
 
     fn version(&self) -> u32 {
@@ -82,17 +110,27 @@ impl Method for MiniSom {
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
         // One sample after another: there is nothing that runs could share.
-        MiniSomSettings::read(settings).map(|_| None)
+        self.read(settings).map(|_| None)
     }
 
     fn can_round(&self) -> bool {
-        false
+        // The autoencoder does; the map never.
+        self.on_codes
+    }
+
+    fn needs(&self, settings: &Value) -> Result<Vec<Need>, Error> {
+        let encoder = self.read(settings)?.encoder;
+        Ok(encoder.iter().map(AutoencoderSettings::need).collect())
     }
 
     fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
-        let settings = MiniSomSettings::read(settings)?;
+        let settings = self.read(settings)?;
         let rows = trial.rows.min(1000);
-        let data = Tensor::rand([rows, trial.dims], (Kind::Float, Device::Cpu));
+        let dims = settings
+            .encoder
+            .as_ref()
+            .map_or(trial.dims, |encoder| encoder.latent);
+        let data = Tensor::rand([rows, dims], (Kind::Float, Device::Cpu));
         let short = OnlineSom {
             updates: TRIAL_UPDATES,
             ..settings.som
@@ -112,7 +150,7 @@ impl Method for MiniSom {
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
         let mut runs = Runs::with_capacity(cohort.len());
         for member in cohort {
-            match fit(member, context) {
+            match self.fit(member, context) {
                 Ok(Some(finished)) => runs.push(Ok(finished)),
                 // Seconds of work, kept in no checkpoint: it starts again.
                 Ok(None) => return Ok(None),
@@ -134,55 +172,118 @@ pub(super) fn evaluation_time(sample: &Tensor, prototypes: &Tensor, rows: i64) -
         + Duration::from_millis(20)
 }
 
-fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
-    let settings = MiniSomSettings::read(&member.settings)?;
-    let clock = Instant::now();
-    let codes = context.data.features.shallow_clone();
-    let start = settings
-        .som
-        .random_rows(&codes, &mut random::stream(member.seed, "prototypes"));
-    let mut follow = |fraction: f64| {
-        context.observer.notify(&Event::Advanced {
-            worker: context.worker,
-            fraction,
-            detail: &format!(
-                "{:.0} % of {} updates",
-                100.0 * fraction,
-                settings.som.updates
-            ),
-        });
-        if context.is_interrupted() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    let mut order = random::stream(member.seed, "order");
-    let Some(prototypes) = settings.som.train(&codes, &start, &mut order, &mut follow) else {
-        return Ok(None);
-    };
-    let training = clock.elapsed();
-    let prototypes = prototypes.to_device(codes.device());
-    let (labels, groups) = (context.data.labels.as_ref(), settings.post_clusters);
-    let metrics = evaluation::assess(&codes, &prototypes, labels, groups, member.seed)?;
-    let outcome = match metrics {
-        Some(_) => Outcome::Completed,
-        None => Outcome::Diverged {
-            iteration: settings.som.updates,
-        },
-    };
-    let mut metrics: BTreeMap<String, f64> = metrics.unwrap_or_default();
-    if outcome == Outcome::Completed {
-        let spread = evaluation::spread(&prototypes);
-        metrics.insert("prototype_spread".to_owned(), spread);
+impl MiniSom {
+    fn fit(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
+        let settings = self.read(&member.settings)?;
+        let encoder = settings.encoder.as_ref();
+        let space = match space::enter(encoder, member, space::SHARE, context)? {
+            Entered::Space(space) => space,
+            Entered::Diverged => return Ok(Some(space::diverged())),
+            Entered::Interrupted => return Ok(None),
+        };
+        let clock = Instant::now();
+        let stage = Stage::new(context.observer, space.behind, 1.0);
+        let codes = &space.codes;
+        let mut stream = random::stream(member.seed, "prototypes");
+        let start = settings.som.random_rows(codes, &mut stream);
+        let mut follow = |fraction: f64| {
+            let percent = 100.0 * fraction;
+            stage.notify(&Event::Advanced {
+                worker: context.worker,
+                fraction,
+                detail: &format!("{percent:.0} % of {} updates", settings.som.updates),
+            });
+            if context.is_interrupted() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let mut order = random::stream(member.seed, "order");
+        let trained = settings.som.train(codes, &start, &mut order, &mut follow);
+        let Some(prototypes) = trained else {
+            return Ok(None);
+        };
+        let training = clock.elapsed();
+        let prototypes = prototypes.to_device(codes.device());
+        let metrics = space.assess(&prototypes, settings.post_clusters, member, context)?;
+        let outcome = match metrics {
+            Some(_) => Outcome::Completed,
+            None => Outcome::Diverged {
+                iteration: settings.som.updates,
+            },
+        };
+        Ok(Some(Finished {
+            outcome,
+            metrics: metrics.unwrap_or_default(),
+            curves: Curves::default(),
+            weights: vec![("som.prototypes".to_owned(), prototypes)],
+            training,
+            evaluation: clock.elapsed().saturating_sub(training),
+            resumed: 0,
+        }))
     }
-    Ok(Some(Finished {
-        outcome,
-        metrics,
-        curves: Curves::default(),
-        weights: vec![("som.prototypes".to_owned(), prototypes)],
-        training,
-        evaluation: clock.elapsed().saturating_sub(training),
-        resumed: 0,
-    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::som::{Grid, online};
+
+    fn settings() -> MiniSomSettings {
+        MiniSomSettings {
+            som: OnlineSom {
+                map: Grid {
+                    rows: 2,
+                    columns: 3,
+                },
+                updates: 100,
+                learning_rate: 0.5,
+                sigma: 1.0,
+                spread: online::Spread::Two,
+                lengths: online::Lengths::Free,
+                order: online::Order::Random,
+            },
+            post_clusters: PostClusters::Classes,
+            encoder: None,
+        }
+    }
+
+    #[test]
+    fn senseless_settings_are_named() {
+        let refused = |change: fn(&mut MiniSomSettings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            let error = MiniSom::ON_FEATURES.shape(&settings.to_value());
+            error.unwrap_err().to_string()
+        };
+        for (message, name) in [
+            (refused(|s| s.som.map.rows = 0), "the map has no units"),
+            (refused(|s| s.som.updates = 0), "at least one update"),
+            (refused(|s| s.som.learning_rate = 1.5), "learning rate"),
+            (refused(|s| s.som.sigma = -1.0), "sigma"),
+            (
+                refused(|s| s.som.sigma = f64::NAN),
+                "som.sigma: must be a finite",
+            ),
+        ] {
+            assert!(
+                message.contains("MiniSom") && message.contains(name),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn codes_need_an_encoder_and_features_none() {
+        let error = MiniSom::ON_CODES.shape(&settings().to_value()).unwrap_err();
+        assert_eq!(error.to_string(), "ae+minisom settings: encoder is missing");
+        assert!(
+            MiniSom::ON_FEATURES
+                .needs(&settings().to_value())
+                .unwrap()
+                .is_empty()
+        );
+    }
 }

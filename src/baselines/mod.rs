@@ -3,6 +3,7 @@
 pub mod kerasom;
 pub mod kmeans;
 pub mod minisom;
+mod space;
 
 pub use kerasom::{Kerasom, KerasomSettings};
 pub use kmeans::{KMeansBaseline, KMeansSettings};

@@ -88,7 +88,7 @@ pub(super) fn names(
 }
 
 /// All variants and metrics that a test names.
-fn named(test: &Test) -> (Vec<&At<String>>, Vec<&At<String>>) {
+pub(super) fn named(test: &Test) -> (Vec<&At<String>>, Vec<&At<String>>) {
     match test {
         Test::Value(test) => (
             test.variants.iter().collect(),

@@ -80,6 +80,16 @@ pub enum Test {
 }
 
 impl Test {
+    /// The variants it compares.
+    #[must_use]
+    pub fn variants(&self) -> Vec<&str> {
+        let (variants, _) = super::check::named(self);
+        variants
+            .into_iter()
+            .map(|variant| variant.as_str())
+            .collect()
+    }
+
     /// Its name in the file.
     #[must_use]
     pub fn kind(&self) -> &'static str {

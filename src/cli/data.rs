@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::data::{
-    self, Access, Condition, Entry, Error, Fetcher, FileReport, Progress, catalogue,
+    self, Access, Condition, Entry, Error, Fetcher, FileReport, Hashes, Progress, catalogue,
 };
 
 /// Where data may come from; for every command that needs data.
@@ -133,6 +133,7 @@ fn list(out: &mut dyn Write, json: bool, access: &Access) -> Result<(), Error> {
                     "citation": entry.citation,
                     "homepage": entry.homepage,
                     "sha256": entry.sha256(),
+                    "hashes": entry.hashes,
                     "embedded": entry.is_embedded(),
                     "available": data::is_available(entry.id.as_str(), access)?,
                 }))
@@ -146,18 +147,30 @@ fn list(out: &mut dyn Write, json: bool, access: &Access) -> Result<(), Error> {
         } else if data::is_available(entry.id.as_str(), access)? {
             "here".to_owned()
         } else {
-            let bytes: u64 = entry.files.iter().map(|file| file.download.bytes).sum();
-            format!("to fetch, {:.1} MB", bytes as f64 / 1e6)
+            let sizes = entry.files.iter().map(|file| file.download.bytes);
+            match sizes.sum::<Option<u64>>() {
+                Some(bytes) => format!("to fetch, {:.1} MB", bytes as f64 / 1e6),
+                None => "to fetch, size not known".to_owned(),
+            }
         };
         writeln!(out, "{} ({here})", entry.id)?;
-        let (height, width) = entry.image;
+        let row = match entry.image {
+            Some((height, width)) => format!("{height} x {width}"),
+            None => format!("{} features", entry.dims()),
+        };
         writeln!(
             out,
-            "  {}: {} rows of {height} x {width}, {} classes",
+            "  {}: {} rows of {row}, {} classes",
             entry.title,
             entry.rows(),
             entry.classes
         )?;
+        if entry.hashes == Hashes::FirstUse {
+            writeln!(
+                out,
+                "  not all of its hashes are known: what comes first is noted and compared from then on"
+            )?;
+        }
         writeln!(out, "  licence: {}", entry.licence)?;
         writeln!(out, "  cite: {}", entry.citation)?;
     }
@@ -201,6 +214,9 @@ fn fetch(
                 (data::Checked::DownloadAndDecoded, _) => "; SHA-256 of download and decoded match",
                 (data::Checked::Decoded, _) => {
                     "; SHA-256 of decoded matches (not the published .gz)"
+                }
+                (data::Checked::Noted, _) => {
+                    "; there is no known SHA-256 to compare with, that of decoded was noted"
                 }
             };
             let origin = match (&one.source, &one.path) {
@@ -303,6 +319,13 @@ mod tests {
         outcome.unwrap();
         assert!(text.contains("mnist (to fetch, 11.6 MB)\n"), "{text}");
         assert!(text.contains("digits (embedded)\n"), "{text}");
+        assert!(text.contains("usps (to fetch, 2.9 MB)\n"), "{text}");
+        assert!(text.contains("rows of 2000 features, 4 classes"), "{text}");
+        let plain = "reuters10k (to fetch, size not known)\n";
+        assert!(
+            text.contains(plain) && text.contains("not all of its hashes"),
+            "{text}"
+        );
         let (json, _) = output("list --json");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["datasets"][0]["rows"], 70_000);
@@ -343,7 +366,7 @@ mod tests {
         let (_, outcome) = output("fetch minst");
         let error = outcome.unwrap_err().to_string();
         assert!(
-            error.contains("there are: mnist, fashion-mnist, digits"),
+            error.contains("there are: mnist, fashion-mnist, digits, usps, reuters10k"),
             "{error}"
         );
     }

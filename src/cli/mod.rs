@@ -23,6 +23,7 @@ mod session;
 mod show;
 mod status;
 mod train;
+mod train_options;
 mod train_progress;
 mod verdicts;
 mod verify;
@@ -74,7 +75,7 @@ enum Fixed {
     /// Explain a replication (what it does, its settings, its claims), a claim with its verdict, or a paper
     Show(show::ShowArgs),
     /// Train one model with free settings, on a data set of the catalogue or your own data
-    Train(Box<train::TrainArgs>),
+    Train(Box<train_options::TrainArgs>),
     /// Apply a trained model to new data: codes, best matching units, clusters, distances
     Predict(predict::PredictArgs),
     /// Do a stored run again and say whether it gives the same bits

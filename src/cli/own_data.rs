@@ -25,6 +25,7 @@ pub struct DataSource {
     #[arg(long, value_name = "WHERE")]
     labels: Option<String>,
     /// The array of an .npz or .h5 file that holds the features [default: x, X, features, data or arr_0]
+    #[allow(clippy::doc_markdown)]
     #[arg(long, value_name = "NAME")]
     features: Option<String>,
     /// Of images: own (grey or colours, as they are) or grey [default: own]

@@ -173,13 +173,12 @@ fn of_run(key: &str, store: &Store) -> Result<Model, Error> {
     let settings = settings_of(&record)?;
     let identity = &record.identity;
     let entry = data::catalogue()?.entry(&identity.data)?;
-    let (height, width) = entry.image;
     let description = Description {
         schema: Description::schema(),
         iteration: settings.iterations(),
         dims: entry.dims() as i64,
         divisor: f64::from(entry.divisor),
-        image: Some(Image {
+        image: entry.image.map(|(height, width)| Image {
             height,
             width,
             channels: 1,

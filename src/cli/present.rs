@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::session::Session;
 use super::{print_json, verdicts};
 use crate::Error;
-use crate::claims::{self, Conclusion, Judgement};
+use crate::claims::{self, Conclusion, Judgement, Verdict};
 use crate::files::write_whole;
 use crate::launch::Report;
 use crate::replication::{self, Presentation, Results};
@@ -38,6 +38,7 @@ pub fn show(
         let mut value = shown.json(&files);
         value["failed"] = report.failures.len().into();
         value["elsewhere"] = report.elsewhere.into();
+        value["unavailable"] = json!(session.absent);
         print_json(&value)?;
     } else {
         shown.print_files(&files)?;
@@ -66,9 +67,12 @@ impl<'a> Shown<'a> {
         if stored == 0 {
             return Ok(None);
         }
+        let mut presentation = session.replication.present(&results)?;
+        let pictures = session.replication.pictures(&results, &session.store)?;
+        presentation.figures.extend(pictures);
         Ok(Some(Self {
-            judgements: replication::judge(session.replication, &results)?,
-            presentation: session.replication.present(&results)?,
+            judgements: judged(session, &results)?,
+            presentation,
             session,
             results,
             stored,
@@ -110,15 +114,16 @@ impl<'a> Shown<'a> {
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let mut files = Vec::new();
         let note = self.results.note().unwrap_or_default();
-        for (name, bytes) in [
-            (
-                "summary.csv",
-                comparison::write_csv(&self.presentation.comparisons, &note)?,
-            ),
-            ("runs.csv", runs_csv::write(&self.results.variants)?),
-        ] {
+        let summary = comparison::write_csv(&self.presentation.comparisons, &note)?;
+        let runs = runs_csv::write(&self.results.variants)?;
+        let own = self.presentation.tables.iter();
+        let own = own.map(|(name, bytes)| (name.as_str(), bytes));
+        for (name, bytes) in [("summary.csv", &summary), ("runs.csv", &runs)]
+            .into_iter()
+            .chain(own)
+        {
             let path = folder.join(name);
-            write_whole(&path, &bytes).map_err(|source| StoreError::Output {
+            write_whole(&path, bytes).map_err(|source| StoreError::Output {
                 path: path.clone(),
                 source,
             })?;
@@ -170,4 +175,31 @@ impl<'a> Shown<'a> {
             "unreadable": self.session.left_out(),
         })
     }
+}
+
+/// The verdicts; claims about variants whose data could not be had are not tested for that reason.
+fn judged(session: &Session, results: &Results) -> Result<Vec<Judgement>, Error> {
+    let mut judgements = replication::judge(session.replication, results)?;
+    if session.absent.is_empty() || results.conditions().refusal().is_some() {
+        return Ok(judgements);
+    }
+    let published = session.replication.published()?;
+    for judgement in &mut judgements {
+        let mut claims = published.claims_of(session.replication.id());
+        let claim = claims.find(|claim| *claim.id == judgement.claim);
+        let is_untested = matches!(judgement.verdict, Verdict::NotTested { .. });
+        let Some(claim) = claim.filter(|_| is_untested) else {
+            continue;
+        };
+        let named = claim.test.variants();
+        let variants = session.protocol.variants.iter();
+        let lacking = variants
+            .filter(|variant| named.contains(&variant.id.as_str()))
+            .find(|variant| session.absent.contains_key(variant.data));
+        if let Some(variant) = lacking {
+            let reason = format!("data not available: {}", variant.data);
+            *judgement = claims::not_tested(claim, &reason);
+        }
+    }
+    Ok(judgements)
 }

@@ -38,7 +38,7 @@ pub fn run(
         replication.id(),
         plan::summary(&session)
     ));
-    let report = carry_out(&session, access)?;
+    let report = carry_out(&mut session, access)?;
     for path in &report.kept_aside {
         say(&format!("a damaged file is now {}", path.display()));
     }
@@ -69,13 +69,23 @@ pub fn run(
     }
 }
 
-fn carry_out(session: &Session, access: &Access) -> Result<Report, Error> {
-    let pending = session.pending();
+fn carry_out(session: &mut Session, access: &Access) -> Result<Report, Error> {
+    let mut pending = session.pending();
     if pending.is_empty() {
         return Ok(Report::default());
     }
     // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
     let data = session.load_data(access)?;
+    for (id, reason) in &session.absent {
+        let is_its = |task: &launch::Task| task.run.identity.data == *id;
+        let runs = pending.iter().filter(|task| is_its(task)).count();
+        say(&format!(
+            "{id} is not available: {} left out, claims about it are not tested; the others go on.\n\
+             {reason}",
+            super::words::count(runs, "run")
+        ));
+        pending.retain(|task| !is_its(task));
+    }
     let interrupted = interrupt::watch()?;
     quiet_panics_of_workers();
     let observer = run_progress::observer(&pending);

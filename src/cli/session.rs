@@ -44,6 +44,8 @@ pub struct Session {
     pub store: Store,
     /// All runs, variant by variant.
     pub tasks: Vec<Task>,
+    /// Data sets that no source has, as far as [`Session::load_data`] has found out.
+    pub absent: Absent,
 }
 
 impl Session {
@@ -88,6 +90,7 @@ impl Session {
             options,
             store,
             tasks,
+            absent: Absent::new(),
         })
     }
 
@@ -191,22 +194,38 @@ impl Session {
         self.store.root().join(self.replication.id()).join(name)
     }
 
-    /// The data sets of the pending runs by id, on the device that trains.
+    /// The data sets of the pending runs by id, on the device that trains. Those that no source has are
+    /// in [`Session::absent`] then.
     ///
     /// # Errors
-    /// If one cannot be had or is not what it should be.
-    pub fn load_data(&self, access: &Access) -> Result<DataSets, Error> {
+    /// If one is not what it should be, or if the replication's only one, or each of them, cannot be had.
+    pub fn load_data(&mut self, access: &Access) -> Result<DataSets, Error> {
         let mut sets = DataSets::new();
+        let is_only = self.protocol.data_sets().len() == 1;
+        let mut refused = None;
         for task in self.pending() {
             let id = task.run.identity.data;
-            if !sets.contains_key(&id) {
-                let set = training_data(&id, self.options.device, access)?;
-                sets.insert(id, set);
+            if sets.contains_key(&id) || self.absent.contains_key(&id) {
+                continue;
+            }
+            match training_data(&id, self.options.device, access) {
+                Ok(set) => drop(sets.insert(id, set)),
+                Err(Error::Data(error @ data::Error::NoSource { .. })) if !is_only => {
+                    self.absent.insert(id, error.to_string());
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(sets)
+        match refused {
+            Some(error) if sets.is_empty() => Err(error.into()),
+            _ => Ok(sets),
+        }
     }
 }
+
+/// Data sets that no source has, by id, with what was tried.
+pub type Absent = BTreeMap<String, String>;
 
 /// The data set called `id` on the device that trains, fetched if need be.
 ///

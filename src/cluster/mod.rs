@@ -2,6 +2,7 @@
 //! prototypes or codes into as many clusters as there are classes.
 
 mod kmeans;
+pub mod student;
 
 use tch::{Kind, TchError};
 

@@ -88,11 +88,28 @@ impl Shelf {
 
     /// Whether a file of the right size lies there: quick, and no proof.
     pub(super) fn holds(&self, file: &manifest::File) -> bool {
-        fs::metadata(self.path(file))
-            .is_ok_and(|data| data.is_file() && data.len() == file.decoded.bytes)
+        let fits = |length| file.decoded.bytes.is_none_or(|bytes| bytes == length);
+        fs::metadata(self.path(file)).is_ok_and(|data| data.is_file() && fits(data.len()))
     }
 
-    /// Reads the file and compares its hash with the manifest.
+    /// Where the hash of a file is noted that the manifest does not know.
+    pub(super) fn note(&self, file: &manifest::File) -> PathBuf {
+        self.folder.join(format!("{}.sha256", file.name))
+    }
+
+    /// The hash that the file has to have: the manifest's, or the one noted when it came.
+    fn expected(&self, file: &manifest::File) -> Option<Digest> {
+        let noted = || {
+            fs::read_to_string(self.note(file))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        file.decoded.sha256.or_else(noted)
+    }
+
+    /// Reads the file and compares its hash with the manifest, or with what was noted when it came.
     pub(super) fn read(&self, file: &manifest::File) -> Result<State, Error> {
         let path = self.path(file);
         let fail = |error| Error::io("read", &path, error);
@@ -109,27 +126,35 @@ impl Shelf {
             }
             Err(error) => return Err(fail(error)),
         };
-        let expected = file.decoded;
         let length = handle.metadata().map_err(fail)?.len();
-        if length != expected.bytes {
+        if let Some(expected) = file.decoded.bytes.filter(|bytes| *bytes != length) {
             return Ok(State::Damaged(format!(
-                "it has {length} bytes, expected {}",
-                expected.bytes
+                "it has {length} bytes, expected {expected}"
             )));
         }
-        let mut bytes = Vec::with_capacity(expected.bytes as usize);
-        let limit = expected.bytes + 1;
+        let most = file.decoded.most();
+        if length > most {
+            return Ok(State::Damaged(format!(
+                "it has {length} bytes, expected {most} at most"
+            )));
+        }
+        let Some(expected) = self.expected(file) else {
+            return Ok(State::Damaged(
+                "nobody noted its SHA-256 when it came: import it again".to_owned(),
+            ));
+        };
+        let mut bytes = Vec::with_capacity(length as usize);
+        let limit = length + 1;
         (&mut handle)
             .take(limit)
             .read_to_end(&mut bytes)
             .map_err(fail)?;
         let got = Digest::of(&bytes);
-        if got == expected.sha256 {
+        if got == expected {
             Ok(State::Good(bytes))
         } else {
             Ok(State::Damaged(format!(
-                "expected SHA-256 {}, got {got}",
-                expected.sha256
+                "expected SHA-256 {expected}, got {got}"
             )))
         }
     }
@@ -211,6 +236,7 @@ fn has_no_locks(error: &io::Error) -> bool {
 /// A decoded file on its way into its place.
 pub(super) struct Staging {
     target: PathBuf,
+    note: PathBuf,
     expected: Content,
 }
 
@@ -218,36 +244,45 @@ impl Staging {
     pub(super) fn new(shelf: &Shelf, file: &manifest::File) -> Self {
         Self {
             target: shelf.path(file),
+            note: shelf.note(file),
             expected: file.decoded,
         }
     }
 
     /// Takes the file's bytes, decoding them first if they are gzip data, and puts them in
-    /// their place if they are the promised ones. Nothing is left behind otherwise.
+    /// their place if they are the promised ones. Nothing is left behind otherwise. Where the manifest
+    /// promises nothing, their hash is noted.
     pub(super) fn accept(&self, reader: impl Read) -> Result<(), Refusal> {
         let scratch = Scratch::beside(&self.target);
-        let (count, got) = scratch.fill(reader, self.expected.bytes)?;
-        let expected = self.expected;
-        if count > expected.bytes {
-            return Err(Refusal::TooLong {
-                expected: expected.bytes,
-            });
+        let most = self.expected.most();
+        let (count, got) = scratch.fill(reader, most)?;
+        if count > most {
+            return Err(Refusal::TooLong { expected: most });
         }
-        if count < expected.bytes {
+        if let Some(expected) = self.expected.bytes.filter(|bytes| *bytes > count) {
             return Err(Refusal::Length {
-                expected: expected.bytes,
+                expected,
                 got: count,
             });
         }
-        if got != expected.sha256 {
-            return Err(Refusal::Digest {
+        match self.expected.sha256 {
+            Some(expected) if expected != got => Err(Refusal::Digest {
                 what: "decoded bytes",
-                expected: expected.sha256,
+                expected,
                 got,
-            });
+            }),
+            Some(_) => scratch.settle(&self.target),
+            None => {
+                take_note(&self.note, got)?;
+                scratch.settle(&self.target)
+            }
         }
-        scratch.settle(&self.target)
     }
+}
+
+/// Writes down what a file hashes to, before it is put in its place: one without a note counts as damaged.
+pub(super) fn take_note(path: &Path, digest: Digest) -> Result<(), Refusal> {
+    fs::write(path, format!("{digest}\n")).map_err(|error| Refusal::io("write", path, error))
 }
 
 /// A file in the making; gone when dropped, unless it was settled.

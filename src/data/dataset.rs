@@ -9,7 +9,7 @@ use super::digest::Digest;
 use super::error::Error;
 use super::fetch::Fetcher;
 use super::manifest::{Entry, File, Role};
-use super::{idx, table};
+use super::{groups, idx, rcv1, table};
 
 /// `data/digits.csv.gz`, the one data set that needs no network.
 const DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
@@ -21,7 +21,8 @@ pub struct DataSet {
     pub id: String,
     /// Its title.
     pub title: String,
-    /// `[rows, dims]`, row-major: stored values divided by the manifest's divisor, in [0, 1].
+    /// `[rows, dims]`, row-major: stored values divided by the manifest's divisor, in [0, 1]; weights of
+    /// terms where rows are documents.
     pub features: Vec<f32>,
     /// `[rows]`, each below `classes`.
     pub labels: Vec<u8>,
@@ -47,8 +48,30 @@ impl DataSet {
     }
 
     /// Puts a data set together from its files' bytes, in manifest order.
-    fn assemble(entry: &Entry, contents: &[Vec<u8>]) -> Result<Self, Error> {
+    fn assemble(entry: &Entry, contents: Vec<Vec<u8>>) -> Result<Self, Error> {
+        let (features, labels) = match entry.files.first().map(|file| file.role) {
+            Some(Role::Groups) => groups::parse(entry, contents)?,
+            Some(Role::Tokens) => rcv1::parse(entry, &contents)?,
+            _ => Self::bytes(entry, &contents)?,
+        };
+        Ok(Self {
+            id: entry.id.to_string(),
+            title: entry.title.clone(),
+            features,
+            labels,
+            rows: entry.rows(),
+            dims: entry.dims(),
+            classes: entry.classes,
+            train_rows: entry.train_rows,
+            image: entry.image,
+            sha256: entry.sha256().to_string(),
+        })
+    }
+
+    /// Features and labels from files of bytes: IDX, or a table.
+    fn bytes(entry: &Entry, contents: &[Vec<u8>]) -> Result<(Vec<f32>, Vec<u8>), Error> {
         let (rows, dims) = (entry.rows(), entry.dims());
+        let image = entry.image.unwrap_or((1, dims));
         // No value and no label takes less than a byte, whatever the manifest says.
         let stored: usize = contents.iter().map(Vec::len).sum();
         let mut features = Vec::with_capacity(rows.saturating_mul(dims).min(stored));
@@ -62,16 +85,16 @@ impl DataSet {
             let half = match file.role {
                 Role::TrainImages | Role::TrainLabels => entry.train_rows,
                 Role::TestImages | Role::TestLabels => entry.test_rows,
-                Role::Table => rows,
+                _ => rows,
             };
             match file.role {
                 Role::TrainImages | Role::TestImages => {
-                    scale(idx::images(&name, bytes, half, entry.image)?);
+                    scale(idx::images(&name, bytes, half, image)?);
                 }
                 Role::TrainLabels | Role::TestLabels => {
                     labels.extend(idx::labels(&name, bytes, half, entry.classes)?);
                 }
-                Role::Table => {
+                _ => {
                     let (divisor, classes) = (entry.divisor, entry.classes);
                     let (values, own) = table::parse(&name, bytes, half, dims, divisor, classes)?;
                     scale(&values);
@@ -79,18 +102,7 @@ impl DataSet {
                 }
             }
         }
-        Ok(Self {
-            id: entry.id.to_string(),
-            title: entry.title.clone(),
-            features,
-            labels,
-            rows,
-            dims,
-            classes: entry.classes,
-            train_rows: entry.train_rows,
-            image: Some(entry.image),
-            sha256: entry.sha256().to_string(),
-        })
+        Ok((features, labels))
     }
 }
 
@@ -102,15 +114,15 @@ pub(super) fn load(entry: &Entry, fetcher: &Fetcher<'_>) -> Result<DataSet, Erro
             .iter()
             .map(|file| read_embedded(entry, file))
             .collect();
-        return DataSet::assemble(entry, &contents?);
+        return DataSet::assemble(entry, contents?);
     }
     let shelf = Shelf::new(fetcher.access(), entry);
     if let Ok(contents) = read_all(entry, &shelf)? {
-        return DataSet::assemble(entry, &contents);
+        return DataSet::assemble(entry, contents);
     }
     fetcher.fetch(entry)?;
     match read_all(entry, &shelf)? {
-        Ok(contents) => DataSet::assemble(entry, &contents),
+        Ok(contents) => DataSet::assemble(entry, contents),
         Err((file, detail)) => Err(Error::Damaged {
             id: entry.id.to_string(),
             path: shelf.path(file),
@@ -138,15 +150,15 @@ fn read_all<'a>(entry: &'a Entry, shelf: &Shelf) -> Result<Contents<'a>, Error> 
 pub(super) fn read_embedded(entry: &Entry, file: &File) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let decoded = GzDecoder::new(DIGITS)
-        .take(file.decoded.bytes.saturating_add(1))
+        .take(file.decoded.most().saturating_add(1))
         .read_to_end(&mut bytes);
     let got = Digest::of(&bytes);
-    if decoded.is_ok() && got == file.decoded.sha256 {
+    if decoded.is_ok() && file.decoded.sha256 == Some(got) {
         return Ok(bytes);
     }
     Err(Error::Format {
         file: format!("{}/{} (embedded)", entry.id, file.name),
         byte: 0,
-        message: format!("expected SHA-256 {}, got {got}", file.decoded.sha256),
+        message: format!("its SHA-256, {got}, is not the one in the manifest"),
     })
 }

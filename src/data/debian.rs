@@ -23,7 +23,7 @@ impl Debian {
         let members = entry.files.iter().map(|file| {
             let member = [source.path.as_str(), file.download.name.as_str()].concat();
             // Compressed anew it is hardly ever larger than decoded.
-            let most = file.decoded.bytes.max(file.download.bytes) + 64 * 1024;
+            let most = file.decoded.most().max(file.download.bytes.unwrap_or(0)) + 64 * 1024;
             (member, most, file)
         });
         Self {

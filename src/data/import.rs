@@ -1,14 +1,14 @@
 //! Takes files the user has already: whatever their names, compressed or not, each is recognised
-//! by the SHA-256 of its decoded bytes.
+//! by the SHA-256 of its decoded bytes. Files whose hash nobody knows are recognised by their names.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::cache::{Access, Scratch, Shelf};
+use super::cache::{Access, Scratch, Shelf, take_note};
 use super::error::{Error, Refusal};
-use super::manifest::{Entry, catalogue};
+use super::manifest::{self, Entry, catalogue};
 use super::progress::Progress;
 
 /// How deep folders are searched.
@@ -97,7 +97,7 @@ fn import_file(
         }),
         refusal => Ok(Err(format!("(none: {refusal})"))),
     };
-    let largest = entry.files.iter().map(|file| file.decoded.bytes).max();
+    let largest = entry.files.iter().map(|file| file.decoded.most()).max();
     let limit = largest.unwrap_or_default();
     let handle = File::open(path).map_err(|error| Error::io("open", path, error))?;
     progress.start(&path.display().to_string(), None);
@@ -111,14 +111,21 @@ fn import_file(
     if bytes > limit {
         return Ok(Err(format!("(none: more than {limit} bytes)")));
     }
-    let Some(file) = entry
-        .files
-        .iter()
-        .find(|file| file.decoded.sha256 == digest && file.decoded.bytes == bytes)
-    else {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_known = |file: &&manifest::File| match file.decoded.sha256 {
+        Some(sha256) => {
+            sha256 == digest && file.decoded.bytes.is_none_or(|expected| expected == bytes)
+        }
+        None => name == Some(file.name.as_str()) || name == Some(file.download.name.as_str()),
+    };
+    let Some(file) = entry.files.iter().find(is_known) else {
         return Ok(Err(digest.to_string()));
     };
-    match scratch.settle(&shelf.path(file)) {
+    let noted = match file.decoded.sha256 {
+        Some(_) => Ok(()),
+        None => take_note(&shelf.note(file), digest),
+    };
+    match noted.and_then(|()| scratch.settle(&shelf.path(file))) {
         Ok(()) => Ok(Ok(Imported {
             from: path.to_owned(),
             file: file.name.to_string(),
@@ -152,7 +159,10 @@ fn not_part_of(entry: &Entry, path: &Path, got: String) -> Error {
         expected: entry
             .files
             .iter()
-            .map(|file| format!("{}  {}", file.decoded.sha256, file.name))
+            .map(|file| match file.decoded.sha256 {
+                Some(sha256) => format!("{sha256}  {}", file.name),
+                None => format!("(known by its name)  {}", file.name),
+            })
             .collect(),
     }
 }

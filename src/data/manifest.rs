@@ -37,20 +37,45 @@ pub struct Entry {
     pub homepage: String,
     /// Number of classes; labels are 0 to `classes - 1`.
     pub classes: usize,
-    /// Height and width of an image, in pixels.
-    pub image: (usize, usize),
+    /// Height and width, in pixels, where a row is an image.
+    #[serde(default)]
+    pub image: Option<(usize, usize)>,
+    /// Values in a row, where it is no image.
+    #[serde(default)]
+    features: Option<usize>,
     /// Stored values are divided by this.
+    #[serde(default = "one")]
     pub divisor: u8,
     /// Rows of the train half, which come first.
     pub train_rows: usize,
     /// Rows of the test half.
     pub test_rows: usize,
+    /// What stands in for the hashes that the manifest lacks.
+    #[serde(default)]
+    pub hashes: Hashes,
     /// Its files, in the order in which they are hashed together.
     #[serde(rename = "file")]
     pub files: Vec<File>,
     /// Where they come from, in the order tried.
     #[serde(rename = "source")]
     pub(super) sources: Vec<Source>,
+}
+
+fn one() -> u8 {
+    1
+}
+
+/// What decides whether the bytes of a file are the right ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hashes {
+    /// The manifest has the hash of every file.
+    #[default]
+    Known,
+    /// The hashes of some files are not known to the manifest. What such a file hashes to when it first
+    /// comes is noted beside it in the cache, and compared from then on; whether it was the right one then,
+    /// only its form and the metrics can tell.
+    FirstUse,
 }
 
 /// One file of a data set.
@@ -81,28 +106,65 @@ pub enum Role {
     TestLabels,
     /// Comma-separated rows: the values of an image, then its label.
     Table,
+    /// HDF5 with the groups `train` and `test`, each with the arrays `data` and `target`.
+    Groups,
+    /// Documents of RCV1-v2 as tokens.
+    Tokens,
+    /// Topics of the documents of RCV1-v2.
+    Topics,
 }
 
-/// A compressed file as its publisher serves it.
+/// A file as its publisher serves it, compressed or not.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Download {
     /// Its name at the mirrors.
     pub name: Name,
-    /// Its size.
-    pub bytes: u64,
-    /// Its hash.
-    pub sha256: Digest,
+    /// Its size, if known.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Its hash, if known.
+    #[serde(default)]
+    pub sha256: Option<Digest>,
 }
 
-/// Size and hash of some bytes.
+impl Download {
+    /// Size and hash, as far as they are known.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        Content {
+            bytes: self.bytes,
+            sha256: self.sha256,
+        }
+    }
+}
+
+/// Size and hash of some bytes, as far as they are known.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// Their number.
-    pub bytes: u64,
+    #[serde(default)]
+    pub bytes: Option<u64>,
     /// Their hash.
-    pub sha256: Digest,
+    #[serde(default)]
+    pub sha256: Option<Digest>,
+}
+
+/// No file of unknown size may be larger.
+const LARGEST: u64 = 2 << 30;
+
+impl Content {
+    /// The most bytes there can be.
+    #[must_use]
+    pub fn most(self) -> u64 {
+        self.bytes.unwrap_or(LARGEST)
+    }
+
+    /// Size and hash, where both are known.
+    pub(super) fn known(self) -> Option<(u64, Digest)> {
+        self.bytes.zip(self.sha256)
+    }
 }
 
 /// A place that files come from.
@@ -269,12 +331,17 @@ impl Manifest {
 
 impl Entry {
     /// One hash for the whole data set: the SHA-256 of its files' hashes, in hexadecimal, one a
-    /// line, in manifest order (`sha256sum FILES | cut -d' ' -f1 | sha256sum`).
+    /// line, in manifest order (`sha256sum FILES | cut -d' ' -f1 | sha256sum`). For a file whose hash the
+    /// manifest does not know, the line is `unknown` and its name: see [`Hashes::FirstUse`].
     #[must_use]
     pub fn sha256(&self) -> Digest {
         let mut hasher = Hasher::default();
         for file in &self.files {
-            hasher.update(format!("{}\n", file.decoded.sha256).as_bytes());
+            let line = match file.decoded.sha256 {
+                Some(digest) => format!("{digest}\n"),
+                None => format!("unknown {}\n", file.name),
+            };
+            hasher.update(line.as_bytes());
         }
         hasher.finish()
     }
@@ -288,7 +355,10 @@ impl Entry {
     /// Values in a row.
     #[must_use]
     pub fn dims(&self) -> usize {
-        self.image.0 * self.image.1
+        match (self.image, self.features) {
+            (Some((height, width)), _) => height * width,
+            (None, features) => features.unwrap_or(0),
+        }
     }
 
     /// Whether its bytes are part of the program.
@@ -314,8 +384,13 @@ impl Entry {
             return Err("`divisor` is 0".into());
         }
         let side = 1..=4096;
-        if !side.contains(&self.image.0) || !side.contains(&self.image.1) {
+        if let Some((height, width)) = self.image
+            && !(side.contains(&height) && side.contains(&width))
+        {
             return Err("`image` has a side that is not 1 to 4096 pixels".into());
+        }
+        if self.image.is_some() == self.features.is_some() || self.features == Some(0) {
+            return Err("either `image` or `features`, above 0, has to be given".into());
         }
         if self.train_rows == 0 || self.rows() > 1 << 24 {
             return Err("`train_rows` is 0, or there are more than 2^24 rows".into());
@@ -330,30 +405,51 @@ impl Entry {
             Role::TestImages,
             Role::TestLabels,
         ];
-        if roles != halves && roles != [Role::Table] {
+        let is_corpus = roles.len() > 1
+            && roles[..roles.len() - 1]
+                .iter()
+                .all(|role| *role == Role::Tokens)
+            && roles.ends_with(&[Role::Topics]);
+        if roles != halves && roles != [Role::Table] && roles != [Role::Groups] && !is_corpus {
             return Err(format!(
-                "its files' `role`s are {roles:?}; they are either a table or, in this order, \
-                 train images, train labels, test images, test labels"
+                "its files' `role`s are {roles:?}; they are a table, or groups, or, in this order, \
+                 train images, train labels, test images, test labels, or tokens and then topics"
             ));
+        }
+        if roles == halves && self.image.is_none() {
+            return Err("IDX files hold images: `image` is missing".into());
         }
         for (position, file) in self.files.iter().enumerate() {
             let earlier = &self.files[..position];
             if earlier.iter().any(|other| other.name == file.name) {
                 return Err(format!("`name` {} is used twice", file.name));
             }
+            if self.hashes == Hashes::Known
+                && (file.decoded.known().is_none() || file.download.content().known().is_none())
+            {
+                return Err(format!(
+                    "{}: `bytes` or `sha256` is missing; if nobody knows them, say \
+                     `hashes = \"first-use\"`",
+                    file.name
+                ));
+            }
             let rows = match file.role {
                 Role::TrainImages | Role::TrainLabels => self.train_rows,
                 Role::TestImages | Role::TestLabels => self.test_rows,
-                Role::Table => continue,
+                Role::Table | Role::Groups | Role::Tokens | Role::Topics => continue,
             };
-            let bytes = match file.role {
-                Role::TrainImages | Role::TestImages => idx::image_bytes(rows, self.image),
+            let bytes = match (file.role, self.image) {
+                (Role::TrainImages | Role::TestImages, Some(image)) => {
+                    idx::image_bytes(rows, image)
+                }
                 _ => idx::label_bytes(rows),
             };
-            if file.decoded.bytes != bytes {
+            if let Some(own) = file.decoded.bytes
+                && own != bytes
+            {
                 return Err(format!(
-                    "{}: `decoded.bytes` is {}, but {rows} rows make {bytes}",
-                    file.name, file.decoded.bytes
+                    "{}: `decoded.bytes` is {own}, but {rows} rows make {bytes}",
+                    file.name
                 ));
             }
         }

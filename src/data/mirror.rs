@@ -36,7 +36,16 @@ impl Source for PublicMirror {
 
     fn deliver(&mut self, job: &Job<'_>) -> Result<Checked, Refusal> {
         let url = parse(&self.label(job.file))?;
-        let promise = Promise::Published(&job.file.download);
+        let Some((bytes, sha256)) = job.file.download.content().known() else {
+            // As of anybody's copy, only the decoded bytes can be checked, if those.
+            let limit = most_of_a_copy(job.file);
+            let promise = Promise::Copy { limit };
+            let outcome = download(job.http, &url, promise, job.copy, job.progress)
+                .and_then(|()| accept_copy(job.copy, job));
+            remove(job.copy);
+            return outcome;
+        };
+        let promise = Promise::Published { bytes, sha256 };
         download(job.http, &url, promise, job.part, job.progress)?;
         let outcome = open(job.part).and_then(|part| job.staging.accept(part));
         // Good bytes that only lack a place, on a full disk say, are there for the next try.
@@ -64,9 +73,7 @@ impl UrlMirror {
 
     fn attempt(&self, job: &Job<'_>) -> Result<Checked, Refusal> {
         let url = parse(&self.label(job.file))?;
-        // Compressed anew it may be somewhat larger than the published file, hardly ever than
-        // the decoded one.
-        let limit = job.file.decoded.bytes.max(job.file.download.bytes) + 64 * 1024;
+        let limit = most_of_a_copy(job.file);
         let promise = Promise::Copy { limit };
         let outcome = download(job.http, &url, promise, job.copy, job.progress)
             .and_then(|()| accept_copy(job.copy, job));
@@ -146,19 +153,27 @@ impl Source for FolderMirror {
 
 /// Takes a file compressed by anybody, and says whether it is the published one to the byte.
 fn accept_copy(path: &Path, job: &Job<'_>) -> Result<Checked, Refusal> {
-    let published = &job.file.download;
+    let published = job.file.download.content().known();
     let length = fs::metadata(path).map_err(Refusal::Unreadable)?.len();
-    let is_published = length == published.bytes && {
+    let is_published = published.is_some_and(|(bytes, _)| bytes == length) && {
         let copied = copy_hashed(open(path)?, &mut io::sink(), length);
         // What cannot be read is reported below, where it matters.
-        copied.is_ok_and(|copied| copied == (published.bytes, published.sha256))
+        copied.ok() == published
     };
     job.staging.accept(open(path)?)?;
-    Ok(if is_published {
+    Ok(if job.file.decoded.sha256.is_none() {
+        Checked::Noted
+    } else if is_published {
         Checked::DownloadAndDecoded
     } else {
         Checked::Decoded
     })
+}
+
+/// The most bytes that a copy of a file can have: compressed anew it may be somewhat larger than the
+/// published one, hardly ever than the decoded one.
+fn most_of_a_copy(file: &manifest::File) -> u64 {
+    file.decoded.most().max(file.download.bytes.unwrap_or(0)) + 64 * 1024
 }
 
 fn parse(url: &str) -> Result<Url, Refusal> {

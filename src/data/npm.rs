@@ -30,7 +30,7 @@ impl Npm {
     pub(super) fn new(source: &PackageSource, entry: &Entry, scratch: PathBuf) -> Self {
         let members = entry.files.iter().map(|file| {
             let member = [source.path.as_str(), file.name.as_str()].concat();
-            (member, file.decoded.bytes, file)
+            (member, file.decoded.most(), file)
         });
         Self {
             source: source.clone(),

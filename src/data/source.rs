@@ -22,6 +22,8 @@ pub enum Checked {
     DownloadAndDecoded,
     /// That of the decoded bytes; the file came compressed in another way, or not at all.
     Decoded,
+    /// None, because the manifest knows none: that of the decoded bytes was noted.
+    Noted,
 }
 
 /// One file to deliver.

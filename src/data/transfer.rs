@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::digest::Hasher;
+use super::digest::{Digest, Hasher};
 use super::error::Refusal;
 use super::http::{Answer, Head, Http, Interruption};
-use super::manifest::Download;
 use super::progress::Progress;
 
 /// What the bytes at a URL have to be.
 #[derive(Clone, Copy)]
-pub(super) enum Promise<'a> {
+pub(super) enum Promise {
     /// Exactly the file the publisher serves. Parts of it can be put together from several tries
     /// and several mirrors.
-    Published(&'a Download),
+    Published {
+        /// Its size.
+        bytes: u64,
+        /// Its hash.
+        sha256: Digest,
+    },
     /// Somebody's copy, compressed in their own way: no longer than this. Only its decoded bytes
     /// can be checked, so each try starts from its first byte.
     Copy {
@@ -29,10 +33,10 @@ pub(super) enum Promise<'a> {
     },
 }
 
-impl Promise<'_> {
+impl Promise {
     fn most(self) -> u64 {
         match self {
-            Self::Published(download) => download.bytes,
+            Self::Published { bytes, .. } => bytes,
             Self::Copy { limit } => limit,
         }
     }
@@ -45,7 +49,7 @@ impl Promise<'_> {
 pub(super) fn download(
     http: &Http,
     url: &Url,
-    promise: Promise<'_>,
+    promise: Promise,
     part: &Path,
     progress: &dyn Progress,
 ) -> Result<(), Refusal> {
@@ -101,7 +105,7 @@ fn pause(refusal: &Refusal, back_off: Duration) -> Option<Duration> {
 struct Try<'a> {
     http: &'a Http,
     url: &'a Url,
-    promise: Promise<'a>,
+    promise: Promise,
     part: &'a Path,
     progress: &'a dyn Progress,
     /// Whether bytes from an earlier try are involved.
@@ -115,7 +119,7 @@ impl Try<'_> {
         let (held, mut hasher) = self.held()?;
         self.is_resumed = held > 0;
         let total = match self.promise {
-            Promise::Published(download) => Some(download.bytes),
+            Promise::Published { bytes, .. } => Some(bytes),
             Promise::Copy { .. } => None,
         };
         self.progress.start(self.url.as_str(), total);
@@ -134,13 +138,13 @@ impl Try<'_> {
             self.progress.advance(from);
             got = self.receive(&mut answer, from, &mut hasher)?;
         }
-        if let Promise::Published(download) = self.promise {
+        if let Promise::Published { bytes, sha256 } = self.promise {
             let digest = hasher.finish();
-            if got != download.bytes || digest != download.sha256 {
+            if got != bytes || digest != sha256 {
                 self.discard();
                 return Err(Refusal::Digest {
                     what: "download",
-                    expected: download.sha256,
+                    expected: sha256,
                     got: digest,
                 });
             }
@@ -166,7 +170,7 @@ impl Try<'_> {
     /// The bytes held from an earlier try: their number, and the hash so far.
     fn held(&self) -> Result<(u64, Hasher), Refusal> {
         let mut hasher = Hasher::default();
-        let Promise::Published(download) = self.promise else {
+        let Promise::Published { bytes, .. } = self.promise else {
             return Ok((0, hasher));
         };
         let fail = |error| Refusal::io("read", self.part, error);
@@ -176,7 +180,7 @@ impl Try<'_> {
             Err(error) => return Err(fail(error)),
         };
         let length = file.metadata().map_err(fail)?.len();
-        if length > download.bytes {
+        if length > bytes {
             return Ok((0, hasher));
         }
         // No more than that even of what grows, or has no end.
@@ -223,7 +227,7 @@ impl Try<'_> {
             }
         }
         match (head.length, self.promise) {
-            (Some(length), Promise::Published(_)) if length != most - from => {
+            (Some(length), Promise::Published { .. }) if length != most - from => {
                 Err(Refusal::Length {
                     expected: most - from,
                     got: length,
@@ -276,7 +280,7 @@ impl Try<'_> {
             if got > most {
                 self.discard();
                 return Err(match self.promise {
-                    Promise::Published(_) => Refusal::Length { expected, got },
+                    Promise::Published { .. } => Refusal::Length { expected, got },
                     Promise::Copy { .. } => Refusal::Oversize { most, got },
                 });
             }
@@ -284,7 +288,7 @@ impl Try<'_> {
             file.write_all(&chunk).map_err(fail)?;
             self.progress.advance(chunk.len() as u64);
         }
-        if got < most && matches!(self.promise, Promise::Published(_)) {
+        if got < most && matches!(self.promise, Promise::Published { .. }) {
             let reason = "the connection was closed".into();
             return Err(Refusal::Broken {
                 expected,

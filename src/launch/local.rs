@@ -260,7 +260,7 @@ fn work(shared: &Shared, worker: usize, data: &DataSets) {
         }
         let tasks = cohort.tasks.clone();
         let whole = catch_unwind(AssertUnwindSafe(|| {
-            run_cohort(shared, worker, data, cohort)
+            run_cohort(shared, worker, data, cohort);
         }));
         if let Err(panic) = whole {
             let error = panicked(&*panic).to_string();

@@ -6,7 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
-use super::initial::glorot_uniform;
+use super::initial::Initial;
 use super::parameters::{Layout, Parameters, Segment, Slot};
 
 /// A dense layer: `relu(x W + b)`, or `x W + b`.
@@ -71,12 +71,54 @@ impl Autoencoder {
     /// Glorot-uniform weights and zero biases for one model of the cohort, layer by layer from one
     /// stream.
     pub fn initialise(&self, parameters: &Parameters, model: i64, rng: &mut ChaCha8Rng) {
+        self.initialise_as(Initial::Glorot, parameters, model, rng);
+    }
+
+    /// As [`Autoencoder::initialise`], with weights drawn from another distribution.
+    pub fn initialise_as(
+        &self,
+        initial: Initial,
+        parameters: &Parameters,
+        model: i64,
+        rng: &mut ChaCha8Rng,
+    ) {
         for layer in &self.layers {
-            let weight = glorot_uniform(rng, layer.inputs, layer.outputs);
+            let weight = initial.draw(rng, layer.inputs, layer.outputs);
             let mut row = parameters.value(layer.weight).select(0, model);
             row.copy_(&weight);
             let _ = parameters.value(layer.bias).select(0, model).zero_();
         }
+    }
+
+    /// How many layers the encoder has; the decoder mirrors them.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.decoder
+    }
+
+    /// The autoencoder of one hidden layer that encoder layer `depth`, from 0, and its mirror image make:
+    /// they keep their places in the layout, and their activations.
+    ///
+    /// # Panics
+    /// If there is no such layer: a bug of the caller.
+    #[must_use]
+    pub fn pair(&self, depth: usize) -> Self {
+        let mirror = self.layers.len() - 1 - depth;
+        Self {
+            layers: vec![self.layers[depth].clone(), self.layers[mirror].clone()],
+            decoder: 1,
+        }
+    }
+
+    /// What enters encoder layer `depth` of one model: `[rows, D]` to `[rows, inputs]`.
+    pub fn encode_to(
+        &self,
+        depth: usize,
+        parameters: &Parameters,
+        model: i64,
+        rows: &Tensor,
+    ) -> Tensor {
+        Self::chain(&self.layers[..depth], parameters, model, rows)
     }
 
     /// Codes of one model: `[rows, D]` to `[rows, latent]`.
@@ -105,6 +147,21 @@ impl Autoencoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_are_a_layer_and_its_mirror_image() {
+        let network = Autoencoder::new(&[12, 20, 16, 3], &mut Layout::default());
+        let shape = |pair: &Autoencoder| {
+            let layers = pair.layers.iter();
+            layers
+                .map(|layer| (layer.inputs, layer.outputs, layer.relu))
+                .collect::<Vec<_>>()
+        };
+        // The first reconstruction and the code are linear.
+        assert_eq!(shape(&network.pair(0)), [(12, 20, true), (20, 12, false)]);
+        assert_eq!(shape(&network.pair(1)), [(20, 16, true), (16, 20, true)]);
+        assert_eq!(shape(&network.pair(2)), [(16, 3, false), (3, 16, true)]);
+    }
 
     #[test]
     fn the_flop_of_a_step_are_those_of_its_products() {

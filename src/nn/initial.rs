@@ -1,9 +1,36 @@
 //! Initial weights.
 
+use std::f32::consts::TAU;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::random;
-use rand_chacha::ChaCha8Rng;
+
+/// What initial weights are drawn from; biases begin at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initial {
+    /// [`glorot_uniform`].
+    Glorot,
+    /// Uniform in `+-1 / sqrt(inputs)`, Keras' `VarianceScaling(1/3, "fan_in", "uniform")`, which
+    /// DEC-keras uses.
+    FanIn,
+    /// Normal with standard deviation 0.01 (Xie et al. 2016).
+    Normal,
+}
+
+impl Initial {
+    /// Weights `[inputs, outputs]`, on the CPU.
+    pub fn draw(self, rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor {
+        match self {
+            Self::Glorot => glorot_uniform(rng, inputs, outputs),
+            Self::FanIn => uniform(rng, 1.0 / (inputs as f32).sqrt(), &[inputs, outputs]),
+            Self::Normal => normal(rng, inputs, outputs, 0.01),
+        }
+    }
+}
 
 /// Weights `[inputs, outputs]` drawn uniformly from `+-sqrt(6 / (inputs + outputs))`
 /// (Glorot & Bengio 2010, eq. 16), the default of Keras' dense layers. On the CPU.
@@ -14,10 +41,27 @@ pub fn glorot_uniform(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor
 /// As [`glorot_uniform`], for weights of any shape: `fans` are the numbers of values that each output
 /// is made from and that each input goes into.
 pub fn glorot_uniform_of(rng: &mut ChaCha8Rng, fans: [i64; 2], shape: &[i64]) -> Tensor {
-    let limit = (6.0 / (fans[0] + fans[1]) as f32).sqrt();
+    uniform(rng, (6.0 / (fans[0] + fans[1]) as f32).sqrt(), shape)
+}
+
+fn uniform(rng: &mut ChaCha8Rng, limit: f32, shape: &[i64]) -> Tensor {
     let draw = |_| (2.0 * random::unit(rng) - 1.0) * limit;
     let values: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
     Tensor::from_slice(&values).view(shape)
+}
+
+/// Two at a time (Box & Muller 1958).
+fn normal(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64, sd: f32) -> Tensor {
+    let count = (inputs * outputs) as usize;
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        // 1 - u is never 0, whose logarithm is no number.
+        let radius = (-2.0 * (1.0 - random::unit(rng)).ln()).sqrt() * sd;
+        let (sine, cosine) = (TAU * random::unit(rng)).sin_cos();
+        values.extend([radius * cosine, radius * sine]);
+    }
+    values.truncate(count);
+    Tensor::from_slice(&values).view([inputs, outputs])
 }
 
 #[cfg(test)]
@@ -25,6 +69,29 @@ mod tests {
     use super::*;
     use crate::random::{Seed, stream};
     use tch::Kind;
+
+    #[test]
+    fn each_distribution_has_its_spread() {
+        for (initial, sd) in [
+            (Initial::Glorot, (2.0_f64 / 800.0).sqrt()),
+            (Initial::FanIn, (1.0_f64 / 900.0).sqrt()),
+            (Initial::Normal, 0.01),
+        ] {
+            let weights = initial.draw(&mut stream(Seed(0), "weights"), 300, 500);
+            assert_eq!(weights.size(), [300, 500]);
+            let weights = weights.to_kind(Kind::Double);
+            let (mean, found) = (weights.mean(Kind::Double), weights.std(true));
+            assert!(mean.double_value(&[]).abs() < 0.02 * sd, "{initial:?}");
+            assert!(
+                (found.double_value(&[]) / sd - 1.0).abs() < 0.01,
+                "{initial:?}"
+            );
+        }
+        // Beyond four standard deviations: 6.3e-5 of the draws of a normal distribution, none of the others'.
+        let weights = Initial::Normal.draw(&mut stream(Seed(1), "weights"), 301, 501);
+        let far = weights.abs().gt(0.04).sum(Kind::Int64).int64_value(&[]);
+        assert!((1..30).contains(&far), "{far}");
+    }
 
     #[test]
     fn glorot_weights_have_the_published_range_and_spread() {

@@ -1,4 +1,4 @@
-//! Autoencoders over a cohort, their training steps, and their optimiser.
+//! Autoencoders over a cohort, their training steps, and their optimisers.
 //!
 //! The plain dense autoencoder has hand-written gradients ([`Pass`]); networks with convolutions or
 //! batch normalisation are differentiated by libtorch ([`Tape`]). [`Network`] and [`Step`] are either.
@@ -19,6 +19,7 @@ pub mod parameters;
 pub mod pass;
 pub mod precision;
 pub mod products;
+pub mod sgd;
 pub(crate) mod slices;
 pub mod state;
 pub mod tape;
@@ -26,8 +27,10 @@ pub mod tape;
 pub use adam::Adam;
 pub use autoencoder::Autoencoder;
 pub use graph::{Graph, Module};
+pub use initial::Initial;
 pub use network::{Architecture, Network, Shape, Step};
 pub use parameters::{Layout, Parameters, Segment, Slot};
 pub use pass::Pass;
 pub use precision::{Precision, Products};
+pub use sgd::Sgd;
 pub use tape::Tape;

@@ -19,7 +19,7 @@ pub enum Architecture {
     /// Dense layers, as in the papers' experiments.
     #[default]
     Dense,
-    /// Convolutions, for images of 28 x 28 pixels (ConvDESOM); see [`Graph::convolutional`].
+    /// Convolutions, for images of 28 x 28 pixels (`ConvDESOM`); see [`Graph::convolutional`].
     Convolutional,
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_sgd.h>
 
 #include <cstdio>
 #include <exception>
@@ -39,6 +40,17 @@ int replicate_fused_adam(at::Tensor *parameters, at::Tensor *gradients,
                      {*second_moments}, none, {*step}, learning_rate, beta1,
                      beta2, /*weight_decay=*/0.0, epsilon, /*amsgrad=*/false,
                      /*maximize=*/false);
+  });
+}
+
+int replicate_fused_sgd(at::Tensor *parameters, at::Tensor *gradients,
+                        at::Tensor *velocities, double rate, double momentum,
+                        char *error, size_t length) {
+  return guarded(error, length, [&] {
+    at::_fused_sgd_({*parameters}, {*gradients}, {*velocities},
+                    /*weight_decay=*/0.0, momentum, rate, /*dampening=*/0.0,
+                    /*nesterov=*/false, /*maximize=*/false,
+                    /*is_first_step=*/false);
   });
 }
 

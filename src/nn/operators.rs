@@ -22,6 +22,15 @@ unsafe extern "C" {
         error: *mut c_char,
         length: usize,
     ) -> c_int;
+    fn replicate_fused_sgd(
+        parameters: *mut c_void,
+        gradients: *mut c_void,
+        velocities: *mut c_void,
+        rate: c_double,
+        momentum: c_double,
+        error: *mut c_char,
+        length: usize,
+    ) -> c_int;
     fn replicate_set_exact_matmul(exact: c_int, error: *mut c_char, length: usize) -> c_int;
 }
 
@@ -44,23 +53,7 @@ pub(super) fn fused_adam(
     step: &Tensor,
     options: &AdamStep,
 ) -> Result<(), tch::TchError> {
-    // The kernel itself checks no shape: it would read and write beyond a shorter buffer.
-    let like_parameters = |tensor: &Tensor| {
-        tensor.size() == parameters.size()
-            && tensor.kind() == parameters.kind()
-            && tensor.device() == parameters.device()
-            && tensor.is_contiguous()
-    };
-    let others: [&Tensor; 4] = [parameters, gradients, first, second];
-    if !others.into_iter().all(like_parameters) {
-        return Err(tch::TchError::Shape(format!(
-            "Adam needs parameters, gradients and moments of one shape, got {:?}, {:?}, {:?}, {:?}",
-            others[0].size(),
-            others[1].size(),
-            others[2].size(),
-            others[3].size(),
-        )));
-    }
+    alike("Adam", &[parameters, gradients, first, second])?;
     // SAFETY: tch's `as_ptr` is the address of an at::Tensor that lives as long as the borrow, and
     // the operator keeps none of them.
     checked(|error, length| unsafe {
@@ -78,6 +71,48 @@ pub(super) fn fused_adam(
             length,
         )
     })
+}
+
+/// One step of gradient descent with momentum in a single pass over memory:
+/// `v = momentum v + g; p -= rate v`. A momentum of 0 leaves `v` as it was.
+pub(super) fn fused_sgd(
+    parameters: &mut Tensor,
+    gradients: &Tensor,
+    velocities: &mut Tensor,
+    rate: f64,
+    momentum: f64,
+) -> Result<(), tch::TchError> {
+    alike("SGD", &[parameters, gradients, velocities])?;
+    // SAFETY: as for Adam.
+    checked(|error, length| unsafe {
+        replicate_fused_sgd(
+            parameters.as_mut_ptr().cast(),
+            gradients.as_ptr().cast_mut().cast(),
+            velocities.as_mut_ptr().cast(),
+            rate,
+            momentum,
+            error,
+            length,
+        )
+    })
+}
+
+/// Refuses tensors that are not all of one shape, kind and device and without gaps: the fused kernels
+/// check nothing and would read and write beyond a shorter buffer.
+fn alike(optimiser: &str, tensors: &[&Tensor]) -> Result<(), tch::TchError> {
+    let same = |tensor: &&Tensor| {
+        tensor.size() == tensors[0].size()
+            && tensor.kind() == tensors[0].kind()
+            && tensor.device() == tensors[0].device()
+            && tensor.is_contiguous()
+    };
+    if tensors.iter().all(same) {
+        return Ok(());
+    }
+    let shapes: Vec<_> = tensors.iter().map(|tensor| tensor.size()).collect();
+    Err(tch::TchError::Shape(format!(
+        "{optimiser} needs parameters, gradients and state of one shape, got {shapes:?}"
+    )))
 }
 
 /// Full fp32 in matrix products on a GPU (`exact`), or NVIDIA's 10-bit TF32 (`!exact`).

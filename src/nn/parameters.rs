@@ -144,6 +144,16 @@ impl Parameters {
         range
     }
 
+    /// The parts of a segment: each name with its floats, as a range of [`Parameters::values`].
+    pub fn parts(&self, segment: Segment) -> impl Iterator<Item = (&str, Range<i64>)> {
+        let parts = self.layout.parts.iter().zip(&self.offsets);
+        let own = parts.filter(move |(part, _)| part.segment == segment.0);
+        own.map(|(part, &start)| {
+            let end = start + self.models * part.size();
+            (part.name.as_str(), start..end)
+        })
+    }
+
     /// Floats of the longest segment.
     #[must_use]
     pub fn longest_segment(&self) -> i64 {
@@ -219,6 +229,8 @@ mod tests {
         assert_eq!(parameters.range(first), 0..40);
         assert_eq!(parameters.range(second), 48..52);
         assert_eq!(parameters.longest_segment(), 40);
+        let parts: Vec<_> = parameters.parts(first).collect();
+        assert_eq!(parts, [("weight", 0..30), ("bias", 30..40)]);
         for (number, slot) in slots.into_iter().enumerate() {
             let _ = parameters.value(slot).fill_((number + 1) as f64);
         }

@@ -7,6 +7,8 @@
 //! gradient buffer, so gradients never travel to main memory and back. They are tested against
 //! libtorch's autograd.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use super::autoencoder::{Autoencoder, Dense};
@@ -169,26 +171,46 @@ impl Pass {
 
     /// Encodes and decodes `rows` `[batch, D]`, the same for all models.
     pub fn forward(&self, rows: &Tensor) {
+        self.encode(rows);
+        self.decode();
+    }
+
+    /// Encodes `rows`, as [`Pass::forward`] does. [`Pass::code`] may be changed in place before
+    /// [`Pass::decode`].
+    pub fn encode(&self, rows: &Tensor) {
         if let Some(rounded) = &self.rounded {
             let [values, copy] = &rounded.parameters;
             copy.shallow_clone().copy_(values);
             rounded.rows.shallow_clone().copy_(rows);
         }
-        let shared = self.input(rows);
-        let mut input = &shared;
-        for layer in &self.layers {
-            multiply(&layer.output, input, &layer.weight);
-            add_bias(&layer.output, &layer.bias, layer.relu);
-            input = &layer.output;
-        }
+        let input = self.input(rows);
+        self.through(0..self.decoder, &input);
         if let Some(rounded) = &self.rounded {
             let code = self.of_each(&self.layers[self.decoder - 1].output);
             rounded.code.shallow_clone().copy_(&code);
         }
     }
 
-    /// Gradients of the mean squared error, mean over batch and features, for the decoder; leaves
-    /// the gradient with respect to the code in [`Pass::code_delta`].
+    /// Decodes the codes of the last [`Pass::encode`].
+    pub fn decode(&self) {
+        let code = &self.layers[self.decoder - 1].output;
+        if let Some(rounded) = &self.rounded {
+            self.of_each(code).copy_(&rounded.code);
+        }
+        self.through(self.decoder..self.layers.len(), code);
+    }
+
+    fn through(&self, layers: Range<usize>, input: &Tensor) {
+        let mut input = input;
+        for layer in &self.layers[layers] {
+            multiply(&layer.output, input, &layer.weight);
+            add_bias(&layer.output, &layer.bias, layer.relu);
+            input = &layer.output;
+        }
+    }
+
+    /// Gradients of the mean squared error to `rows`, mean over batch and features, for the decoder;
+    /// leaves the gradient with respect to the code in [`Pass::code_delta`].
     ///
     /// # Errors
     /// Those of `update`.
@@ -371,6 +393,24 @@ mod tests {
             let rounding = 0.5_f64.powi(8);
             assert!(error < 8.0 * rounding, "{error}");
             assert!(error > rounding / 8.0, "nothing was rounded: {error}");
+        }
+    }
+
+    #[test]
+    fn a_code_changed_in_between_is_what_is_decoded() {
+        let (network, parameters) = cohort(2);
+        let x = rows(5);
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let pass = Pass::of_kind(&network, &parameters, 5, kind);
+            pass.encode(&x);
+            let _ = pass.code().zero_();
+            pass.decode();
+            for model in 0..2 {
+                let nothing = Tensor::zeros([5, 3], (Kind::Float, Device::Cpu));
+                let expected = network.decode(&parameters, model, &nothing);
+                let output = pass.output().get(model).to_kind(Kind::Float);
+                assert!(output.allclose(&expected, 1e-2, 1e-3, false));
+            }
         }
     }
 

@@ -18,7 +18,9 @@ mod frame;
 mod image_grid;
 mod interval;
 mod labels;
+mod lattice;
 mod palette;
+mod scatter;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,8 @@ pub use curves::{CurvePanel, Curves};
 pub use figure::Figure;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
+pub use lattice::{Lattice, LatticePanel};
+pub use scatter::{Cloud, Scatter};
 pub use sweep::{Baseline, Panel, Point, Run, Sweep};
 
 /// What can go wrong between numbers and a picture.
@@ -98,6 +102,20 @@ pub enum Error {
         /// Rows of the grid.
         rows: usize,
         /// Columns of the grid.
+        columns: usize,
+    },
+    /// Values or words that are not one for each cell.
+    #[error("figure \"{title}\" has {got} {what} for {rows} x {columns} cells: give one for each")]
+    Cells {
+        /// The figure's title.
+        title: String,
+        /// `values` or `words`.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// Rows of cells.
+        rows: usize,
+        /// Columns of cells.
         columns: usize,
     },
     /// A picture too large to hold.

@@ -67,6 +67,16 @@ pub(super) fn ink(mut colour: RGBColor) -> RGBColor {
     colour
 }
 
+/// Dark or white, whichever reads better on `background`.
+pub(super) fn on(background: RGBColor) -> RGBColor {
+    let level = luminance(background) + 0.05;
+    if 1.05 / level > level / (luminance(TEXT) + 0.05) {
+        PAPER
+    } else {
+        TEXT
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,8 @@ use resvg::usvg::{Group, Node, Options, Text, Tree};
 
 use super::*;
 
+mod lattice;
+
 /// Published values of DESOM's Fig. 1 for accuracy and NMI, and means beside them as ours.
 fn sweep() -> Sweep {
     let gammas = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];

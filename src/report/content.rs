@@ -164,10 +164,10 @@ pub struct DataSheet {
 pub struct DataFile {
     /// Its name.
     pub name: String,
-    /// Its size.
-    pub bytes: u64,
-    /// SHA-256 of its bytes.
-    pub sha256: String,
+    /// Its size, if the manifest knows it.
+    pub bytes: Option<u64>,
+    /// SHA-256 of its bytes, if the manifest knows it.
+    pub sha256: Option<String>,
 }
 
 /// One run.

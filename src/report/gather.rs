@@ -33,7 +33,7 @@ pub fn gather(
     let mut chapters: Vec<Chapter> = Vec::new();
     for replication in replications {
         let published = replication.published()?;
-        let experiment = experiment(*replication, profile, &published, &records)?;
+        let experiment = experiment(*replication, profile, &published, &records, store)?;
         chapter(&mut chapters, &published.paper)
             .experiments
             .push(experiment);
@@ -113,6 +113,7 @@ fn experiment(
     profile: Option<Profile>,
     published: &Published,
     records: &BTreeMap<Key, Record>,
+    store: &Store,
 ) -> Result<Experiment, Error> {
     let profiles: Vec<Profile> = match profile {
         Some(profile) => vec![profile],
@@ -136,7 +137,7 @@ fn experiment(
         // The list of profiles has at least one.
         return Err(Error::Usage("there is no profile".to_owned()));
     };
-    described(replication, published, profile, &protocol, variants)
+    described(replication, published, profile, &protocol, variants, store)
 }
 
 fn described(
@@ -145,6 +146,7 @@ fn described(
     profile: Profile,
     protocol: &Protocol,
     variants: Vec<VariantRecords>,
+    store: &Store,
 ) -> Result<Experiment, Error> {
     let results = Results {
         profile,
@@ -155,8 +157,10 @@ fn described(
     let Presentation {
         comparisons,
         caption,
-        figures,
+        mut figures,
+        tables: _,
     } = replication.present(&results)?;
+    figures.extend(replication.pictures(&results, store)?);
     let figures = paired(figures, published_alone(replication, &results)?);
     let variants = &results.variants;
     let runs: Vec<RunLine> = variants.iter().flat_map(lines).collect();
@@ -309,7 +313,7 @@ fn sheet(entry: &data::Entry) -> DataSheet {
     let files = entry.files.iter().map(|file| DataFile {
         name: file.name.to_string(),
         bytes: file.decoded.bytes,
-        sha256: file.decoded.sha256.to_string(),
+        sha256: file.decoded.sha256.map(|digest| digest.to_string()),
     });
     DataSheet {
         id: entry.id.to_string(),

@@ -247,8 +247,9 @@ fn data_sheet(sheet: &DataSheet) -> String {
         .map(|file| {
             vec![
                 escaped(&file.name),
-                file.bytes.to_string(),
-                file.sha256.clone(),
+                file.bytes
+                    .map_or("not known".to_owned(), |bytes| bytes.to_string()),
+                file.sha256.clone().unwrap_or("not known".to_owned()),
             ]
         })
         .collect();

@@ -1,4 +1,4 @@
-//! TensorBoard's event files: scalars by iteration.
+//! `TensorBoard`'s event files: scalars by iteration.
 //!
 //! A file is a sequence of records (length, its checksum, bytes, their checksum) as TensorFlow's
 //! `TFRecord` has them, with CRC-32C rotated and offset; each holds an `Event` message of
@@ -20,7 +20,7 @@ pub struct EventFile {
 
 impl EventFile {
     /// Begins a new file in `folder`. What other files of the folder have at `first_step` or later is
-    /// void from here on: TensorBoard leaves it out.
+    /// void from here on: `TensorBoard` leaves it out.
     ///
     /// # Errors
     /// If the disk refuses.
@@ -184,7 +184,9 @@ mod tests {
         let mut summary = Vec::new();
         field_bytes(&mut summary, 1, &one);
         field_bytes(&mut event, 5, &summary);
-        let hex: String = event.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = event
+            .iter()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert_eq!(hex, "09000000000000f83f10ac022a0a0a080a014c150000803e");
     }
 

@@ -1,4 +1,4 @@
-//! The log of a training: one row for each look at it, as CSV and for TensorBoard.
+//! The log of a training: one row for each look at it, as CSV and for `TensorBoard`.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -6,8 +6,10 @@
 //! from `checkpoint.safetensors` and another one does not write over it; `summary.json` is written
 //! last. `model.safetensors` holds all that [`predict`] needs, under PyTorch's names.
 
+mod begin;
 mod evaluation;
 mod events;
+mod folder;
 mod log;
 mod measure;
 mod pictures;

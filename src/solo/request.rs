@@ -19,7 +19,7 @@ use crate::som::{Grid, MapDistance, Neighbourhood, Temperature};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "model", content = "settings", rename_all = "kebab-case")]
 pub enum ModelSettings {
-    /// Autoencoder and map, trained together (DESOM and ConvDESOM).
+    /// Autoencoder and map, trained together (DESOM and `ConvDESOM`).
     Desom(desom::Settings),
     /// The map alone, on the data.
     Som(KerasomSettings),

@@ -113,9 +113,16 @@ fn named(
     };
     let mut features = set.features;
     if (divisor - own).abs() > 0.0 {
+        // Back to the stored values first, which are whole where they were divided.
+        let whole = |value: &f32| {
+            let stored = f64::from(*value) * own;
+            (stored - stored.round()).abs() < 1e-3
+        };
+        let are_whole = own > 1.0 && features.iter().all(whole);
         for value in &mut features {
-            // Stored values are whole.
-            *value = ((f64::from(*value) * own).round() / divisor) as f32;
+            let stored = f64::from(*value) * own;
+            let stored = if are_whole { stored.round() } else { stored };
+            *value = (stored / divisor) as f32;
         }
     }
     let labels = Labels {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,15 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::Error;
+use super::begin::begin_with;
 use super::evaluation::{centres, evaluate};
+use super::folder::{self, AUTOENCODER, CHECKPOINT, PRETRAINING, SUMMARY, TRAINING, write_json};
 use super::pictures;
 use super::request::{ModelSettings, Request};
 use super::source::Prepared;
 use super::trainee::Trainee;
 use super::watched::{Rhythm, Watched};
 use super::weights::{Description, Model};
-use crate::data::Digest;
 use crate::files::{create_folder, write_whole};
 use crate::pretraining::AutoencoderPretraining;
 use crate::runs::checkpoint::{self, Named, Progress};
@@ -87,7 +88,7 @@ pub fn train(
         .transpose()?;
     let hash = begun.as_ref().map(|(hash, _)| hash.as_str());
     let identity = request.identity(prepared, hash);
-    if let Some(summary) = take_folder(folder, &identity, request.overwrite)? {
+    if let Some(summary) = folder::take(folder, &identity, request.overwrite)? {
         return Ok((summary, true));
     }
     let mut job = Job {
@@ -108,81 +109,6 @@ fn to_device(data: &TrainingData, request: &Request) -> Result<TrainingData, Err
         labels: data.labels.clone(),
     })
 }
-
-/// Makes sure that the folder is this training's; gives its summary where it is done.
-fn take_folder(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<Summary>, Error> {
-    let path = folder.join("training.json");
-    let summary = folder.join("summary.json");
-    match fs::read(&path) {
-        Ok(text) => {
-            let found: Value = serde_json::from_slice(&text).unwrap_or(Value::Null);
-            if found == *identity && !overwrite {
-                let text = fs::read(&summary).ok();
-                return Ok(text.and_then(|text| serde_json::from_slice(&text).ok()));
-            }
-            if !overwrite {
-                return Err(Error::Occupied {
-                    folder: folder.to_owned(),
-                    differs: difference(&found, identity),
-                });
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(Error::io("read", &path)(error)),
-    }
-    // What tells how far the other one was; its other files are written over as we go.
-    for name in [
-        "summary.json",
-        CHECKPOINT,
-        PRETRAINING,
-        AUTOENCODER,
-        "log.csv",
-    ] {
-        let _ = fs::remove_file(folder.join(name));
-    }
-    if overwrite {
-        let _ = fs::remove_dir_all(folder.join("tensorboard"));
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("model") && name.ends_with(".safetensors") {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-    write_json(&path, identity)?;
-    Ok(None)
-}
-
-/// The first thing that two identities differ in, in words.
-fn difference(found: &Value, wanted: &Value) -> String {
-    fn walk(place: &str, a: &Value, b: &Value) -> Option<String> {
-        if a == b {
-            return None;
-        }
-        if let (Value::Object(a), Value::Object(b)) = (a, b) {
-            let names = a.keys().chain(b.keys());
-            let mut all: Vec<&String> = names.collect();
-            all.sort();
-            all.dedup();
-            return all.into_iter().find_map(|name| {
-                let null = Value::Null;
-                let of =
-                    |map: &serde_json::Map<String, Value>| map.get(name).unwrap_or(&null).clone();
-                let place = match place {
-                    "" => name.clone(),
-                    place => format!("{place}.{name}"),
-                };
-                walk(&place, &of(a), &of(b))
-            });
-        }
-        Some(format!("{place} is {a} there and {b} here"))
-    }
-    walk("", found, wanted).unwrap_or_else(|| "its training.json is damaged".to_owned())
-}
-
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const PRETRAINING: &str = "pretraining.safetensors";
-const AUTOENCODER: &str = "autoencoder.safetensors";
 
 struct Job<'a> {
     request: &'a Request,
@@ -266,7 +192,7 @@ impl Job<'_> {
             return Err(Error::Interrupted(self.folder().to_owned()));
         };
         if let Outcome::Diverged { iteration } = part.outcome {
-            let _ = fs::remove_file(self.folder().join("training.json"));
+            let _ = fs::remove_file(self.folder().join(TRAINING));
             return Err(Error::Diverged { iteration });
         }
         checkpoint::save(&kept, &part.weights, None)?;
@@ -324,7 +250,7 @@ impl Job<'_> {
     ) -> Result<Summary, Error> {
         let diverged = |iteration| {
             // Nothing is gained by going on from here, and the folder is free for another try.
-            for name in [CHECKPOINT, "training.json"] {
+            for name in [CHECKPOINT, TRAINING] {
                 let _ = fs::remove_file(self.folder().join(name));
             }
             Error::Diverged { iteration }
@@ -377,7 +303,7 @@ impl Job<'_> {
             files,
             notes,
         };
-        write_json(&self.folder().join("summary.json"), &summary)?;
+        write_json(&self.folder().join(SUMMARY), &summary)?;
         let _ = fs::remove_file(self.folder().join(CHECKPOINT));
         Ok(summary)
     }
@@ -393,7 +319,7 @@ impl Job<'_> {
         let prototypes = trainee.prototypes();
         let groups = request.settings.post_clusters();
         let centres = centres(&prototypes, request.clusters, classes, groups, request.seed)?;
-        let model = Model::of(trainee, self.description(), centres)?;
+        let model = Model::of(trainee, self.description(), centres.as_ref())?;
         model.save(&self.folder().join("model.safetensors"))?;
 
         let mut table = "metric,value\n".to_owned();
@@ -452,52 +378,4 @@ impl Job<'_> {
 fn settings_value(settings: &ModelSettings) -> Value {
     // A plain struct of numbers and names always has a JSON form.
     serde_json::to_value(settings).unwrap_or(Value::Null)
-}
-
-/// Weights of an autoencoder to begin with, by our own names, and the file's SHA-256: a model of
-/// [`train`], or an autoencoder that it or a stored run has left.
-fn begin_with(path: &Path, settings: &ModelSettings, dims: i64) -> Result<(String, Named), Error> {
-    let fail = |reason: String| Error::Weights {
-        path: PathBuf::from(path),
-        reason,
-    };
-    let ModelSettings::Desom(settings) = settings else {
-        return Err(Error::Request(
-            "--ae-weights: the model som has no autoencoder".to_owned(),
-        ));
-    };
-    if settings.pretraining.is_some() {
-        return Err(Error::Request(
-            "--ae-weights and --pretrain-epochs: give one of them, weights are trained already"
-                .to_owned(),
-        ));
-    }
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let hash = Digest::of(&bytes).to_string();
-    let weights = match Model::load(path) {
-        Ok(model) => model.weights(),
-        Err(_) => {
-            let (mut weights, _) = checkpoint::decode(path, &bytes)?;
-            weights.remove("som.prototypes");
-            weights.into_iter().collect()
-        }
-    };
-    let mut layout = crate::nn::Layout::default();
-    let graph = settings.shape().graph(dims, &mut layout);
-    graph.map_err(Error::Request)?;
-    let wanted: Vec<&str> = layout.slots().map(|(name, _)| name).collect();
-    if let Some(missing) = wanted.iter().find(|name| !weights.contains_key(**name)) {
-        return Err(fail(format!(
-            "it has no {missing}, so it is no autoencoder of these settings (--latent-dim, --hidden, \
-             --batchnorm)"
-        )));
-    }
-    Ok((hash, weights))
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_vec_pretty(value).map_err(std::io::Error::from);
-    let mut text = text.map_err(Error::io("write", path))?;
-    text.push(b'\n');
-    write_whole(path, &text).map_err(Error::io("write", path))
 }

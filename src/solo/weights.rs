@@ -89,7 +89,7 @@ impl Model {
     pub(super) fn of(
         trainee: &Trainee,
         description: Description,
-        centres: Option<Tensor>,
+        centres: Option<&Tensor>,
     ) -> Result<Self, Error> {
         let mut network = empty(&description)?;
         if let (Trainee::Desom(cohort), Some((_, parameters))) = (trainee, &mut network) {
@@ -102,7 +102,7 @@ impl Model {
             description,
             network,
             prototypes: on_cpu(&trainee.prototypes()),
-            centres: centres.as_ref().map(on_cpu),
+            centres: centres.map(on_cpu),
         })
     }
 
@@ -252,7 +252,6 @@ impl Model {
     }
 
     /// Codes of scaled rows, `[rows, D]` to `[rows, latent]`.
-    #[must_use]
     pub fn encode_rows(&self, rows: &Tensor) -> Tensor {
         match &self.network {
             Some((graph, parameters)) => graph.encode(parameters, 0, rows),

@@ -8,6 +8,7 @@ pub mod neighbourhood;
 pub mod online;
 pub mod quality;
 pub mod temperature;
+mod umatrix;
 pub mod winners;
 
 pub use grid::{Grid, MapDistance};
@@ -16,4 +17,5 @@ pub use nearest::nearest;
 pub use neighbourhood::Neighbourhood;
 pub use online::OnlineSom;
 pub use temperature::{Decay, Horizon, Temperature};
+pub use umatrix::umatrix;
 pub use winners::Search;

@@ -46,6 +46,17 @@ pub enum Order {
     Random,
 }
 
+/// What becomes of the prototypes' lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lengths {
+    /// Nothing: `MiniSom` since March 2019.
+    Free,
+    /// Every prototype is scaled to length 1 after every update: `MiniSom` before (its issue 20). One of
+    /// length 0 stays as it is.
+    Unit,
+}
+
 /// How an online map is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +71,8 @@ pub struct OnlineSom {
     pub sigma: f64,
     /// See [`Spread`].
     pub spread: Spread,
+    /// See [`Lengths`].
+    pub lengths: Lengths,
     /// See [`Order`].
     pub order: Order,
 }
@@ -70,7 +83,6 @@ const HOOK_INTERVAL: u64 = 1024;
 impl OnlineSom {
     /// Prototypes to start from: a random row of `data` `[rows, dims]` for each unit, drawn
     /// independently, `[units, dims]`.
-    #[must_use]
     pub fn random_rows(&self, data: &Tensor, rng: &mut ChaCha8Rng) -> Tensor {
         let rows = data.size()[0] as usize;
         let chosen = (0..self.map.units()).map(|_| random::index(rng, rows) as i64);
@@ -104,15 +116,17 @@ impl OnlineSom {
         let mut rates = vec![0.0_f32; self.map.units()];
         let mut distances = rates.clone();
         let map = slice_mut(&mut trained);
+        let unit = self.lengths == Lengths::Unit;
         let mut sample = row(next_row(0));
-        advance(map, &rates, sample, sample, &mut distances);
+        // Nothing moves yet, and no length changes: this only measures.
+        advance(map, &rates, [sample, sample], false, &mut distances);
         for t in 0..self.updates {
             if t % HOOK_INTERVAL == 0 && hook(t as f64 / self.updates as f64).is_break() {
                 return None;
             }
             self.rates(super::loss::lowest(&distances), t, &mut rates);
             let next = row(next_row(t + 1));
-            advance(map, &rates, sample, next, &mut distances);
+            advance(map, &rates, [sample, next], unit, &mut distances);
             sample = next;
         }
         Some(trained)
@@ -143,21 +157,27 @@ impl OnlineSom {
     }
 }
 
-/// Moves each prototype of `map` by its rate towards `sample`, and sets `distances` to the squared
-/// distances of the moved ones from `next`.
-fn advance(map: &mut [f32], rates: &[f32], sample: &[f32], next: &[f32], distances: &mut [f32]) {
+/// Moves each prototype of `map` by its rate towards the first sample, scales it to length 1 if `unit`
+/// says so, and sets `distances` to the squared distances of the moved ones from the second sample.
+fn advance(
+    map: &mut [f32],
+    rates: &[f32],
+    samples: [&[f32]; 2],
+    unit: bool,
+    distances: &mut [f32],
+) {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has the instructions, as was just asked.
-            return unsafe { advance_avx512(map, rates, sample, next, distances) };
+            return unsafe { advance_avx512(map, rates, samples, unit, distances) };
         }
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { advance_avx2(map, rates, sample, next, distances) };
+            return unsafe { advance_avx2(map, rates, samples, unit, distances) };
         }
     }
-    advance_plain(map, rates, sample, next, distances);
+    advance_plain(map, rates, samples, unit, distances);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -165,11 +185,11 @@ fn advance(map: &mut [f32], rates: &[f32], sample: &[f32], next: &[f32], distanc
 fn advance_avx512(
     map: &mut [f32],
     rates: &[f32],
-    sample: &[f32],
-    next: &[f32],
+    samples: [&[f32]; 2],
+    unit: bool,
     distances: &mut [f32],
 ) {
-    advance_plain(map, rates, sample, next, distances);
+    advance_plain(map, rates, samples, unit, distances);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -177,15 +197,12 @@ fn advance_avx512(
 fn advance_avx2(
     map: &mut [f32],
     rates: &[f32],
-    sample: &[f32],
-    next: &[f32],
+    samples: [&[f32]; 2],
+    unit: bool,
     distances: &mut [f32],
 ) {
-    advance_plain(map, rates, sample, next, distances);
+    advance_plain(map, rates, samples, unit, distances);
 }
-
-/// Floats handled together, and partial sums of a distance.
-const LANES: usize = 32;
 
 /// Compiled into each of its callers, with the instructions that they may use.
 #[inline(always)]
@@ -193,36 +210,87 @@ const LANES: usize = 32;
 fn advance_plain(
     map: &mut [f32],
     rates: &[f32],
-    sample: &[f32],
-    next: &[f32],
+    [sample, next]: [&[f32]; 2],
+    unit: bool,
     distances: &mut [f32],
 ) {
-    let dims = sample.len();
-    let units = map.chunks_exact_mut(dims).zip(rates).zip(distances);
-    for ((prototype, &rate), distance) in units {
-        let mut sums = [0.0_f32; LANES];
-        let whole = dims - dims % LANES;
-        let (prototype, prototype_rest) = prototype.split_at_mut(whole);
-        let (sample, sample_rest) = sample.split_at(whole);
-        let (next, next_rest) = next.split_at(whole);
-        let blocks = prototype
-            .chunks_exact_mut(LANES)
-            .zip(sample.chunks_exact(LANES))
-            .zip(next.chunks_exact(LANES));
-        for ((m, x), y) in blocks {
-            for lane in 0..LANES {
-                let moved = m[lane] + rate * (x[lane] - m[lane]);
-                m[lane] = moved;
-                let difference = y[lane] - moved;
-                sums[lane] += difference * difference;
-            }
+    let units = map.chunks_exact_mut(sample.len());
+    for ((prototype, &rate), distance) in units.zip(rates).zip(distances) {
+        if unit {
+            let mut squares = Sums::default();
+            each(prototype, [sample, sample], &mut squares, |m, x, _| {
+                let moved = m + rate * (x - m);
+                (moved, moved * moved)
+            });
+            let length = squares.total().sqrt();
+            let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
+            let mut sums = Sums::default();
+            each(prototype, [next, next], &mut sums, |m, y, _| {
+                let scaled = m * scale;
+                (scaled, (y - scaled) * (y - scaled))
+            });
+            *distance = sums.total();
+        } else {
+            let mut sums = Sums::default();
+            each(prototype, [sample, next], &mut sums, |m, x, y| {
+                let moved = m + rate * (x - m);
+                (moved, (y - moved) * (y - moved))
+            });
+            *distance = sums.total();
         }
-        let rest = prototype_rest.iter_mut().zip(sample_rest).zip(next_rest);
-        for (((m, x), y), sum) in rest.zip(&mut sums) {
-            *m += rate * (x - *m);
-            *sum += (y - *m) * (y - *m);
+    }
+}
+
+/// Floats handled together.
+const LANES: usize = 32;
+
+/// Partial sums, side by side.
+struct Sums([f32; LANES]);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self([0.0; LANES])
+    }
+}
+
+impl Sums {
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn total(&self) -> f32 {
+        self.0.iter().sum()
+    }
+}
+
+/// Replaces each value by the first result of `step` on it and the values beside it, and adds the second
+/// to the sums.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn each(
+    values: &mut [f32],
+    [first, second]: [&[f32]; 2],
+    sums: &mut Sums,
+    step: impl Fn(f32, f32, f32) -> (f32, f32),
+) {
+    let whole = values.len() - values.len() % LANES;
+    let (values, values_rest) = values.split_at_mut(whole);
+    let (first, first_rest) = first.split_at(whole);
+    let (second, second_rest) = second.split_at(whole);
+    let blocks = values
+        .chunks_exact_mut(LANES)
+        .zip(first.chunks_exact(LANES))
+        .zip(second.chunks_exact(LANES));
+    for ((values, first), second) in blocks {
+        for lane in 0..LANES {
+            let (value, term) = step(values[lane], first[lane], second[lane]);
+            values[lane] = value;
+            sums.0[lane] += term;
         }
-        *distance = sums.iter().sum();
+    }
+    let rest = values_rest.iter_mut().zip(first_rest).zip(second_rest);
+    for (((value, &first), &second), sum) in rest.zip(&mut sums.0) {
+        let (new, term) = step(*value, first, second);
+        *value = new;
+        *sum += term;
     }
 }
 
@@ -231,6 +299,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
     use crate::random::Seed;
+
+    type Advance = fn(&mut [f32], &[f32], [&[f32]; 2], bool, &mut [f32]);
 
     fn som(order: Order) -> OnlineSom {
         OnlineSom {
@@ -242,6 +312,7 @@ mod tests {
             learning_rate: 0.5,
             sigma: 1.5,
             spread: Spread::Two,
+            lengths: Lengths::Free,
             order,
         }
     }
@@ -271,13 +342,21 @@ mod tests {
     fn prototypes_are_those_of_minisom() {
         let golden: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/golden/online_som.json")).unwrap();
-        for (dims, spread) in [(5, "two"), (5, "two-pi"), (70, "two")] {
+        for (dims, spread, lengths) in [
+            (5, "two", "free"),
+            (5, "two-pi", "free"),
+            (70, "two", "free"),
+            (70, "two-pi", "unit"),
+        ] {
             let som = OnlineSom {
                 spread: serde_json::from_value(spread.into()).unwrap(),
+                lengths: serde_json::from_value(lengths.into()).unwrap(),
                 ..som(Order::Sequential)
             };
             let ours = trained(&som, dims);
-            let values = golden[format!("{spread} {dims}")].as_array().unwrap();
+            let values = golden[format!("{spread} {lengths} {dims}")]
+                .as_array()
+                .unwrap();
             assert_eq!(values.len(), ours.numel());
             for (index, (ours, golden)) in slice(&ours).iter().zip(values).enumerate() {
                 let golden = golden.as_f64().unwrap();
@@ -296,13 +375,15 @@ mod tests {
         let (data, start) = case(70);
         let rates: Vec<f32> = (0..12_u8).map(|unit| f32::from(unit) / 13.0).collect();
         let row = |index: usize| &slice(&data)[index * 70..(index + 1) * 70];
-        let run = |advance: fn(&mut [f32], &[f32], &[f32], &[f32], &mut [f32])| {
+        let run = |advance: Advance, unit| {
             let mut map = slice(&start).to_vec();
             let mut distances = vec![0.0; 12];
-            advance(&mut map, &rates, row(0), row(1), &mut distances);
+            advance(&mut map, &rates, [row(0), row(1)], unit, &mut distances);
             (map, distances)
         };
-        assert_eq!(run(advance), run(advance_plain));
+        for unit in [false, true] {
+            assert_eq!(run(advance, unit), run(advance_plain, unit));
+        }
     }
 
     #[test]

@@ -28,6 +28,19 @@ pub trait Trainable {
     /// Whatever libtorch says.
     fn step(&mut self, iteration: u64) -> Result<(), Error>;
 
+    /// Whether the losses are noted after step `iteration`: about a hundred times unless the model has a
+    /// rhythm of its own. It must not depend on anything but the settings.
+    fn is_noted(&self, iteration: u64) -> bool {
+        let iterations = self.iterations();
+        let every = (iterations / CURVE_POINTS).max(1);
+        iteration.is_multiple_of(every) || iteration + 1 == iterations
+    }
+
+    /// Whether training is over before its last iteration, because a rule of the model's own says so.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// The losses of the last step by name, one value for each model. Waits for the device.
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)>;
 
@@ -57,10 +70,10 @@ pub enum Driven {
 
 /// Trains a cohort to its end, from its checkpoints if it has any.
 ///
-/// Losses are looked at, and noted, about a hundred times at fixed iterations, so that the curves of
+/// Losses are looked at, and noted, at fixed iterations ([`Trainable::is_noted`]), so that the curves of
 /// a resumed run are those of an uninterrupted one. A model whose loss is not finite counts as
 /// diverged from there on; the others of its cohort are not touched by it. When all have diverged
-/// the training ends.
+/// the training ends, as it does when the model says so ([`Trainable::has_ended`]).
 ///
 /// Unfinished models are saved every [`Context::checkpoint_interval`], and when the program is to
 /// stop. Where that takes long, because the cohort is large or the disk slow, they are saved less
@@ -76,11 +89,10 @@ pub fn drive(
     let _products = TrainingProducts::set(context.precision, context.device)?;
     let mut loop_ = Loop::start(model, cohort)?;
     let iterations = model.iterations();
-    let every = (iterations / CURVE_POINTS).max(1);
     let mut saved = Instant::now();
     let mut pause = context.checkpoint_interval;
     let mut noticed = Instant::now();
-    while loop_.iteration < iterations && !loop_.all_diverged() {
+    while loop_.iteration < iterations && !loop_.all_diverged() && !model.has_ended() {
         if context.is_interrupted() {
             loop_.save(model, cohort)?;
             return Ok(Driven::Interrupted);
@@ -90,7 +102,7 @@ pub fn drive(
         if loop_.iteration < model.followed_closely() {
             loop_.note_start(model);
         }
-        if loop_.iteration % every == 0 || done == iterations {
+        if model.is_noted(loop_.iteration) {
             loop_.note_losses(model);
         }
         loop_.iteration = done;

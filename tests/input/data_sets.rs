@@ -1,6 +1,7 @@
 //! The formats of the data sets that the program knows, its manifest, and papers' files.
 
 use replicate::claims::Published;
+use replicate::data::rcv1::{self, Text};
 use replicate::data::{Manifest, idx, table};
 
 use crate::campaign::{Campaign, as_it_is};
@@ -54,6 +55,36 @@ fn table_of_digits() {
         memory: (40, 32 << 10),
     };
     campaign.run(|bytes| text(table::parse("digits", bytes, 2, 3, 16, 10).map(|_| ())));
+}
+
+#[test]
+fn documents() {
+    let tokens = b".I 1\n.W\nab cd ef\nab\n\n.I 2\n.W\nab gh_1\n".to_vec();
+    let topics = b"CCAT 1 1\nGCAT 2 1\nC15 2 1\n".to_vec();
+    let campaign = |name, files, tokens| Campaign {
+        name,
+        files,
+        tokens: Some(tokens),
+        prepare: as_it_is,
+        file: name,
+        places: &[", byte "],
+        placeless: &[],
+        memory: (200, 64 << 10),
+    };
+    let read = |tokens: &[u8], topics: &[u8]| {
+        let text_of = |name, bytes| [Text { name, bytes }];
+        let tokens = text_of("tokens", tokens);
+        text(rcv1::weights(&tokens, &text_of("topics", topics), 2, 2).map(|_| ()))
+    };
+    let words: &[&str] = &[".I", ".W", "\n", " ", "_", "3", "18446744073709551616"];
+    campaign("tokens", vec![tokens.clone()], words).run(|bytes| read(bytes, &topics));
+    let words: &[&str] = &["CCAT", "MCAT", "\n", " ", "3", "-1"];
+    // What is wrong with the topics may show in the tokens only: their file is named then.
+    let campaign = Campaign {
+        file: "to",
+        ..campaign("topics", vec![topics.clone()], words)
+    };
+    campaign.run(|bytes| read(&tokens, bytes));
 }
 
 #[test]

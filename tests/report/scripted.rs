@@ -150,6 +150,7 @@ impl Replication for Scripted {
             comparisons: comparisons.collect(),
             caption: "Mean over <runs>\nof a | b.".to_owned(),
             figures: vec![("fig1".to_owned(), sweep.draw()?)],
+            tables: Vec::new(),
         })
     }
 }

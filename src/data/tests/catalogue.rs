@@ -110,7 +110,7 @@ fn the_real_manifest_holds_what_papers_expect() {
     );
     assert_eq!(
         mnist.file(Role::TestImages).unwrap().decoded.bytes,
-        7_840_016
+        Some(7_840_016)
     );
     // for f in train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte \
     //   t10k-labels-idx1-ubyte; do sha256sum $f | cut -d' ' -f1; done | sha256sum
@@ -121,7 +121,7 @@ fn the_real_manifest_holds_what_papers_expect() {
     let error = dataset_sha256("mnits").unwrap_err().to_string();
     assert_eq!(
         error,
-        "no data set is called `mnits`; there are: mnist, fashion-mnist, digits"
+        "no data set is called `mnits`; there are: mnist, fashion-mnist, digits, usps, reuters10k"
     );
 }
 
@@ -171,6 +171,36 @@ fn real_mirror() -> Option<String> {
     let named = std::env::var("REPLICATE_TEST_MIRROR").ok();
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets");
     named.or_else(|| beside.is_dir().then(|| beside.display().to_string()))
+}
+
+#[test]
+fn real_usps_decodes_to_its_values() {
+    let Some(mirror) = real_mirror() else {
+        println!("skipped: neither REPLICATE_TEST_MIRROR nor ../shared/datasets is there");
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let access = Access {
+        cache: cache.path().to_owned(),
+        mirror: Some(mirror),
+        offline: true,
+    };
+    let data = load("usps", &access, &Silent).unwrap();
+    assert_eq!((data.rows, data.dims, data.train_rows), (9298, 256, 7291));
+    // import h5py, numpy as np
+    // f = h5py.File('usps.h5')
+    // x = np.concatenate([f[g]['data'][:] for g in ('train', 'test')]).astype(float)
+    // y = np.concatenate([f[g]['target'][:] for g in ('train', 'test')])
+    // print(x.sum(), np.bincount(y).tolist(), y[:3].tolist(), y[7291:7294].tolist())
+    let sum: f64 = data.features.iter().map(|&value| f64::from(value)).sum();
+    assert!((sum - 612_482.563).abs() < 0.01, "{sum}");
+    assert_eq!(
+        class_counts(&data),
+        [1553, 1269, 929, 824, 852, 716, 834, 792, 708, 821]
+    );
+    assert_eq!(data.labels[..3], [6, 5, 4]);
+    assert_eq!(data.labels[7291..7294], [9, 6, 3]);
+    assert_eq!(data.image, Some((16, 16)));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod cached;
 mod catalogue;
 mod disk;
+mod first_use;
 mod hostile;
 #[cfg(unix)]
 mod packages;

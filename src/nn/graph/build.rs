@@ -123,7 +123,7 @@ impl Graph {
         }
     }
 
-    /// The autoencoder of ConvDESOM, for images of 28 x 28 pixels given as rows of 784.
+    /// The autoencoder of `ConvDESOM`, for images of 28 x 28 pixels given as rows of 784.
     ///
     /// Encoder: for each of the three numbers of `filters` a 3 x 3 convolution that keeps the size,
     /// `ReLU`, and the largest of 2 x 2 pixels (28 - 14 - 7 - 4); then a linear layer to the code.

@@ -168,8 +168,8 @@ pub(super) fn data(sheet: &DataSheet) -> Markup {
                 @for file in &sheet.files {
                     tr {
                         th scope="row" { code { (file.name) } }
-                        td.number { (file.bytes) }
-                        td { span.key.checksum { (file.sha256) } }
+                        td.number { (file.bytes.map_or("not known".to_owned(), |bytes| bytes.to_string())) }
+                        td { span.key.checksum { (file.sha256.as_deref().unwrap_or("not known")) } }
                     }
                 }
             }

@@ -1,0 +1,243 @@
+//! An autoencoder with centroids among its codes, the rows it sees, and what moves its parameters.
+
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Tensor};
+
+use super::settings::{Optimiser, Start};
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Segment, Sgd, Slot};
+use crate::random::{self, Seed};
+use crate::runs::checkpoint::Named;
+use crate::train::{Error, TrainingData};
+
+/// Rows that are encoded at once: bounds the memory.
+const CHUNK: i64 = 4096;
+
+/// One model.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub network: Autoencoder,
+    pub parameters: Parameters,
+    centroids: Slot,
+    /// The centroids' place.
+    pub map: Segment,
+}
+
+impl Model {
+    /// All zeros.
+    pub(super) fn zeros(widths: &[i64], clusters: usize, device: Device) -> Self {
+        let mut layout = Layout::default();
+        let network = Autoencoder::new(widths, &mut layout);
+        let map = layout.segment();
+        let latent = widths.last().copied().unwrap_or(1);
+        let centroids = layout.add("dec.centroids", &[clusters as i64, latent]);
+        Self {
+            network,
+            parameters: Parameters::zeros(layout, 1, device),
+            centroids,
+            map,
+        }
+    }
+
+    /// The centroids, `[clusters, latent]`; writing to them changes the model.
+    pub(super) fn centroids(&self) -> Tensor {
+        self.parameters.value(self.centroids).get(0)
+    }
+
+    /// Codes of all rows, `[rows, latent]`.
+    pub(super) fn encode(&self, features: &Tensor) -> Tensor {
+        self.encode_to(self.network.depth(), features)
+    }
+
+    /// What enters encoder layer `depth`, for all rows.
+    pub(super) fn encode_to(&self, depth: usize, features: &Tensor) -> Tensor {
+        if depth == 0 {
+            return features.shallow_clone();
+        }
+        let chunks = features.split(CHUNK, 0);
+        let codes = chunks
+            .iter()
+            .map(|rows| self.network.encode_to(depth, &self.parameters, 0, rows));
+        Tensor::cat(&codes.collect::<Vec<_>>(), 0)
+    }
+}
+
+/// An optimiser with its state.
+#[derive(Debug)]
+pub(super) enum Descender {
+    Sgd(Sgd),
+    Adam(Adam),
+}
+
+impl Descender {
+    /// A fresh one; SGD's rate is multiplied by `factor`, which Adam would not notice.
+    pub(super) fn new(optimiser: Optimiser, factor: f64, values: &Tensor) -> Self {
+        match optimiser {
+            Optimiser::Sgd(mut options) => {
+                options.learning_rate *= factor;
+                Self::Sgd(Sgd::new(options, values))
+            }
+            Optimiser::Adam(options) => Self::Adam(Adam::new(options, values)),
+        }
+    }
+
+    pub(super) fn next_step(&mut self) {
+        match self {
+            Self::Sgd(sgd) => sgd.next_step(),
+            Self::Adam(adam) => adam.next_step(),
+        }
+    }
+
+    /// Forgets where it was going.
+    pub(super) fn rest(&mut self) {
+        match self {
+            Self::Sgd(sgd) => sgd.rest(),
+            Self::Adam(adam) => {
+                let _ = (adam.first.zero_(), adam.second.zero_());
+                adam.steps = 0;
+            }
+        }
+    }
+
+    pub(super) fn update(
+        &self,
+        parameters: &Parameters,
+        segment: Segment,
+        gradient: &Tensor,
+    ) -> Result<(), tch::TchError> {
+        match self {
+            Self::Sgd(sgd) => sgd.update(parameters, segment, gradient),
+            Self::Adam(adam) => {
+                adam.update(&parameters.values, parameters.range(segment), gradient)
+            }
+        }
+    }
+
+    /// Its buffers by their names in a checkpoint.
+    fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
+        match self {
+            Self::Sgd(sgd) => vec![("sgd.velocity", &sgd.velocity)],
+            Self::Adam(adam) => vec![("adam.first", &adam.first), ("adam.second", &adam.second)],
+        }
+    }
+
+    /// Sets how many steps were taken.
+    pub(super) fn set_steps(&mut self, steps: u64) {
+        match self {
+            Self::Sgd(sgd) => sgd.steps = steps,
+            Self::Adam(adam) => adam.steps = steps,
+        }
+    }
+}
+
+/// Parameters and optimiser by name, for a checkpoint.
+pub(super) fn state(parameters: &Parameters, descender: &Descender) -> Vec<(String, Tensor)> {
+    let mut state = vec![("parameters".to_owned(), parameters.values.copy())];
+    let buffers = descender.buffers().into_iter();
+    state.extend(buffers.map(|(name, buffer)| (name.to_owned(), buffer.copy())));
+    state
+}
+
+/// Puts back what [`state`] gave.
+///
+/// # Errors
+/// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
+pub(super) fn restore(
+    parameters: &Parameters,
+    descender: &Descender,
+    stored: &Named,
+) -> Result<(), String> {
+    let mut buffers = descender.buffers();
+    buffers.push(("parameters", &parameters.values));
+    fill(&buffers, stored)
+}
+
+/// Copies stored tensors into those of the same names.
+///
+/// # Errors
+/// As [`restore`].
+pub(super) fn fill(buffers: &[(&str, &Tensor)], stored: &Named) -> Result<(), String> {
+    let mut found = Vec::new();
+    for (name, buffer) in buffers {
+        let tensor = stored
+            .get(*name)
+            .ok_or_else(|| format!("{name} is missing"))?;
+        if tensor.size() != buffer.size() {
+            return Err(format!(
+                "{name} has the shape {:?}, this model needs {:?}",
+                tensor.size(),
+                buffer.size()
+            ));
+        }
+        found.push((buffer.shallow_clone(), tensor));
+    }
+    for (mut buffer, tensor) in found {
+        buffer.copy_(tensor);
+    }
+    Ok(())
+}
+
+/// The rows that a run sees: some of each class, or all; scaled.
+///
+/// # Errors
+/// If rows are to be drawn by class and there are none.
+pub(super) fn rows(start: &Start, seed: Seed, data: &TrainingData) -> Result<TrainingData, Error> {
+    let mut seen = data.share();
+    if let Some(per_class) = start.per_class {
+        let Some(labels) = &data.labels else {
+            return Err(Error::Settings(
+                "rows can be drawn by class only where there are labels: leave out per_class"
+                    .to_owned(),
+            ));
+        };
+        let mut stream = random::stream(seed, "rows");
+        let chosen = draw(&labels.values, labels.classes, per_class, &mut stream);
+        let numbers: Vec<i64> = chosen.iter().map(|&row| row as i64).collect();
+        let numbers = Tensor::from_slice(&numbers).to_device(data.features.device());
+        seen.features = data.features.index_select(0, &numbers);
+        if let Some(own) = &mut seen.labels {
+            own.values = chosen.iter().map(|&row| labels.values[row]).collect();
+        }
+    }
+    #[allow(clippy::float_cmp)] // A setting, not a result.
+    if start.scale != 1.0 {
+        seen.features = &seen.features * start.scale;
+    }
+    Ok(seen)
+}
+
+/// `per_class` rows of each class, all mixed; fewer of a class that has fewer.
+fn draw(labels: &[u8], classes: usize, per_class: usize, stream: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut chosen = Vec::new();
+    for class in 0..classes {
+        let own = (0..labels.len()).filter(|&row| usize::from(labels[row]) == class);
+        let own: Vec<usize> = own.collect();
+        let places = random::distinct_indices(stream, own.len(), per_class);
+        chosen.extend(places.into_iter().map(|place| own[place]));
+    }
+    let order = random::distinct_indices(stream, chosen.len(), chosen.len());
+    order.into_iter().map(|place| chosen[place]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::stream;
+
+    #[test]
+    fn rows_are_drawn_evenly_from_the_classes() {
+        let labels: Vec<u8> = (0..100).map(|row| u8::from(row % 4 == 0)).collect();
+        let chosen = draw(&labels, 2, 20, &mut stream(Seed(0), "rows"));
+        assert_eq!(chosen.len(), 40);
+        let ones = chosen.iter().filter(|&&row| labels[row] == 1).count();
+        assert_eq!(ones, 20);
+        let mut sorted = chosen.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), 40);
+        // Mixed: a batch in file order is not of one class.
+        assert!(chosen[..20].iter().any(|&row| labels[row] == 0));
+        assert!(chosen[..20].iter().any(|&row| labels[row] == 1));
+        // Of 25 ones and 75 zeros.
+        assert_eq!(draw(&labels, 2, 50, &mut stream(Seed(0), "rows")).len(), 75);
+    }
+}

@@ -1,0 +1,326 @@
+//! What the experiments on DEC show: the comparison with published values, bars, curves, and pictures of
+//! codes.
+
+use std::collections::HashMap;
+
+use tch::Tensor;
+
+use super::pictures::{AFTER, BEFORE, CLASSES, TOP, TOP_ROWS};
+use crate::claims::{Published, Summary};
+use crate::plot::{Bar, BarGroup, Bars, Cloud, CurvePanel, Curves, Figure, ImageGrid, Scatter};
+use crate::random::Seed;
+use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::{Comparison, Endings};
+use crate::runs::{Outcome, Record, Store, checkpoint};
+
+/// Titles of metrics, and their names in records.
+const SHOWN: [(&str, &str); 6] = [
+    ("accuracy", "accuracy"),
+    ("NMI", "nmi_geometric"),
+    ("ARI", "ari"),
+    ("accuracy at start", "initial.accuracy"),
+    ("KL, last over first", "kl_ratio"),
+    ("silhouette of codes", "latent.silhouette"),
+];
+
+/// The main result of one run in a few words.
+pub(super) fn headline(record: &Record) -> String {
+    if let Outcome::Diverged { iteration } = record.outcome {
+        return format!("diverged at iteration {iteration}");
+    }
+    let value = |name: &str| record.metric(name);
+    let mut words = Vec::new();
+    match (value("initial.accuracy"), value("accuracy")) {
+        (Some(before), Some(after)) => words.push(format!("accuracy {before:.3} to {after:.3}")),
+        (None, Some(after)) => words.push(format!("accuracy {after:.3}")),
+        _ => {}
+    }
+    if let (Some(first), Some(last)) = (value("kl_first"), value("kl_last")) {
+        words.push(format!("KL {first:.3} to {last:.3}"));
+    }
+    if let Some(refreshes) = value("refreshes") {
+        words.push(format!("{refreshes} refreshes"));
+    }
+    words.join("  ")
+}
+
+fn endings(variant: &VariantRecords) -> Endings {
+    let count = |ended: fn(&&Record) -> bool| variant.records.iter().filter(ended).count();
+    Endings {
+        planned: variant.planned,
+        diverged: count(|run| run.outcome != Outcome::Completed),
+        collapsed: count(|run| run.metric("clusters_found") == Some(1.0)),
+    }
+}
+
+fn summary(records: &[Record], metric: &str) -> Summary {
+    Summary::of(records.iter().map(|record| record.metric(metric)))
+}
+
+fn comparable(results: &Results) -> bool {
+    results.profile != Profile::Smoke
+}
+
+/// Metric by metric, variant by variant; what none of a variant's runs has is left out.
+pub(super) fn comparisons(
+    replication: &str,
+    results: &Results,
+    published: &Published,
+) -> Vec<Comparison> {
+    let mut rows = Vec::new();
+    for (title, metric) in SHOWN {
+        for variant in &results.variants {
+            let value = published.value(replication, &variant.id, metric);
+            let mut runs = variant.records.iter();
+            if !runs.any(|run| run.metrics.contains_key(metric)) && value.is_none() {
+                continue;
+            }
+            rows.push(Comparison {
+                title: title.to_owned(),
+                variant: variant.id.clone(),
+                metric: metric.to_owned(),
+                ours: summary(&variant.records, metric),
+                endings: endings(variant),
+                published: value.filter(|_| comparable(results)).cloned(),
+            });
+        }
+    }
+    rows
+}
+
+/// What to know when reading the table.
+pub(super) fn caption(results: &Results) -> String {
+    let mut caption = format!(
+        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
+         Accuracy: best one-to-one matching of clusters to classes; at start: of k-means on the codes.\n\
+         NMI: geometric normalisation. KL: mean per row at a refresh, each with its own P.",
+        results.data_title
+    );
+    if let Some(note) = results.note() {
+        caption += &format!("\n{note}");
+    }
+    caption
+}
+
+/// Data set and name of a variant.
+fn parts(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or(("", id))
+}
+
+/// Accuracy of all variants, a figure for each data set.
+pub(super) fn bars(
+    replication: &str,
+    results: &Results,
+    published: &Published,
+) -> Vec<(String, Bars)> {
+    let mut sets: Vec<&str> = Vec::new();
+    for variant in &results.variants {
+        let (data, _) = parts(&variant.id);
+        if !sets.contains(&data) {
+            sets.push(data);
+        }
+    }
+    let figure = |data: &str| {
+        let own = results.variants.iter();
+        let own: Vec<_> = own.filter(|variant| parts(&variant.id).0 == data).collect();
+        let ours = own.iter().map(|variant| {
+            let summary = summary(&variant.records, "accuracy");
+            Bar {
+                mean: summary.mean.unwrap_or(f64::NAN),
+                sd: summary.sd,
+                n: summary.values.len(),
+            }
+        });
+        let printed = own.iter().map(|variant| {
+            let value = published.value(replication, &variant.id, "accuracy");
+            let value = value.filter(|_| comparable(results))?;
+            Some(Bar {
+                mean: value.mean,
+                sd: value.sample_sd(),
+                n: value.n.unwrap_or(1) as usize,
+            })
+        });
+        let printed: Vec<Option<Bar>> = printed.collect();
+        Bars {
+            title: format!("{replication}: accuracy, {data}"),
+            settings: own
+                .iter()
+                .map(|variant| parts(&variant.id).1.replace('+', " + "))
+                .collect(),
+            groups: vec![BarGroup {
+                metric: "accuracy".to_owned(),
+                ours: ours.collect(),
+                published: printed.clone(),
+            }],
+            top: 1.0,
+            caption: if printed.iter().any(Option::is_some) {
+                "Published: ICML 2016, IDEC 2017 and DEC-keras".to_owned()
+            } else {
+                String::new()
+            },
+            note: results.note(),
+        }
+    };
+    sets.into_iter()
+        .map(|data| (format!("accuracy-{data}"), figure(data)))
+        .collect()
+}
+
+/// Divergence and accuracy from refresh to refresh, of the first run of each variant that has any.
+pub(super) fn curves(title: &str, results: &Results) -> Option<Curves> {
+    let panel = |label: &str, log_y: bool, curve: &str| {
+        let series = results.variants.iter().filter_map(|variant| {
+            let values = variant.records.first()?.curves.values.get(curve)?;
+            let points = (0..)
+                .zip(values)
+                .map(|(refresh, value): (u32, _)| (f64::from(refresh), value.unwrap_or(f64::NAN)));
+            // A name breaks at spaces.
+            let name = variant.id.replace('+', " + ");
+            Some((name, points.collect::<Vec<_>>()))
+        });
+        CurvePanel {
+            y_label: label.to_owned(),
+            log_y,
+            series: series.collect(),
+        }
+    };
+    let panels = vec![
+        panel("KL(P|Q), P of the refresh", true, "kl"),
+        panel("KL(P|Q), P of the first refresh", true, "kl_to_first"),
+        panel("accuracy", false, "accuracy"),
+    ];
+    if panels.iter().all(|panel| panel.series.is_empty()) {
+        return None;
+    }
+    Some(Curves {
+        title: title.to_owned(),
+        x_label: "refresh of P".to_owned(),
+        panels,
+        caption: "The first run of each variant. Means per row. Refreshes are 140 or 160 iterations apart for \
+                  back-propagation, and one move of all codes for the report's code (as-coded, corrected)"
+            .to_owned(),
+        note: results.note(),
+    })
+}
+
+/// t-SNE pairs and the highest scoring images of each variant whose first run has kept them.
+///
+/// # Errors
+/// If what was kept cannot be read, or a figure cannot be drawn.
+pub(super) fn pictures(
+    results: &Results,
+    store: &Store,
+) -> Result<Vec<(String, Figure)>, crate::Error> {
+    let mut figures = Vec::new();
+    for variant in &results.variants {
+        let mut records = variant.records.iter();
+        let Some(record) = records.find(|record| record.identity.seed == Seed(0)) else {
+            continue;
+        };
+        if record.identity.settings["pictured"].as_u64().unwrap_or(0) == 0 {
+            continue;
+        }
+        let Some((tensors, _)) = checkpoint::load(&store.weights(&record.key))? else {
+            continue;
+        };
+        let name = variant.id.replace('/', "-");
+        if let Some(scatter) = scatter(variant, record, &tensors, results) {
+            figures.push((format!("tsne-{name}"), scatter.draw()?));
+        }
+        if let Some(grid) = top_images(variant, &tensors, results) {
+            figures.push((format!("top-{name}"), grid.draw()?));
+        }
+    }
+    Ok(figures)
+}
+
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.reshape([-1])).unwrap_or_default()
+}
+
+fn scatter(
+    variant: &VariantRecords,
+    record: &Record,
+    tensors: &HashMap<String, Tensor>,
+    results: &Results,
+) -> Option<Scatter> {
+    let classes: Vec<usize> = match tensors.get(CLASSES) {
+        Some(classes) => floats(classes)
+            .into_iter()
+            .map(|class| class as usize)
+            .collect(),
+        None => Vec::new(),
+    };
+    let panel = |name: &str, word: &str, prefix: &str| {
+        let places: Vec<[f32; 2]> = floats(tensors.get(name)?)
+            .chunks_exact(2)
+            .map(|at| [at[0], at[1]])
+            .collect();
+        let marks = record.identity.settings["clusters"].as_u64()? as usize;
+        let rows = places.len().checked_sub(marks)?;
+        let value = |metric: String| {
+            let value = record.metric(&metric);
+            value.map_or("undefined".to_owned(), |value| format!("{value:.2}"))
+        };
+        let points = places[..rows].iter().enumerate();
+        Some(Cloud {
+            heading: format!("{word}: accuracy {}", value(format!("{prefix}accuracy"))),
+            remark: format!(
+                "silhouette of the codes {}, trustworthiness of the picture {}",
+                value(format!("{prefix}latent.silhouette")),
+                value(format!("picture.{word}.trustworthiness"))
+            ),
+            points: points
+                .map(|(row, &at)| (at, classes.get(row).copied().unwrap_or(0)))
+                .collect(),
+            marks: places[rows..].to_vec(),
+        })
+    };
+    let panels: Vec<Cloud> = [
+        panel(BEFORE, "before", "initial."),
+        panel(AFTER, "after", ""),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let shown = panels.first()?.points.len();
+    let last = classes.iter().max().copied().unwrap_or(0);
+    Some(Scatter {
+        title: format!("{}: t-SNE of the codes before and after", variant.id),
+        panels,
+        classes: (0..=last).map(|class| class.to_string()).collect(),
+        caption: format!(
+            "Seed 0, {shown} rows, perplexity 30; colours are classes, crosses the centroids. Distances in such \
+             pictures mean little: the numbers above them are of the codes"
+        ),
+        note: results.note(),
+    })
+}
+
+fn top_images(
+    variant: &VariantRecords,
+    tensors: &HashMap<String, Tensor>,
+    results: &Results,
+) -> Option<ImageGrid> {
+    let top = tensors.get(TOP_ROWS)?;
+    let (rows, dims) = (top.size()[0], top.size()[1]);
+    let side = (dims as f64).sqrt().round() as i64;
+    if side * side != dims || rows % TOP != 0 {
+        return None;
+    }
+    let tiles = (0..rows).map(|row| floats(&top.get(row)));
+    Some(ImageGrid {
+        title: format!(
+            "{}: the images that score highest in each cluster",
+            variant.id
+        ),
+        rows: (rows / TOP) as usize,
+        columns: TOP as usize,
+        tiles: tiles.collect(),
+        tile: (side as usize, side as usize),
+        gap: 1,
+        caption: "Seed 0; a row a cluster, the highest q to the left".to_owned(),
+        note: results.note(),
+        invert: true,
+    })
+}

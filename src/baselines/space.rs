@@ -1,0 +1,132 @@
+//! What a map is trained on: the features themselves, or an autoencoder's codes of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tch::Tensor;
+
+use crate::evaluation::{self, PostClusters};
+use crate::nn::{Layout, Network, Parameters, state};
+use crate::pretraining::AutoencoderSettings;
+use crate::runs::Outcome;
+use crate::runs::record::Curves;
+use crate::train::{Context, Error, Finished, Member, part};
+
+/// The part of a run's work that training its autoencoder is: nearly all.
+pub(super) const SHARE: f64 = 0.95;
+
+/// The rows a map is trained on.
+pub(super) struct Space {
+    /// `[rows, dims]`, contiguous.
+    pub codes: Tensor,
+    /// Where they come from, if they are codes.
+    network: Option<(Network, Parameters)>,
+    /// The part of a run's progress that getting here was.
+    pub behind: f64,
+}
+
+/// What came of getting there.
+pub(super) enum Entered {
+    /// Here it is.
+    Space(Box<Space>),
+    /// The autoencoder has diverged, and so has the run.
+    Diverged,
+    /// The program is to stop.
+    Interrupted,
+}
+
+/// The features, or the codes of an encoder that is trained first; `share` is the part of a run's work
+/// that this is, 0 to 1.
+pub(super) fn enter(
+    encoder: Option<&AutoencoderSettings>,
+    member: &Member,
+    share: f64,
+    context: &Context,
+) -> Result<Entered, Error> {
+    let features = &context.data.features;
+    let Some(settings) = encoder else {
+        return Ok(Entered::Space(Box::new(Space {
+            codes: features.contiguous(),
+            network: None,
+            behind: 0.0,
+        })));
+    };
+    let cohort = std::slice::from_ref(member);
+    let Some(gathered) = part::gather(&settings.need(), cohort, share, context)? else {
+        return Ok(Entered::Interrupted);
+    };
+    let behind = gathered.behind;
+    let Some(trained) = gathered.parts.into_iter().next() else {
+        return Ok(Entered::Diverged);
+    };
+    if trained.outcome != Outcome::Completed {
+        return Ok(Entered::Diverged);
+    }
+    let mut layout = Layout::default();
+    let network = settings.shape().network(context.data.dims(), &mut layout);
+    let network = network.map_err(Error::Settings)?;
+    let parameters = Parameters::zeros(layout, 1, features.device());
+    state::set_weights(&parameters, 0, &trained.weights).map_err(Error::Settings)?;
+    let codes = features.split(network.rows_at_once(), 0).into_iter();
+    let codes = codes.map(|rows| network.encode(&parameters, 0, &rows));
+    Ok(Entered::Space(Box::new(Space {
+        codes: Tensor::cat(&codes.collect::<Vec<_>>(), 0),
+        network: Some((network, parameters)),
+        behind,
+    })))
+}
+
+/// Whether `method` has an encoder where it trains on codes, and none where it does not.
+pub(super) fn check_encoder(
+    method: &str,
+    on_codes: bool,
+    encoder: Option<&AutoencoderSettings>,
+) -> Result<(), Error> {
+    let wrong = match (on_codes, encoder) {
+        (true, None) => "encoder is missing",
+        (false, Some(_)) => "encoder is given, but this method trains on the features",
+        _ => return Ok(()),
+    };
+    Err(Error::Settings(format!("{method} settings: {wrong}")))
+}
+
+/// What a run came to whose autoencoder has diverged.
+pub(super) fn diverged() -> Finished {
+    Finished {
+        outcome: Outcome::Diverged { iteration: 0 },
+        metrics: BTreeMap::new(),
+        curves: Curves::default(),
+        weights: Vec::new(),
+        training: Duration::ZERO,
+        evaluation: Duration::ZERO,
+        resumed: 0,
+    }
+}
+
+impl Space {
+    /// The metrics of a map trained here, see [`evaluation::assess`], and `prototype_spread`, see
+    /// [`evaluation::spread`], of the prototypes as rows of the data. `None` if there is nothing to
+    /// measure.
+    pub fn assess(
+        &self,
+        prototypes: &Tensor,
+        post_clusters: PostClusters,
+        member: &Member,
+        context: &Context,
+    ) -> Result<Option<BTreeMap<String, f64>>, Error> {
+        let labels = context.data.labels.as_ref();
+        let metrics =
+            evaluation::assess(&self.codes, prototypes, labels, post_clusters, member.seed)?;
+        let Some(mut metrics) = metrics else {
+            return Ok(None);
+        };
+        let spread = match &self.network {
+            Some((network, parameters)) => {
+                evaluation::spread(&network.decode(parameters, 0, prototypes))
+            }
+            None => evaluation::spread(prototypes),
+        };
+        metrics.insert("prototype_spread".to_owned(), spread);
+        Ok(Some(metrics))
+    }
+}
