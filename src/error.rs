@@ -1,7 +1,7 @@
 //! Every error that reaches the user, with its exit code.
 
 use crate::replication::BadSetting;
-use crate::{claims, data, device, launch, plot, report, runs, train};
+use crate::{claims, data, device, launch, plot, report, runs, solo, train};
 
 /// An error of the program. [`Error::exit_code`] is part of its interface.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum Error {
     /// Runs could not be started.
     #[error(transparent)]
     Launch(#[from] launch::Error),
+    /// A single training, or the use of its model, failed.
+    #[error(transparent)]
+    Solo(solo::Error),
     /// Some runs failed; the others are stored.
     #[error(
         "{failed} of {total} runs failed, the others are stored. The first says:\n{first}\nStart the same command again to retry only what failed."
@@ -91,10 +94,23 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::Store(runs::Error::Unreadable { .. } | runs::Error::Damaged { .. })
             | Self::Train(train::Error::Data(_)) => 20,
+            Self::Solo(error) => error.exit_code(),
             Self::RunsFailed { .. } | Self::Train(_) => 30,
             Self::Launch(_) => 40,
             Self::Interrupted => 130,
             Self::Data(_) | Self::Store(_) | Self::Plot(_) | Self::Report(_) | Self::Output(_) => 1,
+        }
+    }
+}
+
+impl From<solo::Error> for Error {
+    fn from(error: solo::Error) -> Self {
+        match error {
+            solo::Error::Data(error) => Self::Data(error),
+            solo::Error::Train(error) => Self::Train(error),
+            solo::Error::Store(error) => Self::Store(error),
+            solo::Error::Plot(error) => Self::Plot(error),
+            own => Self::Solo(own),
         }
     }
 }

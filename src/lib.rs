@@ -28,6 +28,7 @@ pub mod replication;
 pub mod report;
 pub mod runs;
 mod shares;
+pub mod solo;
 pub mod som;
 pub mod statistics;
 pub mod train;

@@ -15,7 +15,8 @@ use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Labels, Member, Method, NoParts, Trainable, TrainingData, drive,
+    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Trainable, TrainingData,
+    drive,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -40,6 +41,31 @@ fn small() -> Settings {
         batch: 256,
         iterations: 60,
         ..Settings::paper()
+    }
+}
+
+fn normalised() -> Settings {
+    Settings {
+        batch_norm: true,
+        ..small()
+    }
+}
+
+/// Images of 28 x 28 pixels: the digits, each pixel three times as wide and high, in a frame of two.
+fn images(data: &TrainingData) -> TrainingData {
+    let digits = data.features.narrow(0, 0, 300).view([-1, 1, 8, 8]);
+    let large = digits.upsample_nearest2d([24, 24], None, None);
+    let framed = large.constant_pad_nd([2, 2, 2, 2]);
+    TrainingData::new(framed.view([-1, 784]), None).unwrap()
+}
+
+fn convolutional(batch_norm: bool) -> Settings {
+    Settings {
+        hidden: vec![4, 6, 8],
+        batch: 64,
+        iterations: 12,
+        batch_norm,
+        ..Settings::convolutional()
     }
 }
 
@@ -177,34 +203,41 @@ impl Trainable for Stopping<'_> {
 fn an_interrupted_run_ends_as_an_uninterrupted_one_does() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
-    let train = |name: &str, stop_at: u64| -> (Driven, Tensor) {
+    let train = |name: &str, stop_at: u64, settings: &Settings| -> (Driven, Tensor) {
         let interrupted = AtomicBool::new(false);
         let context = context(&data, &interrupted);
         let member = Member {
-            settings: small().to_value(),
+            settings: settings.to_value(),
             seed: Seed(5),
             checkpoint: folder.path().join(name),
         };
+        let members = [(0.001, Seed(5))];
+        let (features, precision) = (&data.features, Precision::Exact);
+        let model = DesomCohort::new(settings, &members, features, Device::Cpu, precision);
         let mut model = Stopping {
-            model: alone(&data, 0.001, 5),
+            model: model.unwrap(),
             at: stop_at,
             interrupted: &interrupted,
         };
         let driven = drive(&mut model, &[member], &context).unwrap();
         (driven, model.model.parameters().values.copy())
     };
-    let (Driven::Finished(whole), weights) = train("whole", 1000) else {
-        panic!("not interrupted");
-    };
-    assert!(matches!(train("cut", 23).0, Driven::Interrupted));
-    let at = checkpoint::progress(&folder.path().join("cut")).unwrap();
-    assert_eq!((at.iteration, at.iterations), (24, 60));
-    let (Driven::Finished(resumed), weights_resumed) = train("cut", 1000) else {
-        panic!("not interrupted");
-    };
-    assert_eq!((whole[0].resumed, resumed[0].resumed), (0, 1));
-    assert_eq!(whole[0].curves, resumed[0].curves);
-    assert_eq!(weights, weights_resumed);
+    for settings in [small(), normalised()] {
+        let name = |name: &str| format!("{name}-{}", settings.batch_norm);
+        let [whole, cut] = ["whole", "cut"].map(name);
+        let (Driven::Finished(whole), weights) = train(&whole, 1000, &settings) else {
+            panic!("not interrupted");
+        };
+        assert!(matches!(train(&cut, 23, &settings).0, Driven::Interrupted));
+        let at = checkpoint::progress(&folder.path().join(&cut)).unwrap();
+        assert_eq!((at.iteration, at.iterations), (24, 60));
+        let (Driven::Finished(resumed), weights_resumed) = train(&cut, 1000, &settings) else {
+            panic!("not interrupted");
+        };
+        assert_eq!((whole[0].resumed, resumed[0].resumed), (0, 1));
+        assert_eq!(whole[0].curves, resumed[0].curves);
+        assert_eq!(weights, weights_resumed);
+    }
 }
 
 #[test]
@@ -271,11 +304,13 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let data = digits();
     let folder = tempfile::tempdir().unwrap();
     let interrupted = AtomicBool::new(false);
+    let images = images(&data);
     let run = |method: &dyn Method, settings: serde_json::Value, precision, threads: i32| {
         tch::set_num_threads(threads);
+        let convolves = settings.get("architecture").is_some();
         let context = Context {
             precision,
-            ..context(&data, &interrupted)
+            ..context(if convolves { &images } else { &data }, &interrupted)
         };
         let member = Member {
             settings,
@@ -289,14 +324,67 @@ fn results_do_not_depend_on_the_number_of_threads() {
     for (method, settings, precision) in [
         (&Desom as &dyn Method, small().to_value(), Precision::Exact),
         (&Desom, small().to_value(), Precision::Fast),
+        (&Desom, normalised().to_value(), Precision::Exact),
+        (&Desom, convolutional(false).to_value(), Precision::Exact),
+        (&Desom, convolutional(true).to_value(), Precision::Exact),
         (&KMeansBaseline, kmeans, Precision::Exact),
     ] {
         let one = run(method, settings.clone(), precision, 1);
         let two = run(method, settings, precision, 2);
-        assert_eq!(one.metrics, two.metrics);
+        // Undefined values are no numbers, and so not equal to themselves.
+        let defined = |run: &Finished| {
+            let metrics = run.metrics.iter().filter(|(_, value)| value.is_finite());
+            metrics
+                .map(|(name, value)| (name.clone(), *value))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(defined(&one), defined(&two));
         assert_eq!(one.curves, two.curves);
         assert_eq!(one.weights, two.weights);
         assert!(!one.metrics.is_empty());
+    }
+}
+
+#[test]
+fn convolutions_are_for_images_of_their_size() {
+    let data = digits();
+    let members = [(0.001, Seed(0))];
+    let settings = convolutional(false);
+    let precision = Precision::Exact;
+    let refused = DesomCohort::new(&settings, &members, &data.features, Device::Cpu, precision);
+    let message = refused.unwrap_err().to_string();
+    assert!(
+        message.contains("28 x 28") && message.contains("64"),
+        "{message}"
+    );
+}
+
+#[test]
+fn convolutions_learn_and_what_is_encoded_is_decoded() {
+    let images = images(&digits());
+    for batch_norm in [false, true] {
+        let settings = Settings {
+            iterations: 60,
+            ..convolutional(batch_norm)
+        };
+        let (members, precision) = ([(0.001, Seed(0)), (0.1, Seed(1))], Precision::Exact);
+        let models = DesomCohort::new(
+            &settings,
+            &members,
+            &images.features,
+            Device::Cpu,
+            precision,
+        );
+        let mut models = models.unwrap();
+        let reconstruction = |models: &DesomCohort| models.losses()[0].1.clone();
+        models.step(0).unwrap();
+        let before = reconstruction(&models);
+        for iteration in 1..60 {
+            models.step(iteration).unwrap();
+        }
+        for (before, after) in before.iter().zip(reconstruction(&models)) {
+            assert!(after < 0.8 * before, "{after} {before}");
+        }
     }
 }
 

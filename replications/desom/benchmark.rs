@@ -188,6 +188,8 @@ impl Shared {
         let classes = classes.map_or(10, |entry| entry.classes);
         let desom = &self.desom;
         let encoder = method.starts_with("ae+").then(|| AutoencoderSettings {
+            architecture: desom.architecture,
+            batch_norm: desom.batch_norm,
             hidden: desom.hidden.clone(),
             latent: desom.latent,
             batch: desom.batch,

@@ -28,9 +28,6 @@ pub struct Desom;
 /// Iterations over which losses at the start of joint training are averaged.
 const SMOOTHED: usize = 10;
 
-/// Rows that are encoded at once during evaluation: bounds its memory.
-const CHUNK: i64 = 4096;
-
 impl Method for Desom {
     fn id(&self) -> &'static str {
         "desom"
@@ -315,8 +312,9 @@ fn assess(
     let (network, parameters) = (models.network(), models.parameters());
     let mut codes = Vec::new();
     let mut squared_error = 0.0;
-    for start in (0..data.rows()).step_by(CHUNK as usize) {
-        let rows = CHUNK.min(data.rows() - start);
+    let at_once = network.rows_at_once();
+    for start in (0..data.rows()).step_by(at_once as usize) {
+        let rows = at_once.min(data.rows() - start);
         let x = data.features.narrow(0, start, rows);
         let code = network.encode(parameters, model, &x);
         let error = (network.decode(parameters, model, &code) - x).square();

@@ -1,6 +1,6 @@
 //! A cohort of DESOM models and its training step.
 //!
-//! Autoencoder `D-500-500-2000-10` with a SOM on the codes, trained together on
+//! Autoencoder, `D-500-500-2000-10` in the papers, with a SOM on the codes, trained together on
 //! `MSE(x, decode(encode(x))) + gamma * mean_i sum_k w_ik |z_i - m_k|^2` by Adam, one optimiser
 //! state for network and prototypes. The models of a cohort see the same batches; they differ in
 //! gamma and seed.
@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use tch::{Device, Kind, Tensor};
 
 use super::{PrototypeStart, Settings};
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, Slot, state};
+use crate::nn::{Adam, Layout, Network, Parameters, Precision, Segment, Slot, Step, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
 use crate::som::online::{Lengths, Order, Spread};
@@ -38,7 +38,7 @@ struct LastStep {
 pub struct DesomCohort {
     settings: Settings,
     precision: Precision,
-    network: Autoencoder,
+    network: Network,
     prototypes: Slot,
     map: Segment,
     /// `[models, units, latent]`
@@ -51,7 +51,7 @@ pub struct DesomCohort {
     /// `[rows, D]`
     data: Tensor,
     /// By batch size: the usual one, and that of the last batch of a pass.
-    passes: HashMap<i64, Pass>,
+    passes: HashMap<i64, Step>,
     last: Option<LastStep>,
 }
 
@@ -63,7 +63,8 @@ impl DesomCohort {
     /// `settings` are those of the first model; the others' differ in gamma at most.
     ///
     /// # Errors
-    /// If the data has fewer rows than the map has units.
+    /// If the data has fewer rows than the map has units, or the architecture does not fit the data or
+    /// the precision.
     pub fn new(
         settings: &Settings,
         members: &[(f64, Seed)],
@@ -99,7 +100,9 @@ impl DesomCohort {
             )));
         }
         let mut layout = Layout::default();
-        let network = Autoencoder::new(&settings.widths(dims), &mut layout);
+        let network = settings.shape().network(dims, &mut layout);
+        let network = network.map_err(Error::Settings)?;
+        network.check(precision, device).map_err(Error::Settings)?;
         let map = layout.segment();
         let prototypes = layout.add("som.prototypes", &[units as i64, settings.latent]);
         let parameters = Parameters::zeros(layout, members.len() as i64, device);
@@ -115,8 +118,10 @@ impl DesomCohort {
             let chosen = Tensor::from_slice(&chosen).to_device(device);
             let mut codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
             if settings.prototype_start == PrototypeStart::Som {
+                let chunks = data.split(network.rows_at_once(), 0);
                 let encode = |rows: &Tensor| network.encode(&parameters, model, rows);
-                codes = organised(settings, &codes, &data, encode);
+                let all: Vec<Tensor> = chunks.iter().map(encode).collect();
+                codes = organised(settings, &codes, &Tensor::cat(&all, 0));
             }
             parameters.value(prototypes).select(0, model).copy_(&codes);
         }
@@ -143,7 +148,7 @@ impl DesomCohort {
 
     /// The network, e.g. to encode with.
     #[must_use]
-    pub fn network(&self) -> &Autoencoder {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
@@ -193,15 +198,15 @@ impl Trainable for DesomCohort {
             .neighbourhood
             .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
-        let precision = self.precision;
+        let (latent, precision) = (self.settings.latent, self.precision);
         let pass = self.passes.entry(rows);
-        let pass = pass.or_insert_with(|| Pass::new(network, parameters, rows, precision));
+        let pass = pass.or_insert_with(|| Step::new(network, parameters, rows, latent, precision));
         self.adam.next_step();
         let adam = &self.adam;
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        pass.forward(&x);
+        pass.forward(parameters, &x);
         pass.backward_decoder(&x, &mut update)?;
         let som_loss = if iteration.is_multiple_of(self.settings.update_interval) {
             self.som.step(
@@ -217,7 +222,7 @@ impl Trainable for DesomCohort {
             Tensor::zeros([parameters.models()], (Kind::Float, x.device()))
         };
         update(self.map, &self.prototype_gradient.view([-1]))?;
-        pass.backward_encoder(&x, &mut update)?;
+        pass.backward_encoder(parameters, &x, &mut update)?;
         self.last = Some(LastStep {
             start,
             rows,
@@ -251,24 +256,14 @@ impl Trainable for DesomCohort {
     }
 }
 
-/// Rows that are encoded at once before training: bounds the memory.
-const CHUNK: i64 = 4096;
-
 /// Prototypes trained as a classic online map on the codes of all rows, once, row after row: radius from
 /// one less than the map's shorter side, rate from 0.5, both falling to a third, in the form of `MiniSom`
 /// at the time of the authors' code. They start at `prototypes`; the code starts at random, which a
 /// pass of so many samples forgets.
-fn organised(
-    settings: &Settings,
-    prototypes: &Tensor,
-    data: &Tensor,
-    encode: impl Fn(&Tensor) -> Tensor,
-) -> Tensor {
-    let chunks = data.split(CHUNK, 0);
-    let codes = Tensor::cat(&chunks.iter().map(encode).collect::<Vec<_>>(), 0);
+fn organised(settings: &Settings, prototypes: &Tensor, codes: &Tensor) -> Tensor {
     let som = OnlineSom {
         map: settings.map,
-        updates: data.size()[0] as u64,
+        updates: codes.size()[0] as u64,
         learning_rate: 0.5,
         sigma: settings
             .map
@@ -282,10 +277,10 @@ fn organised(
     // Nothing is drawn: the order is the data's.
     let mut rng = random::stream(Seed(0), "unused");
     let go_on = &mut |_| ControlFlow::Continue(());
-    let trained = som.train(&codes, prototypes, &mut rng, go_on);
+    let trained = som.train(codes, prototypes, &mut rng, go_on);
     trained.map_or_else(
         || prototypes.shallow_clone(),
-        |trained| trained.to_device(data.device()),
+        |trained| trained.to_device(codes.device()),
     )
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
+use crate::nn::{Architecture, Shape};
 use crate::pretraining::AutoencoderSettings;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::{Error, settings};
@@ -65,7 +66,14 @@ fn is_one(number: &u64) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Dense or convolutional.
+    #[serde(default, skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
+    /// Batch normalisation after each hidden activation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// Widths of the encoder's hidden layers, or filters of its three convolutions; the decoder
+    /// mirrors them.
     pub hidden: Vec<i64>,
     /// Latent features.
     pub latent: i64,
@@ -110,6 +118,8 @@ impl Settings {
     #[must_use]
     pub fn paper() -> Self {
         Self {
+            architecture: Architecture::Dense,
+            batch_norm: false,
             hidden: vec![500, 500, 2000],
             latent: 10,
             map: Grid {
@@ -137,10 +147,22 @@ impl Settings {
         }
     }
 
+    /// The settings of `ConvDESOM` in the authors' code; everything else is as in [`Self::paper`].
+    #[must_use]
+    pub fn convolutional() -> Self {
+        Self {
+            architecture: Architecture::Convolutional,
+            hidden: vec![32, 64, 64],
+            ..Self::paper()
+        }
+    }
+
     /// The pretrained autoencoder that a run begins with, if it does.
     #[must_use]
     pub fn autoencoder(&self) -> Option<AutoencoderSettings> {
         self.pretraining.map(|pretraining| AutoencoderSettings {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
             hidden: self.hidden.clone(),
             latent: self.latent,
             batch: self.batch,
@@ -171,6 +193,12 @@ impl Settings {
         let widths = self.hidden.iter().chain([&self.latent, &self.batch]);
         if widths.copied().any(|width| width < 1) {
             return Err("layer widths and the batch size must be at least 1".to_owned());
+        }
+        if self.architecture == Architecture::Convolutional && self.hidden.len() != 3 {
+            return Err(format!(
+                "the convolutional architecture has three numbers of filters, e.g. 32, 64, 64, not {:?}",
+                self.hidden
+            ));
         }
         if self.map.units() == 0 {
             return Err("the map has no units: both sides must be at least 1".to_owned());
@@ -220,6 +248,17 @@ impl Settings {
         serde_json::to_value(self).unwrap_or(Value::Null)
     }
 
+    /// What the autoencoder is built from.
+    #[must_use]
+    pub fn shape(&self) -> Shape<'_> {
+        Shape {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
+            hidden: &self.hidden,
+            latent: self.latent,
+        }
+    }
+
     /// The encoder's widths for data of `dims` features.
     #[must_use]
     pub fn widths(&self, dims: i64) -> Vec<i64> {
@@ -256,6 +295,8 @@ mod tests {
         let value = Settings::paper().to_value();
         let fields = value.as_object().unwrap();
         for later in [
+            "architecture",
+            "batch_norm",
             "pretraining",
             "prototype_start",
             "update_interval",
@@ -263,7 +304,12 @@ mod tests {
         ] {
             assert!(!fields.contains_key(later), "{later}");
         }
-        let changes: [fn(&mut Settings); 4] = [
+        let changes: [fn(&mut Settings); 6] = [
+            |s| {
+                s.architecture = Architecture::Convolutional;
+                s.hidden = vec![32, 64, 64];
+            },
+            |s| s.batch_norm = true,
             |s| s.pretraining = Some(Pretraining { epochs: 200 }),
             |s| s.prototype_start = PrototypeStart::Som,
             |s| s.update_interval = 10,

@@ -91,7 +91,11 @@ impl KerasomSettings {
         serde_json::to_value(self).unwrap_or(Value::Null)
     }
 
-    fn read(value: &Value) -> Result<Self, Error> {
+    /// Reads and checks settings.
+    ///
+    /// # Errors
+    /// If a field is missing, unknown or makes no sense; the message names it.
+    pub fn read(value: &Value) -> Result<Self, Error> {
         let settings: Self = settings::read("kerasom", value)?;
         settings
             .check()
@@ -130,7 +134,7 @@ impl KerasomSettings {
 
 /// One map in training.
 #[derive(Debug)]
-struct Map {
+pub struct Map {
     settings: KerasomSettings,
     /// `[rows, dims]`
     data: Tensor,
@@ -148,7 +152,10 @@ struct Map {
 impl Map {
     /// A map on `data` `[rows, dims]`: prototypes are distinct random rows, from the seed's stream
     /// `"prototypes"`.
-    fn new(settings: &KerasomSettings, seed: Seed, data: &Tensor) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// If the data has fewer rows than the map has units.
+    pub fn new(settings: &KerasomSettings, seed: Seed, data: &Tensor) -> Result<Self, Error> {
         let units = settings.map.units();
         let rows = data.size()[0] as usize;
         if rows < units {
@@ -227,7 +234,14 @@ impl Map {
         ]
     }
 
-    fn is_finite(&self) -> bool {
+    /// The prototypes, `[units, dims]`.
+    pub fn prototypes(&self) -> Tensor {
+        self.prototypes.shallow_clone()
+    }
+
+    /// Whether all that changes from step to step is finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
         let finite = |buffer: &Tensor| buffer.isfinite().all().int64_value(&[]) != 0;
         self.buffers().iter().all(|(_, buffer)| finite(buffer))
     }

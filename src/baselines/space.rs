@@ -6,14 +6,11 @@ use std::time::Duration;
 use tch::Tensor;
 
 use crate::evaluation::{self, PostClusters};
-use crate::nn::{Autoencoder, Layout, Parameters, state};
+use crate::nn::{Layout, Network, Parameters, state};
 use crate::pretraining::AutoencoderSettings;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
 use crate::train::{Context, Error, Finished, Member, part};
-
-/// Rows that are encoded at once: bounds the memory.
-const CHUNK: i64 = 4096;
 
 /// The part of a run's work that training its autoencoder is: nearly all.
 pub(super) const SHARE: f64 = 0.95;
@@ -23,7 +20,7 @@ pub(super) struct Space {
     /// `[rows, dims]`, contiguous.
     pub codes: Tensor,
     /// Where they come from, if they are codes.
-    network: Option<(Autoencoder, Parameters)>,
+    network: Option<(Network, Parameters)>,
     /// The part of a run's progress that getting here was.
     pub behind: f64,
 }
@@ -66,10 +63,11 @@ pub(super) fn enter(
         return Ok(Entered::Diverged);
     }
     let mut layout = Layout::default();
-    let network = Autoencoder::new(&settings.widths(context.data.dims()), &mut layout);
+    let network = settings.shape().network(context.data.dims(), &mut layout);
+    let network = network.map_err(Error::Settings)?;
     let parameters = Parameters::zeros(layout, 1, features.device());
     state::set_weights(&parameters, 0, &trained.weights).map_err(Error::Settings)?;
-    let codes = features.split(CHUNK, 0).into_iter();
+    let codes = features.split(network.rows_at_once(), 0).into_iter();
     let codes = codes.map(|rows| network.encode(&parameters, 0, &rows));
     Ok(Entered::Space(Box::new(Space {
         codes: Tensor::cat(&codes.collect::<Vec<_>>(), 0),

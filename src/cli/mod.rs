@@ -10,7 +10,9 @@ mod list;
 mod metrics;
 mod metrics_input;
 pub mod options;
+mod own_data;
 mod plan;
+mod predict;
 mod present;
 mod report;
 mod rerun;
@@ -20,6 +22,9 @@ mod run_progress;
 mod session;
 mod show;
 mod status;
+mod train;
+mod train_options;
+mod train_progress;
 mod verdicts;
 mod verify;
 
@@ -69,6 +74,10 @@ enum Fixed {
     List(list::ListArgs),
     /// Explain a replication (what it does, its settings, its claims), a claim with its verdict, or a paper
     Show(show::ShowArgs),
+    /// Train one model with free settings, on a data set of the catalogue or your own data
+    Train(Box<train_options::TrainArgs>),
+    /// Apply a trained model to new data: codes, best matching units, clusters, distances
+    Predict(predict::PredictArgs),
     /// Do a stored run again and say whether it gives the same bits
     Rerun(rerun::RerunArgs),
     /// Judge the stored runs of a replication, or check that nothing in the store is damaged; trains nothing
@@ -158,6 +167,8 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
     match Cli::from_arg_matches(matches).map_err(usage)?.command {
         Fixed::List(args) => done(list::list(&args)),
         Fixed::Show(args) => done(show::show(&args, &places.store)),
+        Fixed::Train(args) => done(train::run(&args, &access()?)),
+        Fixed::Predict(args) => done(predict::run(&args, &places.store, &access()?)),
         Fixed::Rerun(args) => done(rerun::run(&args, &places.store, &access()?)),
         Fixed::Verify(args) => verify::run(&args, &places.store),
         Fixed::Judge(args) => judge::run(&args),

@@ -78,7 +78,8 @@ pub(super) fn profile(text: &str) -> Result<Profile, String> {
     found.ok_or_else(|| "expected smoke, quick or paper".to_owned())
 }
 
-fn precision(text: &str) -> Result<Precision, String> {
+/// A precision by its name.
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
     let found = Precision::ALL
         .into_iter()
         .find(|precision| precision.name() == text);

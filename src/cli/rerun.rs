@@ -117,7 +117,7 @@ pub fn run(args: &RerunArgs, store: &Path, access: &Access) -> Result<(), Error>
 }
 
 /// The record that the user means.
-fn find(text: &str, store: &Store) -> Result<PathBuf, Error> {
+pub(super) fn find(text: &str, store: &Store) -> Result<PathBuf, Error> {
     let folder = store.root().join("runs");
     let mut found = Vec::new();
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) && !text.is_empty() {

@@ -246,7 +246,7 @@ pub fn training_data(id: &str, device: Device, access: &Access) -> Result<Traini
     Ok(TrainingData::new(features, Some(labels))?)
 }
 
-fn checkpoint_interval() -> Result<Duration, Error> {
+pub(super) fn checkpoint_interval() -> Result<Duration, Error> {
     let Some(text) = std::env::var_os(CHECKPOINT_VARIABLE) else {
         return Ok(CHECKPOINT_INTERVAL);
     };

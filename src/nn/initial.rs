@@ -26,7 +26,7 @@ impl Initial {
     pub fn draw(self, rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor {
         match self {
             Self::Glorot => glorot_uniform(rng, inputs, outputs),
-            Self::FanIn => uniform(rng, inputs, outputs, 1.0 / (inputs as f32).sqrt()),
+            Self::FanIn => uniform(rng, 1.0 / (inputs as f32).sqrt(), &[inputs, outputs]),
             Self::Normal => normal(rng, inputs, outputs, 0.01),
         }
     }
@@ -35,14 +35,19 @@ impl Initial {
 /// Weights `[inputs, outputs]` drawn uniformly from `+-sqrt(6 / (inputs + outputs))`
 /// (Glorot & Bengio 2010, eq. 16), the default of Keras' dense layers. On the CPU.
 pub fn glorot_uniform(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64) -> Tensor {
-    let limit = (6.0 / (inputs + outputs) as f32).sqrt();
-    uniform(rng, inputs, outputs, limit)
+    glorot_uniform_of(rng, [inputs, outputs], &[inputs, outputs])
 }
 
-fn uniform(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64, limit: f32) -> Tensor {
+/// As [`glorot_uniform`], for weights of any shape: `fans` are the numbers of values that each output
+/// is made from and that each input goes into.
+pub fn glorot_uniform_of(rng: &mut ChaCha8Rng, fans: [i64; 2], shape: &[i64]) -> Tensor {
+    uniform(rng, (6.0 / (fans[0] + fans[1]) as f32).sqrt(), shape)
+}
+
+fn uniform(rng: &mut ChaCha8Rng, limit: f32, shape: &[i64]) -> Tensor {
     let draw = |_| (2.0 * random::unit(rng) - 1.0) * limit;
-    let values: Vec<f32> = (0..inputs * outputs).map(draw).collect();
-    Tensor::from_slice(&values).view([inputs, outputs])
+    let values: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
+    Tensor::from_slice(&values).view(shape)
 }
 
 /// Two at a time (Box & Muller 1958).

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 const ALIGNMENT: i64 = 16;
 
 /// The index of one part of a [`Layout`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot(usize);
 
 /// The index of one segment of a [`Layout`].

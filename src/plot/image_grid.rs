@@ -84,7 +84,8 @@ impl ImageGrid {
             count as f64 * tile as f64 + (count - 1) as f64 * self.gap as f64
         };
         let (width, height) = (side(self.columns, w), side(self.rows, h));
-        let factor = (TARGET / width).floor().max(1.0);
+        // Narrow grids are not enlarged until they are higher than any page.
+        let factor = (TARGET / width.max(height / 4.0)).floor().max(1.0);
         let size = (width * factor, height * factor);
         let caption = sentences([self.caption.clone(), self.undefined(), self.vacant()]);
         let frame = Frame {

@@ -7,6 +7,7 @@
 //! What is not drawn is said: undefined values, cut error bars and empty panels are named below the figure.
 //! Nothing here computes statistics: means and standard deviations come from the caller.
 
+mod architecture;
 mod axis;
 mod bars;
 mod canvas;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub use architecture::{Architecture, Layer, LayerKind};
 pub use axis::Scale;
 pub use bars::{Bar, BarGroup, Bars};
 pub use curves::{CurvePanel, Curves};

@@ -19,7 +19,9 @@ use tch::{Kind, Tensor};
 use crate::device::TrainingProducts;
 use crate::nn::adam::AdamOptions;
 use crate::nn::slices::ordered_sum;
-use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
+use crate::nn::{
+    Adam, Architecture, Layout, Network, Parameters, Precision, Segment, Shape, Step, state,
+};
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::runs::checkpoint::Named;
@@ -28,14 +30,18 @@ use crate::train::{
     settings, time_of_step,
 };
 
-/// Rows that are looked at at once at the end: bounds the memory.
-const CHUNK: i64 = 4096;
-
 /// All that a pretrained autoencoder depends on beside data and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoencoderSettings {
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Dense or convolutional.
+    #[serde(default, skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
+    /// Batch normalisation after each hidden activation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// Widths of the encoder's hidden layers, or filters of its three convolutions; the decoder
+    /// mirrors them.
     pub hidden: Vec<i64>,
     /// Latent features.
     pub latent: i64,
@@ -91,19 +97,20 @@ impl AutoencoderSettings {
             .saturating_mul(rows.div_ceil(self.batch.max(1) as u64))
     }
 
-    /// The encoder's widths for data of `dims` features.
+    /// What the autoencoder is built from.
     #[must_use]
-    pub fn widths(&self, dims: i64) -> Vec<i64> {
-        let hidden = self.hidden.iter().copied();
-        std::iter::once(dims)
-            .chain(hidden)
-            .chain([self.latent])
-            .collect()
+    pub fn shape(&self) -> Shape<'_> {
+        Shape {
+            architecture: self.architecture,
+            batch_norm: self.batch_norm,
+            hidden: &self.hidden,
+            latent: self.latent,
+        }
     }
 }
 
 /// Autoencoders trained end to end. The weights of one are named `encoder.0.weight`,
-/// `encoder.0.bias`, .., `decoder.0.weight`, .. as [`Autoencoder::new`] names them; its metric is
+/// `encoder.0.bias`, .., `decoder.0.weight`, .. as [`crate::nn::Autoencoder`] names them; its metric is
 /// `reconstruction_loss`, the mean squared error over all rows it was trained on and all features.
 #[derive(Debug)]
 pub struct AutoencoderPretraining;
@@ -125,7 +132,7 @@ impl Part for AutoencoderPretraining {
         let settings = AutoencoderSettings::read(settings)?;
         let sample = settings.batch.min(trial.rows);
         let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
-        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision);
+        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision)?;
         let _products = TrainingProducts::set(trial.precision, trial.device)?;
         let step = time_of_step(&mut model)?;
         // A forward pass over all rows at the end: a third of a step.
@@ -140,7 +147,7 @@ impl Part for AutoencoderPretraining {
     fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         let settings = AutoencoderSettings::read(&member.settings)?;
         let data = &context.data.features;
-        let mut model = Pretraining::new(&settings, member.seed, data, context.precision);
+        let mut model = Pretraining::new(&settings, member.seed, data, context.precision)?;
         let driven = drive(&mut model, std::slice::from_ref(member), context)?;
         let Driven::Finished(progress) = driven else {
             return Ok(None);
@@ -179,7 +186,7 @@ impl Part for AutoencoderPretraining {
 /// The buffers for batches of one size.
 #[derive(Debug)]
 struct Batch {
-    pass: Pass,
+    step: Step,
     /// The rows of the step, copied together, `[batch, D]`.
     rows: Tensor,
 }
@@ -190,7 +197,7 @@ struct Pretraining {
     settings: AutoencoderSettings,
     seed: Seed,
     precision: Precision,
-    network: Autoencoder,
+    network: Network,
     parameters: Parameters,
     adam: Adam,
     /// `[rows, D]`, only what is trained on.
@@ -208,14 +215,18 @@ impl Pretraining {
         seed: Seed,
         data: &Tensor,
         precision: Precision,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let rows = settings.rows.unwrap_or(i64::MAX).min(data.size()[0]);
         let data = data.narrow(0, 0, rows);
         let mut layout = Layout::default();
-        let network = Autoencoder::new(&settings.widths(data.size()[1]), &mut layout);
+        let network = settings.shape().network(data.size()[1], &mut layout);
+        let network = network.map_err(Error::Settings)?;
+        network
+            .check(precision, data.device())
+            .map_err(Error::Settings)?;
         let parameters = Parameters::zeros(layout, 1, data.device());
         network.initialise(&parameters, 0, &mut random::stream(seed, "weights"));
-        Self {
+        Ok(Self {
             adam: Adam::new(settings.adam, &parameters.values),
             settings: settings.clone(),
             seed,
@@ -226,7 +237,7 @@ impl Pretraining {
             order: None,
             batches: HashMap::new(),
             last: None,
-        }
+        })
     }
 
     /// The rows of the batch at an iteration, by number, in the order of its epoch.
@@ -251,7 +262,7 @@ impl Pretraining {
     /// The mean squared error over all rows and features.
     fn loss_of_all(&self) -> f64 {
         let mut sum = 0.0;
-        for rows in self.data.split(CHUNK, 0) {
+        for rows in self.data.split(self.network.rows_at_once(), 0) {
             let code = self.network.encode(&self.parameters, 0, &rows);
             let error = self.network.decode(&self.parameters, 0, &code) - rows;
             let errors = error.square().sum_dim_intlist(-1, false, Kind::Double);
@@ -277,9 +288,9 @@ impl Trainable for Pretraining {
         let chosen = self.chosen(iteration);
         let rows = chosen.size()[0];
         let (network, parameters) = (&self.network, &self.parameters);
-        let (precision, data) = (self.precision, &self.data);
+        let (precision, data, latent) = (self.precision, &self.data, self.settings.latent);
         let batch = self.batches.entry(rows).or_insert_with(|| Batch {
-            pass: Pass::new(network, parameters, rows, precision),
+            step: Step::new(network, parameters, rows, latent, precision),
             rows: Tensor::zeros([rows, data.size()[1]], (Kind::Float, data.device())),
         });
         let _ = data.f_index_select_out(&batch.rows, 0, &chosen)?;
@@ -288,16 +299,18 @@ impl Trainable for Pretraining {
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        batch.pass.forward(&batch.rows);
-        batch.pass.backward_decoder(&batch.rows, &mut update)?;
-        batch.pass.backward_encoder(&batch.rows, &mut update)?;
+        batch.step.forward(parameters, &batch.rows);
+        batch.step.backward_decoder(&batch.rows, &mut update)?;
+        batch
+            .step
+            .backward_encoder(parameters, &batch.rows, &mut update)?;
         self.last = Some(rows);
         Ok(())
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         let last = self.last.and_then(|rows| self.batches.get(&rows));
-        let losses = last.map(|batch| batch.pass.reconstruction_losses(&batch.rows));
+        let losses = last.map(|batch| batch.step.reconstruction_losses(&batch.rows));
         losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
     }
 
@@ -322,6 +335,8 @@ mod tests {
 
     fn settings() -> AutoencoderSettings {
         AutoencoderSettings {
+            architecture: Architecture::Dense,
+            batch_norm: false,
             hidden: vec![16, 12],
             latent: 3,
             batch: 8,
@@ -338,7 +353,7 @@ mod tests {
     }
 
     fn fresh(settings: &AutoencoderSettings) -> Pretraining {
-        Pretraining::new(settings, Seed(1), &data(), Precision::Exact)
+        Pretraining::new(settings, Seed(1), &data(), Precision::Exact).unwrap()
     }
 
     #[test]
@@ -375,15 +390,16 @@ mod tests {
         model.step(0).unwrap();
         let rows = data().index_select(0, &chosen);
         let (parameters, mut adam) = (&other.parameters, other.adam);
-        let pass = Pass::new(&other.network, parameters, 8, Precision::Exact);
+        let mut step = Step::new(&other.network, parameters, 8, 3, Precision::Exact);
         adam.next_step();
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        pass.forward(&rows);
-        let loss = pass.reconstruction_losses(&rows);
-        pass.backward_decoder(&rows, &mut update).unwrap();
-        pass.backward_encoder(&rows, &mut update).unwrap();
+        step.forward(parameters, &rows);
+        let loss = step.reconstruction_losses(&rows);
+        step.backward_decoder(&rows, &mut update).unwrap();
+        step.backward_encoder(parameters, &rows, &mut update)
+            .unwrap();
         assert_eq!(parameters.values, model.parameters.values);
         assert_eq!(model.losses(), [("reconstruction", loss)]);
     }
@@ -418,7 +434,8 @@ mod tests {
             Seed(1),
             &data().narrow(0, 0, 20),
             Precision::Exact,
-        );
+        )
+        .unwrap();
         assert_eq!((model.iterations(), other.iterations()), (15, 15));
         for step in 0..15 {
             model.step(step).unwrap();

@@ -1,4 +1,4 @@
-//! A user's own data: NPY, NPZ, CSV, HDF5 and IDX files, read into a [`Table`].
+//! A user's own data: NPY, NPZ, CSV, HDF5 and IDX files, and folders of images, read into a [`Table`].
 //!
 //! The format is told by the file's name and by its first bytes, and the two must agree. Parsing is
 //! strict. No size that a file announces is believed: before memory is taken, it is compared with
@@ -20,6 +20,7 @@ mod csv;
 mod gzip;
 mod hdf5;
 mod idx;
+pub mod images;
 mod kind;
 mod npy;
 mod npz;

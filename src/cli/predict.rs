@@ -1,0 +1,219 @@
+//! `replicate predict`: a trained model applied to new data.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::own_data::{self, DataSource};
+use super::run::say;
+use super::{data_progress, print_json, rerun};
+use crate::data::{self, Access};
+use crate::files::write_whole;
+use crate::nn::slices::slice;
+use crate::runs::{Record, Store, audit, checkpoint};
+use crate::solo::{self, Description, Image, Model, ModelSettings, Prediction, Prepared, Scale};
+use crate::{Error, runs};
+
+/// Arguments of `replicate predict`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct PredictArgs {
+    /// The model.safetensors of `replicate train`
+    #[arg(long, value_name = "FILE", required_unless_present = "run")]
+    weights: Option<PathBuf>,
+    /// A stored run instead: the first digits of its key
+    #[arg(long, value_name = "KEY", conflicts_with = "weights")]
+    run: Option<String>,
+    #[command(flatten)]
+    source: DataSource,
+    /// What values are divided by first [default: as in training]
+    #[arg(long, value_name = "NUMBER", value_parser = own_data::scale)]
+    scale: Option<Scale>,
+    /// File for the table [default: standard output]
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+    /// Write the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+// Each paragraph is one line: clap breaks it where the terminal ends.
+const AFTER_HELP: &str = "\
+One line for each row of the data: row, unit (the best matching one, numbered row by row of the map), its \
+map_row and map_column, cluster (the group of prototypes nearest to the code; empty if the training knew \
+no number of groups), distance (of code and prototype, Euclidean), code_0, code_1, .. All are counted \
+from 0.
+
+Everything else comes from the file: layers, map, scale. Labels in the new data are not looked at.
+
+Example: replicate predict --weights results/photos/model.safetensors --data new/ --out labels.csv";
+
+/// Applies a model and writes what it says.
+///
+/// # Errors
+/// If the model or the data cannot be read, or do not go together.
+pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Error> {
+    let source = args.source.source(None)?;
+    let model = match (&args.weights, &args.run) {
+        (Some(path), _) => Model::load(path)?,
+        (None, Some(key)) => of_run(key, &Store::new(store))?,
+        (None, None) => return Err(Error::Usage("which model? Give --weights".to_owned())),
+    };
+    let progress = data_progress::on_stderr();
+    let prepared = Prepared::load(&source, Scale::By(1.0), access, progress.as_ref())?;
+    let divisor = divisor(args.scale, &model, &prepared)?;
+    let prediction = solo::predict(&model, &prepared, divisor)?;
+    let columns = model.description.settings.map().columns as u32;
+    if let Some(path) = &args.out {
+        let table = table(&prediction, columns);
+        write_whole(path, table.as_bytes()).map_err(|source| {
+            Error::from(solo::Error::Io {
+                action: "write",
+                path: path.clone(),
+                source,
+            })
+        })?;
+        say(&format!(
+            "{}: {} rows",
+            path.display(),
+            prediction.units.len()
+        ));
+    }
+    if args.json {
+        return print_json(&as_json(&model, &prediction, divisor));
+    }
+    if args.out.is_none() {
+        write!(std::io::stdout().lock(), "{}", table(&prediction, columns))?;
+    }
+    Ok(())
+}
+
+/// What values are divided by; says so where that is not obvious.
+fn divisor(asked: Option<Scale>, model: &Model, data: &Prepared) -> Result<f64, Error> {
+    let trained = model.description.divisor;
+    match asked {
+        Some(Scale::By(divisor)) => Ok(divisor),
+        Some(Scale::Auto) => Err(Error::Usage(
+            "--scale auto: the model knows what it was trained with; leave --scale out, or give a number"
+                .to_owned(),
+        )),
+        None => {
+            let most = data.data.features.max().double_value(&[]);
+            let scaled_before = trained > 1.0 && most <= 1.0;
+            say(&format!(
+                "values are divided by {trained}, as in training{}",
+                if scaled_before {
+                    ", though none of them is above 1: if that was done before, add --scale 1"
+                } else {
+                    ""
+                }
+            ));
+            Ok(trained)
+        }
+    }
+}
+
+fn table(prediction: &Prediction, columns: u32) -> String {
+    let latent = prediction.codes.size()[1] as usize;
+    let mut text = "row,unit,map_row,map_column,cluster,distance".to_owned();
+    for number in 0..latent {
+        let _ = write!(text, ",code_{number}");
+    }
+    text.push('\n');
+    let codes = slice(&prediction.codes).chunks_exact(latent);
+    let rows = prediction
+        .units
+        .iter()
+        .zip(&prediction.distances)
+        .zip(codes);
+    for (row, ((unit, distance), code)) in rows.enumerate() {
+        let clusters = prediction.clusters.as_ref();
+        let cluster = clusters.map_or(String::new(), |clusters| clusters[row].to_string());
+        let (map_row, map_column) = (unit / columns, unit % columns);
+        let _ = write!(
+            text,
+            "{row},{unit},{map_row},{map_column},{cluster},{distance}"
+        );
+        for value in code {
+            let _ = write!(text, ",{value}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn as_json(model: &Model, prediction: &Prediction, divisor: f64) -> Value {
+    let latent = prediction.codes.size()[1] as usize;
+    let codes: Vec<&[f32]> = slice(&prediction.codes).chunks_exact(latent).collect();
+    json!({
+        "model": model.description,
+        "divisor": divisor,
+        "units": prediction.units,
+        "distances": prediction.distances,
+        "clusters": prediction.clusters,
+        "codes": codes,
+    })
+}
+
+/// The model that a stored run has left.
+fn of_run(key: &str, store: &Store) -> Result<Model, Error> {
+    let record = audit::read(&rerun::find(key, store)?)?;
+    let path = store.weights(&record.key);
+    store.check_weights(&record)?;
+    let stored = checkpoint::load(&path)?;
+    let (weights, _) = stored.ok_or_else(|| {
+        Error::Usage(format!(
+            "the run {} has left no weights: it diverged, or its method keeps none",
+            record.key
+        ))
+    })?;
+    let settings = settings_of(&record)?;
+    let identity = &record.identity;
+    let entry = data::catalogue()?.entry(&identity.data)?;
+    let description = Description {
+        schema: Description::schema(),
+        iteration: settings.iterations(),
+        dims: entry.dims() as i64,
+        divisor: f64::from(entry.divisor),
+        image: entry.image.map(|(height, width)| Image {
+            height,
+            width,
+            channels: 1,
+        }),
+        data: identity.data.clone(),
+        data_sha256: identity.data_sha256.clone(),
+        seed: identity.seed,
+        program: record.provenance.program.clone(),
+        torch: None,
+        settings,
+    };
+    let classes = Some(entry.classes);
+    let prototypes = weights
+        .get("som.prototypes")
+        .ok_or_else(|| runs::Error::Tensors {
+            path: path.clone(),
+            reason: "there is no tensor som.prototypes".to_owned(),
+        })?;
+    let groups = description.settings.post_clusters();
+    let centres = solo::centres(prototypes, None, classes, groups, identity.seed)?;
+    Ok(Model::of_run(&path, description, &weights, centres)?)
+}
+
+fn settings_of(record: &Record) -> Result<ModelSettings, Error> {
+    let value = &record.identity.settings;
+    match record.identity.method.as_str() {
+        "desom" => Ok(ModelSettings::Desom(
+            crate::replications::desom::Settings::read(value)?,
+        )),
+        "kerasom" => Ok(ModelSettings::Som(crate::baselines::KerasomSettings::read(
+            value,
+        )?)),
+        other => Err(Error::Usage(format!(
+            "the run {} is of the method {other}; runs of desom and kerasom can be applied to new data",
+            record.key
+        ))),
+    }
+}

@@ -1,0 +1,324 @@
+//! Data to train on or to apply a model to: a data set of the catalogue, or the user's own file or
+//! folder of images, scaled.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Tensor};
+
+use super::Error;
+use crate::data::format::images::{self, Channels};
+use crate::data::format::{self, Options, Table};
+use crate::data::{self, Access, Progress};
+use crate::train::{self, Labels, TrainingData};
+
+/// Where data come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A data set of the catalogue.
+    Named(String),
+    /// A file, or a folder of images.
+    Path {
+        /// Where.
+        path: PathBuf,
+        /// Features, labels and limits.
+        options: Options,
+        /// Of images.
+        channels: Channels,
+    },
+}
+
+/// What values are divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// 255 if all values are whole numbers from 0 to 255 and one is above 127, as pixels of 8 bits
+    /// are; otherwise 1.
+    Auto,
+    /// This number.
+    By(f64),
+}
+
+/// The pixels that a row is made of, row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Image {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Columns of pixels.
+    pub width: usize,
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+}
+
+/// Data ready for training, on the CPU.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The data set's id, or the name of the file or folder.
+    pub id: String,
+    /// Of the values as they were before scaling.
+    pub sha256: String,
+    /// Features divided, labels numbered from 0.
+    pub data: TrainingData,
+    /// What each number stands for: the labels in the file, or the names of subfolders.
+    pub classes: Vec<String>,
+    /// Where a row is an image.
+    pub image: Option<Image>,
+    /// What stored values were divided by.
+    pub divisor: f64,
+    /// Why by that, in words for the user.
+    pub scaling: String,
+    /// Rows of the publisher's train half; test rows follow.
+    pub train_rows: Option<usize>,
+}
+
+impl Prepared {
+    /// Reads and scales data; what is missing of the catalogue is fetched.
+    ///
+    /// # Errors
+    /// Those of [`crate::data`]; [`Error::Request`] for labels of more than 256 kinds or a divisor
+    /// that is no positive number; values that are not finite.
+    pub fn load(
+        source: &Source,
+        scale: Scale,
+        access: &Access,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        match source {
+            Source::Named(id) => named(id, scale, access, progress),
+            Source::Path {
+                path,
+                options,
+                channels,
+            } => own(path, options, *channels, scale),
+        }
+    }
+}
+
+fn named(
+    id: &str,
+    scale: Scale,
+    access: &Access,
+    progress: &dyn Progress,
+) -> Result<Prepared, Error> {
+    let set = data::load(id, access, progress)?;
+    let own = f64::from(data::catalogue()?.entry(id)?.divisor);
+    let (divisor, scaling) = match scale {
+        Scale::Auto => (
+            own,
+            format!("stored values were divided by {own}, as published"),
+        ),
+        Scale::By(divisor) => (
+            checked(divisor)?,
+            format!("stored values were divided by {divisor}"),
+        ),
+    };
+    let mut features = set.features;
+    if (divisor - own).abs() > 0.0 {
+        // Back to the stored values first, which are whole where they were divided.
+        let whole = |value: &f32| {
+            let stored = f64::from(*value) * own;
+            (stored - stored.round()).abs() < 1e-3
+        };
+        let are_whole = own > 1.0 && features.iter().all(whole);
+        for value in &mut features {
+            let stored = f64::from(*value) * own;
+            let stored = if are_whole { stored.round() } else { stored };
+            *value = (stored / divisor) as f32;
+        }
+    }
+    let labels = Labels {
+        values: set.labels,
+        classes: set.classes,
+    };
+    Ok(Prepared {
+        id: set.id,
+        sha256: set.sha256,
+        data: training_data(&features, set.rows, set.dims, Some(labels))?,
+        classes: (0..set.classes).map(|class| class.to_string()).collect(),
+        image: set.image.map(|(height, width)| Image {
+            height,
+            width,
+            channels: 1,
+        }),
+        divisor,
+        scaling,
+        // The embedded digits have no test half.
+        train_rows: (set.train_rows < set.rows).then_some(set.train_rows),
+    })
+}
+
+fn own(
+    path: &Path,
+    options: &Options,
+    channels: Channels,
+    scale: Scale,
+) -> Result<Prepared, Error> {
+    let (mut table, mut names) = if path.is_dir() {
+        let folder = images::read(path, channels, options)?;
+        (folder.table, folder.classes)
+    } else {
+        (format::read(path, options)?, Vec::new())
+    };
+    let sha256 = table.sha256();
+    let (divisor, scaling) = divisor_of(&table.features, scale)?;
+    if divisor.to_bits() != 1.0_f64.to_bits() {
+        for value in &mut table.features {
+            *value = (f64::from(*value) / divisor) as f32;
+        }
+    }
+    let labels = match &table.labels {
+        None => None,
+        Some(labels) => {
+            let (labels, found) = numbered(labels)?;
+            if names.is_empty() {
+                names = found;
+            }
+            Some(labels)
+        }
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(Prepared {
+        id: name.to_string_lossy().into_owned(),
+        sha256,
+        image: image_of(&table),
+        data: training_data(&table.features, table.rows, table.dims(), labels)?,
+        classes: names,
+        divisor,
+        scaling,
+        train_rows: None,
+    })
+}
+
+fn training_data(
+    features: &[f32],
+    rows: usize,
+    dims: usize,
+    labels: Option<Labels>,
+) -> Result<TrainingData, Error> {
+    let features = Tensor::f_from_slice(features)
+        .and_then(|features| features.f_view([rows as i64, dims as i64]))
+        .and_then(|features| features.f_to_device(Device::Cpu))
+        .map_err(train::Error::Torch)?;
+    Ok(TrainingData::new(features, labels)?)
+}
+
+/// What values are divided by, and why.
+pub(super) fn divisor_of(values: &[f32], scale: Scale) -> Result<(f64, String), Error> {
+    if let Scale::By(divisor) = scale {
+        let divisor = checked(divisor)?;
+        return Ok((divisor, format!("values were divided by {divisor}")));
+    }
+    let bytes = |&value: &f32| (0.0..=255.0).contains(&value) && value.fract() == 0.0;
+    let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    Ok(if most > 127.0 && values.iter().all(bytes) {
+        let why = "values were divided by 255: all are whole numbers from 0 to 255 \
+                   (--scale 1 leaves them)";
+        (255.0, why.to_owned())
+    } else {
+        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let why = format!(
+            "values were left as they are, {least} to {most} (--scale 255 divides them by 255)"
+        );
+        (1.0, why)
+    })
+}
+
+fn checked(divisor: f64) -> Result<f64, Error> {
+    if divisor.is_finite() && divisor > 0.0 {
+        return Ok(divisor);
+    }
+    Err(Error::Request(format!(
+        "--scale {divisor}: values are divided by it, so it must be a positive number"
+    )))
+}
+
+/// Labels numbered from 0 in their order, and what each number stands for.
+fn numbered(labels: &[i64]) -> Result<(Labels, Vec<String>), Error> {
+    let mut numbers: BTreeMap<i64, u8> = labels.iter().map(|&label| (label, 0)).collect();
+    if numbers.len() > 256 {
+        return Err(Error::Request(format!(
+            "the labels have {} different values, and there can be 256 classes at most: are they \
+             labels? Leave them out with --labels none",
+            numbers.len()
+        )));
+    }
+    for (number, value) in numbers.values_mut().enumerate() {
+        *value = number as u8;
+    }
+    let values = labels.iter().map(|label| numbers[label]).collect();
+    let names = numbers.keys().map(ToString::to_string).collect();
+    let classes = numbers.len();
+    Ok((Labels { values, classes }, names))
+}
+
+/// The image that a row is, by its shape: `[height, width]`, with channels after or before.
+fn image_of(table: &Table) -> Option<Image> {
+    let image = |height, width, channels| Image {
+        height,
+        width,
+        channels,
+    };
+    match *table.row_shape.as_slice() {
+        [height, width] if height > 1 && width > 1 => Some(image(height, width, 1)),
+        [height, width, channels @ (1 | 3)] => Some(image(height, width, channels)),
+        [dims] => {
+            // Rows of a square number of values, as CSV files of images have.
+            let side = (dims as f64).sqrt().round() as usize;
+            (side >= 4 && side * side == dims).then(|| image(side, side, 1))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+
+    #[test]
+    fn pixels_of_eight_bits_are_told_from_other_numbers() {
+        let auto = |values: &[f32]| divisor_of(values, Scale::Auto).unwrap().0;
+        assert_eq!(auto(&[0.0, 255.0, 3.0]), 255.0);
+        assert_eq!(auto(&[0.0, 0.5, 1.0]), 1.0);
+        assert_eq!(auto(&[0.0, 16.0, 3.0]), 1.0);
+        assert_eq!(auto(&[-1.0, 200.0]), 1.0);
+        assert_eq!(auto(&[0.5, 200.0]), 1.0);
+        assert_eq!(auto(&[0.0, 256.0]), 1.0);
+        let by = |divisor| divisor_of(&[1.0], Scale::By(divisor));
+        assert_eq!(by(16.0).unwrap().0, 16.0);
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(by(wrong).unwrap_err().to_string().contains("--scale"));
+        }
+    }
+
+    #[test]
+    fn labels_are_numbered_in_their_order() {
+        let (labels, names) = numbered(&[7, -2, 7, 40]).unwrap();
+        assert_eq!((labels.values, labels.classes), (vec![1, 0, 1, 2], 3));
+        assert_eq!(names, ["-2", "7", "40"]);
+        let many: Vec<i64> = (0..257).collect();
+        assert!(numbered(&many).unwrap_err().to_string().contains("257"));
+    }
+
+    #[test]
+    fn rows_of_csv_are_images_if_they_can_be() {
+        let table = |row_shape: &[usize]| {
+            image_of(&Table {
+                features: Vec::new(),
+                labels: None,
+                rows: 0,
+                row_shape: row_shape.to_vec(),
+            })
+        };
+        let grey = |height, width| Image {
+            height,
+            width,
+            channels: 1,
+        };
+        assert_eq!(table(&[784]), Some(grey(28, 28)));
+        assert_eq!(table(&[9]), None);
+        assert_eq!(table(&[785]), None);
+        assert_eq!(table(&[20, 30]), Some(grey(20, 30)));
+        assert_eq!(table(&[20, 30, 3]).unwrap().channels, 3);
+        assert_eq!(table(&[20, 30, 7]), None);
+    }
+}
