@@ -9,6 +9,7 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &desom::Gamma,
     &desom::Pretrain,
     &desom::Benchmark,
+    &desom::Maps,
     &dec::Experiment::Dec,
     &dec::Experiment::RandomInit,
     &dec::Experiment::UpdateRules,

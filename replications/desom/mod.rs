@@ -5,6 +5,8 @@ mod benchmark;
 mod benchmark_shown;
 mod gamma;
 mod gamma_shown;
+mod maps;
+mod maps_shown;
 mod method;
 mod model;
 mod pretrain;
@@ -13,6 +15,7 @@ mod settings;
 
 pub use benchmark::Benchmark;
 pub use gamma::Gamma;
+pub use maps::Maps;
 pub use method::Desom;
 pub use model::DesomCohort;
 pub use pretrain::Pretrain;

@@ -103,7 +103,9 @@ impl<'a> Shown<'a> {
         let caption = self.presentation.caption.clone();
         let table = comparison::table(&self.presentation.comparisons, caption);
         writeln!(out, "\n{table}")?;
-        writeln!(out, "{}", verdicts::lines(&self.judgements))?;
+        if !self.judgements.is_empty() {
+            writeln!(out, "{}", verdicts::lines(&self.judgements))?;
+        }
         Ok(())
     }
 

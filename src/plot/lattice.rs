@@ -48,6 +48,8 @@ const LABEL: f64 = 24.0;
 /// Height of the colour key below a panel, its numbers included.
 const KEY: f64 = 46.0;
 const BAR: f64 = 10.0;
+/// Cells reach so far under the next ones: between edges that only touch, paper shines through.
+const SEAM: f64 = 0.5;
 /// Steps of the colour key.
 const STEPS: usize = 64;
 const LIGHTEST: RGBColor = RGBColor(0xF4, 0xF8, 0xFB);
@@ -213,7 +215,7 @@ impl LatticePanel {
         for (index, value) in self.values.iter().enumerate() {
             let (row, column) = (index / self.columns, index % self.columns);
             let from = (left + column as f64 * cell, top + row as f64 * cell);
-            let to = (from.0 + cell, from.1 + cell);
+            let to = (from.0 + cell + SEAM, from.1 + cell + SEAM);
             let fill = if value.is_finite() {
                 shade((value - low) / (high - low))
             } else {
@@ -253,7 +255,7 @@ fn draw_key(
     for index in 0..STEPS {
         let x = left + index as f64 * step;
         let fill = shade((index as f64 + 0.5) / STEPS as f64);
-        canvas.rectangle((x, top), (x + step, top + BAR), Pen::line(fill, 1.0))?;
+        canvas.rectangle((x, top), (x + step + SEAM, top + BAR), Pen::line(fill, 1.0))?;
     }
     let small = Type::new(palette::SMALL, palette::MUTED);
     let y = top + BAR + 12.0;

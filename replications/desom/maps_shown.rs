@@ -1,0 +1,191 @@
+//! What `desom-maps` shows: a table, and for each variant the map of one run, drawn from its weights.
+
+use tch::{Device, Kind, Tensor};
+
+use super::gamma_shown::{endings, summary};
+use super::{Desom, Settings};
+use crate::data;
+use crate::nn::slices::slice;
+use crate::nn::{Layout, Parameters, state};
+use crate::plot::{Figure, ImageGrid, Lattice, LatticePanel};
+use crate::replication::{Results, VariantRecords};
+use crate::report::Comparison;
+use crate::runs::checkpoint::{self, Named};
+use crate::runs::{Outcome, Record, Store};
+use crate::som::{Grid, umatrix};
+use crate::train::Method;
+
+/// What the prototypes are called among the weights, of DESOM and of a SOM alone.
+const PROTOTYPES: &str = "som.prototypes";
+
+/// Titles and metrics of the table.
+const SHOWN: [(&str, &str); 4] = [
+    ("purity", "bmu.purity"),
+    ("NMI (geometric)", "bmu.nmi_geometric"),
+    ("units that win a row", "units_used"),
+    ("spread of decoded prototypes", "prototype_spread"),
+];
+
+/// Metric by metric, variant by variant. The paper has no numbers for them.
+pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
+    let mut rows = Vec::new();
+    for (title, metric) in SHOWN {
+        for variant in &results.variants {
+            rows.push(Comparison {
+                title: title.to_owned(),
+                variant: variant.id.clone(),
+                metric: metric.to_owned(),
+                ours: summary(results, &variant.id, metric),
+                endings: endings(variant),
+                published: None,
+            });
+        }
+    }
+    rows
+}
+
+pub(super) fn caption(results: &Results) -> String {
+    format!(
+        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
+         Purity and NMI of the best matching units. Spread: mean over the pixels of the standard \
+         deviation\nover the decoded prototypes, of a SOM alone over its prototypes. Maps are those of \
+         the lowest seed.",
+        results.data_title
+    )
+}
+
+/// Prototypes and U-matrix of each variant.
+///
+/// # Errors
+/// If weights cannot be read, do not fit their settings, or a figure cannot be drawn.
+pub(super) fn pictures(
+    results: &Results,
+    store: &Store,
+) -> Result<Vec<(String, Figure)>, crate::Error> {
+    let mut figures = Vec::new();
+    for variant in &results.variants {
+        let Some(record) = pictured(variant) else {
+            continue;
+        };
+        let Some((weights, _)) = checkpoint::load(&store.weights(&record.key))? else {
+            continue;
+        };
+        let entry = data::catalogue()?.entry(&record.identity.data)?;
+        let Some(map) = Map::read(record, &weights, entry.dims() as i64)? else {
+            continue;
+        };
+        let title = format!(
+            "{}, {} {} \u{d7} {}",
+            entry.title, map.what, map.grid.rows, map.grid.columns
+        );
+        let name = variant.id.replace('/', "-");
+        let seed = format!("The run with seed {}", record.identity.seed);
+        if let Some(tile) = entry.image {
+            let grid = map.prototypes_in_pixels(&title, tile, &seed, results.note());
+            figures.push((format!("map-{name}"), grid.draw()?));
+        }
+        let lattice = map.distances(&title, &seed, results.note());
+        figures.push((format!("umatrix-{name}"), lattice.draw()?));
+    }
+    Ok(figures)
+}
+
+/// The run that is drawn: the one with the lowest seed that came to its end.
+fn pictured(variant: &VariantRecords) -> Option<&Record> {
+    let mut records = variant.records.iter();
+    records.find(|record| record.outcome == Outcome::Completed)
+}
+
+/// A trained map.
+struct Map {
+    what: &'static str,
+    grid: Grid,
+    /// `[units, latent]`, or `[units, D]` of a SOM alone.
+    prototypes: Tensor,
+    /// `[units, D]`
+    decoded: Tensor,
+}
+
+impl Map {
+    /// A stored map; `None` if the run kept no prototypes.
+    fn read(record: &Record, weights: &Named, dims: i64) -> Result<Option<Self>, crate::Error> {
+        let Some(prototypes) = weights.get(PROTOTYPES) else {
+            return Ok(None);
+        };
+        let prototypes = prototypes.to_device(Device::Cpu).to_kind(Kind::Float);
+        let settings = &record.identity.settings;
+        if record.identity.method != Desom.id() {
+            let grid = serde_json::from_value(settings["map"].clone());
+            let grid = grid.map_err(|error| crate::train::Error::Settings(error.to_string()))?;
+            return Ok(Some(Self {
+                what: "SOM on pixels",
+                grid,
+                decoded: prototypes.shallow_clone(),
+                prototypes,
+            }));
+        }
+        let settings = Settings::read(settings)?;
+        let _no_graph = tch::no_grad_guard();
+        let mut layout = Layout::default();
+        let network = settings.shape().network(dims, &mut layout);
+        let network = network.map_err(crate::train::Error::Settings)?;
+        layout.segment();
+        let slot = layout.add(PROTOTYPES, &[settings.map.units() as i64, settings.latent]);
+        let parameters = Parameters::zeros(layout, 1, Device::Cpu);
+        state::set_weights(&parameters, 0, weights).map_err(crate::train::Error::Settings)?;
+        let prototypes = parameters.value(slot).select(0, 0);
+        Ok(Some(Self {
+            what: "DESOM",
+            grid: settings.map,
+            decoded: network.decode(&parameters, 0, &prototypes),
+            prototypes,
+        }))
+    }
+
+    fn prototypes_in_pixels(
+        &self,
+        title: &str,
+        tile: (usize, usize),
+        seed: &str,
+        note: Option<String>,
+    ) -> ImageGrid {
+        let decoded = self.decoded.contiguous();
+        let tiles = slice(&decoded).chunks_exact(tile.0 * tile.1);
+        ImageGrid {
+            title: format!("{title}: prototypes"),
+            rows: self.grid.rows,
+            columns: self.grid.columns,
+            tiles: tiles.map(<[f32]>::to_vec).collect(),
+            tile,
+            gap: 1,
+            caption: format!("{seed}; black is 0, white is 1, as in the data."),
+            note,
+            invert: false,
+        }
+    }
+
+    fn distances(&self, title: &str, seed: &str, note: Option<String>) -> Lattice {
+        let prototypes = self.prototypes.contiguous();
+        let values = umatrix(
+            self.grid,
+            slice(&prototypes),
+            self.prototypes.size()[1] as usize,
+        );
+        Lattice {
+            title: format!("{title}: U-matrix"),
+            panels: vec![LatticePanel {
+                label: "Euclidean distance of neighbouring prototypes".to_owned(),
+                rows: 2 * self.grid.rows - 1,
+                columns: 2 * self.grid.columns - 1,
+                values,
+                words: Vec::new(),
+                range: None,
+            }],
+            caption: format!(
+                "{seed}. Cells between units show the distance of the two, cells of units the mean of those \
+                 around."
+            ),
+            note,
+        }
+    }
+}
