@@ -363,6 +363,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut Description, &mut Settings);
+
     fn model(description: Description) -> Model {
         let network = empty(&description).unwrap();
         if let Some((_, parameters)) = &network {
@@ -409,7 +411,7 @@ mod tests {
             tensors = graph.to_torch(parameters, 0);
         }
         tensors.push((PROTOTYPES.to_owned(), good.prototypes.shallow_clone()));
-        let refusal = |change: fn(&mut Description, &mut Settings)| {
+        let refusal = |change: Change| {
             let mut wrong = model(description());
             let ModelSettings::Desom(mut settings) = wrong.description.settings.clone() else {
                 panic!("a DESOM");
@@ -419,7 +421,7 @@ mod tests {
             std::fs::write(&path, wrong.encode(&tensors).unwrap()).unwrap();
             Model::load(&path).unwrap_err().to_string()
         };
-        let cases: [(fn(&mut Description, &mut Settings), &str); 7] = [
+        let cases: [(Change, &str); 7] = [
             (|d, _| d.dims = i64::MAX, "a size of"),
             (|_, s| s.hidden = vec![1 << 24, 1 << 24], "larger model"),
             (|_, s| s.hidden = vec![-1], "a size of -1"),
