@@ -564,8 +564,11 @@ fn replications_and_papers_list_their_claims() {
         "{out}"
     );
     assert!(out.contains("  gamma-best "), "{out}");
-    let (_, out, _) = call(made.path(), &["show", "dec"]);
-    assert!(out.contains("24 claims: 24 not tested."), "{out}");
+    let (_, out, _) = call(made.path(), &["show", "dec", "--paper"]);
+    assert!(
+        out.contains("24 claims: not tested: no runs of the paper profile"),
+        "{out}"
+    );
     let value = json(made.path(), &["show", "desom", "--json"], 0);
     assert_eq!(value["claims"].as_array().unwrap().len(), 49);
     for (name, expected) in [

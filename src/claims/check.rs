@@ -254,17 +254,14 @@ impl Checker<'_> {
             }
             Test::Collapse(test) => {
                 self.several("variants", &test.variants, 1, claim)?;
-                self.reason(&test.reason, "test.collapse.reason", claim)?;
+                self.reason(&test.reason, "test.share.reason", claim)?;
                 self.require(
                     test.at_least.is_some() != test.at_most.is_some(),
                     &test.metric,
-                    || {
-                        "test.collapse: which runs count? Give at_most or at_least, one of them"
-                            .into()
-                    },
+                    || "test.share: which runs count? Give at_most or at_least, one of them".into(),
                 )?;
                 self.require(*test.share > 0.0 && *test.share < 1.0, &test.share, || {
-                    "test.collapse.share: a share above 0 and below 1; no number of runs shows that \
+                    "test.share.share: a share above 0 and below 1; no number of runs shows that \
                      all runs do something"
                         .into()
                 })

@@ -100,7 +100,7 @@ impl Test {
             Self::Trend(_) => "trend",
             Self::Equivalence(_) => "equivalence",
             Self::Bound(_) => "bound",
-            Self::Collapse(_) => "collapse",
+            Self::Collapse(_) => "share",
             Self::Qualitative(_) => "qualitative",
         }
     }

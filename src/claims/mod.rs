@@ -30,6 +30,7 @@ pub use claim::{
 };
 pub use conclusion::Conclusion;
 pub use fingerprint::{Fingerprints, made_before};
+pub(crate) use judge::each;
 pub use judge::{Conditions, judge, not_tested};
 pub use listing::{SCHEMA, head, json, rows, summary};
 pub use position::At;

@@ -17,6 +17,8 @@ pub struct Prospect {
     pub claim: String,
     /// Of the comparison with the smallest chance; a claim of several has at most that.
     pub chance: f64,
+    /// How many comparisons it has; with more than one `chance` is an upper limit.
+    pub comparisons: usize,
     /// What was assumed, and what to know.
     pub words: String,
 }
@@ -47,7 +49,8 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
     };
     let chance = chances.iter().copied().reduce(f64::min)?;
     let mut words = vec![format!(
-        "{seeds} seeds say \"reproduced\" with probability {chance:.2}, assuming {assumed}"
+        "{seeds} seeds say \"reproduced\" with probability {}{chance:.2}, assuming {assumed}",
+        if chances.len() > 1 { "at most " } else { "" }
     )];
     if chances.len() > 1 {
         words.push(format!("the smallest of {} comparisons", chances.len()));
@@ -58,6 +61,7 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
     Some(Prospect {
         claim: claim.id.to_string(),
         chance,
+        comparisons: chances.len(),
         words: words.join("; "),
     })
 }

@@ -35,8 +35,9 @@ impl Results {
                 wrong(
                     1,
                     format!(
-                        "there is no column {name:?}; needed are {}",
-                        NEEDED.join(", ")
+                        "there is no column {name:?}; needed are {}, separated by commas; the line is {:?}",
+                        NEEDED.join(", "),
+                        text.lines().next().unwrap_or_default()
                     ),
                 )
             })?;

@@ -17,7 +17,7 @@ impl Test {
             Self::Order(_) => {
                 "Differences paired by seed, t test and sign-flip test, both: reproduced if the mean \
                  difference is above 0 (one-sided 0.05), not reproduced if it is below the margin, or \
-                 below 0 without one (one-sided 0.025). Corrected for the experiment's other order \
+                 below 0 without one (one-sided 0.025), inconclusive if both. Corrected for the experiment's other order \
                  claims (Holm)."
                     .to_owned()
             }

@@ -26,7 +26,7 @@ pub enum Verdict {
         /// How many more seeds might.
         more_seeds: MoreSeeds,
     },
-    /// A published mean without its spread lies where our runs would put it: weaker than reproduced.
+    /// A published mean without its spread, or a bound on a mean, is not refuted: weaker than reproduced.
     Consistent,
     /// It does not: weaker than not reproduced.
     Inconsistent,
@@ -82,6 +82,8 @@ pub fn more(seeds: MoreSeeds) -> String {
     match seeds {
         Further::About(1) => "about 1 more seed".to_owned(),
         Further::About(seeds) => format!("about {seeds} more seeds"),
+        Further::AtLeast(1) => "at least 1 more seed".to_owned(),
+        Further::AtLeast(seeds) => format!("at least {seeds} more seeds"),
         Further::MoreThanMost => format!("more than {MOST_FURTHER} more seeds"),
         Further::Never => "no number of seeds would decide".to_owned(),
     }

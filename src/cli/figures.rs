@@ -98,10 +98,11 @@ pub fn run(
 ) -> Result<(), Error> {
     let session = Session::new(replication, args, changes, store)?;
     let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
-    if show(&session, &folder, &Report::default())?.is_some() {
+    let shown = show(&session, &folder, &Report::default())?;
+    session.unreadable()?;
+    if shown.is_some() {
         return Ok(());
     }
-    session.unreadable()?;
     Err(Error::Usage(format!(
         "there are no stored runs of {id} with these settings in {}: run replicate {id} first, or \
          name the store with --store",

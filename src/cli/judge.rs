@@ -29,8 +29,8 @@ pub struct JudgeArgs {
 }
 
 const FORMATS: &str = "\
-Claims: [paper], [[value]] (variant, metric, mean, sd, n, source) and [[claim]]
-(id, source, statement, and one test with its margin: value, order, argmax,
+Claims: [paper], [[value]] (replication, variant, metric, mean, sd, n, source) and
+[[claim]] (id, replication, source, statement, and one test with its margin: value, order, argmax,
 trend, equivalence, bound, share or qualitative).
 Results: columns variant, seed, metric, value and, where wanted, data and
 outcome (completed, collapsed, diverged). Runs of one seed are compared in pairs.

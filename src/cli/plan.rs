@@ -122,10 +122,16 @@ impl std::fmt::Display for Power {
         }
         writeln!(
             f,
-            "Chance that {seeds} say \"reproduced\" if the paper is right (its differences and spreads):"
+            "Chance that {seeds} say \"reproduced\" if the paper is right (its differences and spreads); a claim of \
+             several comparisons has at most that of the hardest:"
         )?;
         for prospect in &self.prospects {
-            writeln!(f, "  {:.2}  {}", prospect.chance, prospect.claim)?;
+            let most = if prospect.comparisons > 1 {
+                "at most"
+            } else {
+                ""
+            };
+            writeln!(f, "  {most:7} {:.2}  {}", prospect.chance, prospect.claim)?;
         }
         if self.unknown > 0 {
             writeln!(

@@ -43,6 +43,13 @@ pub struct ReportArgs {
 /// markers cannot be used; the document is then as it was.
 pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     let replications = chosen(&args.replications)?;
+    // A mistyped store would else empty the tables of a document.
+    if !store.is_dir() {
+        return Err(Error::Usage(format!(
+            "there is no store {}: run a replication first (replicate list), or name the store with --store",
+            store.display()
+        )));
+    }
     let papers = if args.replications.is_empty() {
         catalogue::papers()?
     } else {
@@ -72,11 +79,12 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     }
     let paths = files.iter().map(|(path, _)| path.display().to_string());
     if args.json {
-        return print_json(&json!({
+        print_json(&json!({
             "counts": report.counts(),
             "unreadable": report.unreadable,
             "files": paths.collect::<Vec<_>>(),
-        }));
+        }))?;
+        return unreadable(&report);
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", report.headline())?;
@@ -91,7 +99,18 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     for path in paths {
         writeln!(out, "report  {path}")?;
     }
-    Ok(())
+    unreadable(&report)
+}
+
+/// Everything is written by then; the exit code says that something was left out.
+fn unreadable(report: &Report) -> Result<(), Error> {
+    match report.unreadable.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Unreadable {
+            count: report.unreadable.len(),
+            first: first.clone(),
+        }),
+    }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static dyn Replication>, Error> {

@@ -20,6 +20,9 @@ pub struct ShowArgs {
     /// A replication (desom-gamma), a claim (gamma-best) or a paper (desom)
     #[arg(value_name = "NAME")]
     name: String,
+    /// Take NAME as a paper's, where a replication bears it too
+    #[arg(long)]
+    paper: bool,
     /// Write the result as JSON
     #[arg(long)]
     json: bool,
@@ -32,15 +35,21 @@ pub struct ShowArgs {
 pub fn show(args: &ShowArgs, store: &Path) -> Result<(), Error> {
     let store = Store::new(store);
     let name = args.name.as_str();
+    let papers = catalogue::papers()?;
+    if args.paper {
+        let found = papers.iter().find(|published| published.paper.id == name);
+        let published = found.ok_or_else(|| unknown(name, &papers))?;
+        return show_paper(published, &store, args.json);
+    }
     if let Some(replication) = catalogue::find(name) {
         let found = verdicts::stored(replication, &store)?;
-        return if args.json {
-            replication_json(replication, &found, &store)
+        if args.json {
+            replication_json(replication, &found, &store)?;
         } else {
-            show_replication(replication, &found, &store)
-        };
+            show_replication(replication, &found, &store)?;
+        }
+        return found.complete();
     }
-    let papers = catalogue::papers()?;
     for published in &papers {
         let (paper, claims) = (&published.paper.id, &published.claims);
         if let Some(claim) = claims.iter().find(|claim| *claim.id == name) {
@@ -284,13 +293,12 @@ fn show_claim(
         part(if index == 0 { "Verdict" } else { "" }, words)?;
     }
     if let claims::Verdict::Inconclusive { more_seeds } = &judgement.verdict {
-        part(
-            "More seeds",
-            &format!(
-                "{}, if mean and spread stay as they are",
-                claims::more(*more_seeds)
-            ),
-        )?;
+        let words = claims::more(*more_seeds);
+        let words = match more_seeds {
+            claims::MoreSeeds::About(_) => format!("{words}, if mean and spread stay as they are"),
+            _ => words,
+        };
+        part("More seeds", &words)?;
     }
     if let Some(prospect) = prospect {
         part("Beforehand", &format!("{}.", prospect.words))?;
@@ -327,8 +335,10 @@ fn numbers(published: &Published, claim: &Claim, judgement: &Judgement) -> Vec<S
             None => "no value".to_owned(),
         };
         let line = format!(
-            "{} of {}: ours {ours} ({} runs){theirs}",
-            group.metric, group.variant, group.n
+            "{} of {}: ours {ours} ({}){theirs}",
+            group.metric,
+            group.variant,
+            super::words::count(group.n, "run")
         );
         if !lines.contains(&line) {
             lines.push(line);

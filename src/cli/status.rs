@@ -108,11 +108,6 @@ impl State {
                 worker: worker.to_string(),
             });
         }
-        if let Reason::Damaged { message } = &task.run.reason {
-            return Ok(Self::Unreadable {
-                message: message.clone(),
-            });
-        }
         // A checkpoint written after a failure is of a later attempt, which was cut short.
         let failed = modified(&store.folder(key).join("failure.json"));
         let saved = modified(&store.checkpoint(key));

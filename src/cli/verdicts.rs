@@ -55,6 +55,18 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
 }
 
 impl Stored {
+    /// # Errors
+    /// If records could not be read: what was said of the others is not of all.
+    pub fn complete(&self) -> Result<(), Error> {
+        match self.unreadable.first() {
+            None => Ok(()),
+            Some(first) => Err(Error::Unreadable {
+                count: self.unreadable.len(),
+                first: first.clone(),
+            }),
+        }
+    }
+
     /// The verdicts; without any run all claims are not tested for that reason.
     ///
     /// # Errors
@@ -123,13 +135,7 @@ pub fn verify(
         write!(out, "{}", lines(&judgements))?;
         writeln!(out, "replicate show CLAIM explains one.")?;
     }
-    match found.unreadable.first() {
-        None => Ok(conclusion),
-        Some(first) => Err(Error::Unreadable {
-            count: found.unreadable.len(),
-            first: first.clone(),
-        }),
-    }
+    found.complete().map(|()| conclusion)
 }
 
 /// How often each verdict was given, then one line for each claim; only the first where none was judged

@@ -229,7 +229,7 @@ fn judged(
         let mut rows = rows::rows(published, claim, &judgement.findings, &runs);
         rows.retain(|row| row.judged || compared(row));
         Entry {
-            reason: rows::reason(claim),
+            reason: claim.reason().map(str::to_owned),
             rows,
             judgement,
         }

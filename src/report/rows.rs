@@ -3,6 +3,7 @@
 use super::content::{AxisKind, Lane, Row};
 use crate::claims::{
     Claim, Finding, Group, Printed, Published, Quantity, Results, Summary, Test, Verdict, Wherein,
+    each,
 };
 
 /// The rows of a claim. `findings` are those of its judgement; where there are none although the claim
@@ -19,33 +20,24 @@ pub(super) fn rows(
         results,
     };
     if let (Test::Value(test), true) = (&claim.test, findings.is_empty()) {
-        let pairs = test.metrics.iter().flat_map(|metric| {
-            let variants = test.variants.iter();
-            variants.map(move |variant| (metric.as_str(), variant.as_str()))
-        });
-        return pairs
+        return each(&test.metrics, &test.variants)
             .map(|(metric, variant)| case.unjudged(metric, variant))
             .collect();
     }
+    let mut findings = findings.to_vec();
+    if let Test::Value(test) = &claim.test {
+        // A test that stopped early, for want of runs, names no number. One finding for each value.
+        let values = each(&test.metrics, &test.variants);
+        for (finding, (metric, variant)) in findings.iter_mut().zip(values) {
+            if finding.published.is_none() {
+                finding.published = case.printed(variant, metric);
+            }
+        }
+    }
     findings
-        .iter()
-        .map(|finding| case.row(finding.clone()))
+        .into_iter()
+        .map(|finding| case.row(finding))
         .collect()
-}
-
-/// Why the margin or bound of a claim is what it is.
-pub(super) fn reason(claim: &Claim) -> Option<String> {
-    let margin = match &claim.test {
-        Test::Value(test) => Some(&test.margin),
-        Test::Equivalence(test) => Some(&test.margin),
-        Test::Order(test) => test.margin.as_ref(),
-        Test::Argmax(test) => test.margin.as_ref(),
-        Test::Trend(test) => test.margin.as_ref(),
-        Test::Bound(test) => return Some(test.reason.clone()),
-        Test::Collapse(test) => return Some(test.reason.clone()),
-        Test::Qualitative(_) => None,
-    };
-    margin.map(|margin| margin.reason.clone())
 }
 
 struct Case<'a> {
@@ -61,12 +53,6 @@ impl Case<'_> {
     fn row(&self, mut finding: Finding) -> Row {
         let (axis, lanes, (agrees_from, agrees_to)) = match &self.claim.test {
             Test::Value(test) => {
-                // A test that stopped early, for want of runs, names no number.
-                if let Some(group) = finding.ours.first()
-                    && finding.published.is_none()
-                {
-                    finding.published = self.printed(&group.variant, &group.metric);
-                }
                 let margin = *test.margin.size;
                 finding.margin = Some(margin);
                 self.against_published(&finding, margin)

@@ -95,6 +95,8 @@ pub const MOST_FURTHER: u32 = 1000;
 pub enum Further {
     /// About so many, if mean and spread stay as they are.
     About(u32),
+    /// So many before anything can be said at all.
+    AtLeast(u32),
     /// More than [`MOST_FURTHER`].
     MoreThanMost,
     /// No number does: what was published is too uncertain for the margin, or the difference is on its

@@ -1,17 +1,20 @@
 //! Where a published mean without a standard deviation would fall if our runs were like the paper's.
 
-use super::{Interval, Moments, distributions::t_quantile};
+use super::{Difference, Moments};
 
-/// The 95 % interval of ours minus published: t * s * sqrt(1/m + 1/n) around the difference, n our runs
+/// Ours minus published, with the error of a prediction; its 95 % interval is t * s * sqrt(1/m + 1/n) around the difference, n our runs
 /// and m the paper's (1 where it does not say: a single run). The published spread is taken to be like
 /// ours. (A one-sample t test, which takes the published mean for the truth, wrongly refutes it in half
 /// of all cases at n = m = 10 with a like spread.)
 #[must_use]
-pub fn prediction(ours: Moments, published: f64, runs: Option<u32>) -> Interval {
+pub fn prediction(ours: Moments, published: f64, runs: Option<u32>) -> Difference {
     let m = f64::from(runs.unwrap_or(1).max(1));
     let n = f64::from(ours.n);
-    let reach = t_quantile(0.975, n - 1.0) * ours.sd * (1.0 / m + 1.0 / n).sqrt();
-    Interval::around(ours.mean - published, reach)
+    Difference {
+        estimate: ours.mean - published,
+        error: ours.sd * (1.0 / m + 1.0 / n).sqrt(),
+        df: n - 1.0,
+    }
 }
 
 #[cfg(test)]
@@ -27,10 +30,10 @@ mod tests {
             sd: 0.04,
             n: 10,
         };
-        let single = prediction(ours, 0.7, None);
+        let single = prediction(ours, 0.7, None).interval(0.95);
         assert!((single.reach() - 0.094_902_817_931_769_73).abs() < 1e-12);
         assert!((single.low + single.reach() - 0.05).abs() < 1e-12);
-        let ten = prediction(ours, 0.7, Some(10));
+        let ten = prediction(ours, 0.7, Some(10)).interval(0.95);
         assert!((ten.reach() - 0.040_466_697_534_438_75).abs() < 1e-12);
     }
 }

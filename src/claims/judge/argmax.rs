@@ -25,6 +25,7 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
     let label = format!("{metric}: {best} the highest of {}", test.among.len());
     let margin = test.margin.as_ref().map(|margin| *margin.size);
     let null = margin.unwrap_or(0.0);
+    let samples = case.samples(&label, test.among.iter().map(|one| one.as_str()), metric)?;
     let others: Vec<&At<String>> = test.among.iter().filter(|one| **one != test.best).collect();
     let mut rivals = Vec::new();
     for other in &others {
@@ -36,7 +37,7 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
     let p_against = holm(&rivals.iter().map(|rival| rival.3).collect::<Vec<_>>());
     let p_against = p_against.into_iter().fold(1.0, f64::min);
     let mut p_for = rivals.iter().map(|rival| rival.2).fold(0.0, f64::max);
-    let (groups, shares) = shares(case, test, &label)?;
+    let (groups, shares) = shares(case, test, &samples);
     let place = test.among.iter().position(|one| *one == test.best);
     let share = place
         .and_then(|place| shares.get(place).copied())
@@ -64,6 +65,8 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
     let closest = rivals
         .iter()
         .min_by(|a, b| a.1.moments.mean.total_cmp(&b.1.moments.mean));
+    let interval = |level| closest.map(|rival| rival.1.difference().interval(level));
+    let (inner, outer) = (interval(0.9), interval(0.95));
     let closest = closest.map(|(name, pairs, ..)| {
         let mean = signed(pairs.moments.mean);
         format!("to its strongest rival, {name}, {mean} ({})", pairs.size())
@@ -89,6 +92,8 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
     let mut finding = Finding {
         ours: groups,
         difference: Some(difference),
+        interval_90: inner,
+        interval_95: outer,
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
@@ -99,20 +104,18 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
 }
 
 /// How often each variant is the best when seeds are resampled.
-fn shares(case: &Case, test: &Argmax, label: &str) -> Result<(Vec<Group>, Vec<f64>), Box<Finding>> {
+fn shares(case: &Case, test: &Argmax, samples: &[Sample]) -> (Vec<Group>, Vec<f64>) {
     let metric = test.metric.as_str();
-    let samples = test.among.iter().map(|one| case.sample(label, one, metric));
-    let samples: Vec<Sample> = samples.collect::<Result<_, _>>()?;
-    let seeds = common_seeds(&samples);
+    let seeds = common_seeds(samples);
     let column = |sample: &Sample| seeds.iter().filter_map(|&seed| sample.at(seed)).collect();
     let columns: Vec<Vec<f64>> = samples.iter().map(column).collect();
     let mut rng = stream(Seed(0), &format!("claims/{}/best", *case.claim.id));
     let mut shares = best_shares(&columns, &mut rng);
     // No seed in common: nothing was resampled.
     shares.resize(samples.len(), 0.0);
-    let groups = test.among.iter().zip(&samples);
+    let groups = test.among.iter().zip(samples);
     let groups = groups
         .map(|(one, sample)| Group::of(one, metric, sample))
         .collect();
-    Ok((groups, shares))
+    (groups, shares)
 }

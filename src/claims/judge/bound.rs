@@ -164,7 +164,7 @@ fn finding(
     let (value, estimate) = match test.aggregate {
         Aggregate::Mean => (moments.mean, Estimate::mean(moments, worst)),
         Aggregate::Iqm if numbers.len() < MIN_FOR_MIDDLE => {
-            let more_seeds = Further::About((MIN_FOR_MIDDLE - numbers.len()) as u32);
+            let more_seeds = Further::AtLeast((MIN_FOR_MIDDLE - numbers.len()) as u32);
             let words = format!(
                 "{label}: {} of {variant}; fewer than {MIN_FOR_MIDDLE} have no middle half to speak of.",
                 count(numbers.len(), "run")

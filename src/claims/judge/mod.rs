@@ -212,6 +212,8 @@ fn undecided(verdict: &Verdict) -> Option<Further> {
 fn rank(further: Further) -> u32 {
     match further {
         Further::About(seeds) => seeds,
+        // Nothing is known beyond that: more than any estimate.
+        Further::AtLeast(seeds) => u32::MAX / 2 + seeds,
         Further::MoreThanMost => u32::MAX - 1,
         Further::Never => u32::MAX,
     }
@@ -319,9 +321,10 @@ fn notes(findings: &[Finding], verdict: &Verdict, test: &Test) -> Vec<String> {
     let smallest = groups.iter().map(|group| group.n).min();
     if let (true, true, true, Some(n)) = (verdict.is_for(), of_means, named.is_empty(), smallest) {
         notes.push(format!(
-            "A rare collapse is not excluded: none in {} is still likely enough if up to {:.0} % of all \
+            "A rare collapse is not excluded: none in {} is still likely enough if up to {:.*} % of all \
              runs collapse.",
             count(n, "run"),
+            usize::from(n > 100),
             100.0 * upper_share(n as u32)
         ));
     }
@@ -356,21 +359,27 @@ impl Case<'_> {
             })
         };
         let (lost, runs) = (sample.without_value(), sample.runs());
+        let n = sample.values.len();
         if lost as f64 > WITHOUT_VALUE * runs as f64 {
+            // If all that follow have a value; at the rate so far none would do.
+            let needed = (lost as f64 / WITHOUT_VALUE).ceil() as usize;
+            let left = if n == 0 {
+                "nothing is left to test"
+            } else {
+                "what is left is a selection, and its mean is not the method's"
+            };
             return Err(short(
-                Further::Never,
+                Further::AtLeast(needed.saturating_sub(runs).max(1) as u32),
                 format!(
-                    "{label}: {lost} of {} of {variant} have no value ({} diverged); what is left is a \
-                     selection, and its mean is not the method's.",
+                    "{label}: {lost} of {} of {variant} have no value ({} diverged); {left}.",
                     count(runs, "run"),
                     sample.diverged
                 ),
             ));
         }
-        let n = sample.values.len();
         if n < MIN_RUNS as usize {
             return Err(short(
-                Further::About(MIN_RUNS - n as u32),
+                Further::AtLeast(MIN_RUNS - n as u32),
                 format!(
                     "{label}: {} of {variant}; fewer than {MIN_RUNS} decide nothing.",
                     count(n, "run")
@@ -378,6 +387,27 @@ impl Case<'_> {
             ));
         }
         Ok(sample)
+    }
+
+    /// The runs of a metric of several variants. A variant without any is named before one with too few:
+    /// seeds do not mend that.
+    fn samples<'s>(
+        &self,
+        label: &str,
+        variants: impl IntoIterator<Item = &'s str>,
+        metric: &str,
+    ) -> Result<Vec<Sample>, Box<Finding>> {
+        let (mut samples, mut stopped) = (Vec::new(), None::<Box<Finding>>);
+        for variant in variants {
+            match self.sample(label, variant, metric) {
+                Ok(sample) => samples.push(sample),
+                Err(finding) if matches!(finding.verdict, Verdict::NotTested { .. }) => {
+                    return Err(finding);
+                }
+                Err(finding) => stopped = stopped.or(Some(finding)),
+            }
+        }
+        stopped.map_or(Ok(samples), Err)
     }
 
     /// Which way a metric improves: as the claim says, or as its name does.
@@ -392,19 +422,26 @@ impl Case<'_> {
     }
 }
 
-/// The verdict of two p values.
+/// The verdict of two p values. Both speak where an order or a trend is there but smaller than its
+/// margin: neither word is then true, and no number of seeds changes that.
 fn decided(p_for: f64, p_against: f64, more: impl FnOnce() -> Further) -> Verdict {
-    if p_for <= FOR {
-        Verdict::Reproduced
-    } else if p_against <= AGAINST {
-        Verdict::NotReproduced
-    } else {
-        Verdict::Inconclusive { more_seeds: more() }
+    match (p_for <= FOR, p_against <= AGAINST) {
+        (true, false) => Verdict::Reproduced,
+        (false, true) => Verdict::NotReproduced,
+        (true, true) => Verdict::Inconclusive {
+            more_seeds: Further::Never,
+        },
+        (false, false) => Verdict::Inconclusive { more_seeds: more() },
     }
 }
 
+/// Whether a difference has the claimed sign and is yet below the margin.
+fn too_small(p_for: f64, p_against: f64) -> bool {
+    p_for <= FOR && p_against <= AGAINST
+}
+
 /// Each metric with each variant.
-pub(super) fn each<'a>(
+pub(crate) fn each<'a>(
     metrics: &'a [At<String>],
     variants: &'a [At<String>],
 ) -> impl Iterator<Item = (&'a str, &'a str)> {

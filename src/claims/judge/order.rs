@@ -6,7 +6,7 @@
 use super::super::words::{interval, number, p_value, signed};
 use super::super::{Operand, Order};
 use super::pairs::Pairs;
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
+use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
 use crate::statistics::power::further_for_mean;
 
 /// One for each pair of neighbours and each metric.
@@ -63,6 +63,12 @@ fn finding(case: &Case, first: (&str, &str), second: (&str, &str), margin: Optio
         (Verdict::Reproduced, _) => format!("above 0 (one-sided {})", p_value(p_for)),
         (Verdict::NotReproduced, Some(margin)) => format!(
             "below the margin of {} (one-sided {})",
+            number(margin),
+            p_value(p_against)
+        ),
+        (_, Some(margin)) if too_small(p_for, p_against) => format!(
+            "above 0 (one-sided {}), but below the margin of {} ({})",
+            p_value(p_for),
             number(margin),
             p_value(p_against)
         ),

@@ -32,10 +32,17 @@ impl Pairs {
         first: (&str, &str),
         second: (&str, &str),
     ) -> Result<Self, Box<Finding>> {
-        let samples = [
-            case.sample(label, first.0, first.1)?,
-            case.sample(label, second.0, second.1)?,
-        ];
+        let samples = match (
+            case.sample(label, first.0, first.1),
+            case.sample(label, second.0, second.1),
+        ) {
+            (Ok(first), Ok(second)) => [first, second],
+            // What is not there at all is told before what is too little.
+            (Err(_), Err(two)) if matches!(two.verdict, Verdict::NotTested { .. }) => {
+                return Err(two);
+            }
+            (Err(one), _) | (_, Err(one)) => return Err(one),
+        };
         let groups = [
             Group::of(first.0, first.1, &samples[0]),
             Group::of(second.0, second.1, &samples[1]),
@@ -52,7 +59,7 @@ impl Pairs {
                 "{label}: {} with both; fewer than {MIN_RUNS} decide nothing.",
                 count(differences.len(), "seed")
             );
-            let more_seeds = Further::About(MIN_RUNS.saturating_sub(differences.len() as u32));
+            let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(differences.len() as u32));
             let verdict = Verdict::Inconclusive { more_seeds };
             return Err(Box::new(Finding {
                 ours: groups.to_vec(),

@@ -4,6 +4,7 @@ use super::super::verdict::Group;
 use super::super::words::p_value;
 use super::super::{At, Collapse};
 use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
+use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::power::{Further, further};
 use crate::statistics::{clopper_pearson, p_share_greater, p_share_less};
 
@@ -45,7 +46,15 @@ fn finding(case: &Case, test: &Collapse, variant: &At<String>) -> Finding {
         p_share_greater(seen, runs, share),
         p_share_less(seen, runs, share),
     );
-    let verdict = decided(p_for, p_against, || more(seen, runs, share));
+    let verdict = if runs < MIN_RUNS {
+        let more_seeds = match more(seen, runs, share) {
+            Further::About(seeds) => Further::About(seeds.max(MIN_RUNS - runs)),
+            further => further,
+        };
+        Verdict::Inconclusive { more_seeds }
+    } else {
+        decided(p_for, p_against, || more(seen, runs, share))
+    };
     let outer = clopper_pearson(seen, runs, 0.95);
     let tail = match verdict {
         Verdict::Reproduced => format!("at least {} ({})", percent(share), p_value(p_for)),

@@ -149,7 +149,7 @@ fn missing_and_few_runs_decide_nothing() {
         runs: runs("a", "purity", 0.8, 0, 3),
     };
     let verdict = judged(VALUE, &few).verdict;
-    let more_seeds = Further::About(2);
+    let more_seeds = Further::AtLeast(2);
     assert_eq!(verdict, Verdict::Inconclusive { more_seeds });
 }
 
@@ -170,7 +170,7 @@ fn diverged_runs_are_named_and_many_of_them_decide_nothing() {
     );
     lose(&mut results, 7);
     let two = judged(VALUE, &results);
-    let more_seeds = Further::Never;
+    let more_seeds = Further::AtLeast(10);
     assert_eq!(two.verdict, Verdict::Inconclusive { more_seeds });
     assert_eq!(two.findings[0].ours[0].diverged, 2);
 }
@@ -227,7 +227,7 @@ fn runs_without_a_partner_are_not_used() {
         .runs
         .retain(|run| run.variant == "a" || run.seed < 4);
     let verdict = judged(ORDER, &results).verdict;
-    let more_seeds = Further::About(1);
+    let more_seeds = Further::AtLeast(1);
     assert_eq!(verdict, Verdict::Inconclusive { more_seeds });
 }
 
@@ -361,7 +361,7 @@ fn few_runs_have_no_middle_half() {
     };
     assert_eq!(
         judged(test, &few).headline(),
-        "inconclusive (about 1 more seed)"
+        "inconclusive (at least 1 more seed)"
     );
 }
 

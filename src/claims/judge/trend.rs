@@ -11,7 +11,7 @@ use super::super::results::{Sample, common_seeds};
 use super::super::verdict::Group;
 use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Change, Trend};
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
+use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::closeness::MIN_RUNS;
@@ -33,11 +33,8 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         Change::Rises => ("rises", 1.0),
     };
     let label = format!("{metric} {verb} along {}", test.along);
-    let samples = test
-        .variants
-        .iter()
-        .map(|one| case.sample(&label, one, metric));
-    let samples: Vec<Sample> = samples.collect::<Result<_, _>>()?;
+    let variants = test.variants.iter().map(|one| one.as_str());
+    let samples: Vec<Sample> = case.samples(&label, variants, metric)?;
     let groups = test.variants.iter().zip(&samples);
     let groups: Vec<Group> = groups
         .map(|(one, sample)| Group::of(one, metric, sample))
@@ -56,15 +53,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     let changes: Vec<f64> = rows.iter().map(|row| change(row)).collect();
     let enough = changes.len() >= MIN_RUNS as usize;
     let Some(moments) = Moments::of(&changes).filter(|_| enough) else {
-        let words = format!(
-            "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
-            count(seeds.len(), "seed")
-        );
-        let more_seeds = Further::About(MIN_RUNS.saturating_sub(seeds.len() as u32));
-        return Err(Box::new(Finding {
-            ours: groups,
-            ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
-        }));
+        return Err(Box::new(too_few(label, groups, seeds.len())));
     };
     let margin = test.margin.as_ref().map(|margin| *margin.size);
     let null = margin.unwrap_or(0.0);
@@ -83,11 +72,13 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     }
     let adjusted = holm(&hypotheses);
     let p_against = adjusted.iter().copied().fold(1.0, f64::min);
-    let reversed = p_against <= AGAINST;
+    // One step the wrong way refutes the claim whatever the whole change is.
+    let reversed = adjusted.iter().skip(1).any(|&p| p <= AGAINST);
+    let p_whole = adjusted.first().copied().unwrap_or(1.0);
     let verdict = if reversed {
         Verdict::NotReproduced
     } else {
-        decided(p_for, p_against, || {
+        decided(p_for, p_whole, || {
             further_for_mean(moments, |difference| {
                 difference.p_greater(0.0) <= FOR || difference.p_less(null) <= AGAINST
             })
@@ -115,9 +106,22 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         );
     }
     words += &reversals(test, &backwards, &adjusted);
+    if let (false, Some(margin)) = (reversed, margin) {
+        words += &short_of(margin, p_for, p_whole);
+    }
+    // As the difference is written: below 0 for a fall.
+    let shown = |level| {
+        let change = Difference {
+            estimate: sign * difference.estimate,
+            ..difference
+        };
+        Some(change.interval(level))
+    };
     let mut finding = Finding {
         ours: groups,
         difference: Some(sign * moments.mean),
+        interval_90: shown(0.9),
+        interval_95: shown(0.95),
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
@@ -127,6 +131,32 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
     Ok(finding)
+}
+
+fn too_few(label: String, groups: Vec<Group>, seeds: usize) -> Finding {
+    let words = format!(
+        "{label}: {} with all variants; fewer than {MIN_RUNS} decide nothing.",
+        count(seeds, "seed")
+    );
+    let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(seeds as u32));
+    Finding {
+        ours: groups,
+        ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
+    }
+}
+
+/// What to say of a change that is below the margin.
+fn short_of(margin: f64, p_for: f64, p_whole: f64) -> String {
+    if p_whole > AGAINST {
+        return String::new();
+    }
+    let but = if too_small(p_for, p_whole) {
+        "It is in the claimed direction, but smaller than"
+    } else {
+        "It is below"
+    };
+    let (margin, p_value) = (number(margin), p_value(p_whole));
+    format!(" {but} the margin of {margin} (one-sided {p_value}).")
 }
 
 /// Kendall's tau of the means with the claimed order, and its interval over resampled seeds.

@@ -4,7 +4,7 @@ use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Better, Printed, ValueTest};
 use super::{Case, Finding, Group, Verdict, each};
 use crate::statistics::closeness::{Side, beyond};
-use crate::statistics::{Closeness, Decision, Difference, Moments, power, prediction};
+use crate::statistics::{Closeness, Decision, Moments, power, prediction};
 
 /// One for each published value.
 pub(super) fn findings(case: &Case, test: &ValueTest) -> Vec<Finding> {
@@ -157,16 +157,10 @@ fn beside(side: Side) -> &'static str {
 /// Without a published spread: the weaker words.
 fn mean_only(base: Finding, ours: Moments, printed: &Printed, margin: f64) -> Finding {
     let predicted = prediction(ours, printed.mean, printed.n);
-    let range = predicted.widened(printed.coarseness);
-    let runs = f64::from(printed.n.unwrap_or(1).max(1));
-    let spread = Difference {
-        estimate: ours.mean - printed.mean,
-        error: ours.sd * (1.0 / runs + 1.0 / f64::from(ours.n)).sqrt(),
-        df: f64::from(ours.n) - 1.0,
-    };
+    let range = predicted.interval(0.95).widened(printed.coarseness);
     let margin_and_digits = margin + printed.coarseness;
-    let above = spread.p_greater(margin_and_digits);
-    let p_against = above.min(spread.p_less(-margin_and_digits));
+    let above = predicted.p_greater(margin_and_digits);
+    let p_against = above.min(predicted.p_less(-margin_and_digits));
     let opening = opening(&base.label, ours, printed);
     let side = beyond(range, margin);
     let tail = match side {

@@ -143,12 +143,12 @@ fn reading() -> Markup {
         ),
         (
             "consistent",
-            "a published mean without its spread lies where our runs would put it",
+            "a published mean without its spread is not refuted by our runs: weaker than reproduced",
         ),
         ("not reproduced", "does not hold, by the same test"),
         (
             "inconsistent",
-            "a published mean without its spread does not lie there",
+            "a published mean without its spread is beyond the margin from where our runs would put it",
         ),
         ("inconclusive", "the runs do not decide it"),
         ("not tested", "nothing was tested, for the reason given"),
