@@ -330,3 +330,109 @@ fn tensor(tensors: &Named, name: &str, description: &Description) -> Result<Tens
     }
     Ok(on_cpu(found))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::replications::desom::Settings;
+    use crate::som::Grid;
+
+    fn description() -> Description {
+        let settings = Settings {
+            hidden: vec![5],
+            latent: 2,
+            map: Grid {
+                rows: 2,
+                columns: 2,
+            },
+            ..Settings::paper()
+        };
+        Description {
+            schema: Description::schema(),
+            settings: ModelSettings::Desom(settings),
+            dims: 3,
+            divisor: 255.0,
+            image: None,
+            data: "own.csv".to_owned(),
+            data_sha256: "ab".to_owned(),
+            seed: Seed(4),
+            iteration: 10,
+            program: "1".to_owned(),
+            torch: None,
+        }
+    }
+
+    type Change = fn(&mut Description, &mut Settings);
+
+    fn model(description: Description) -> Model {
+        let network = empty(&description).unwrap();
+        if let Some((_, parameters)) = &network {
+            let _ = parameters.values.shallow_clone().uniform_(-1.0, 1.0);
+        }
+        Model {
+            description,
+            network,
+            prototypes: Tensor::rand([4, 2], (Kind::Float, Device::Cpu)),
+            centres: Some(Tensor::rand([3, 2], (Kind::Float, Device::Cpu))),
+        }
+    }
+
+    #[test]
+    fn a_model_is_saved_and_read_back_and_its_bytes_are_always_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let saved = model(description());
+        saved.save(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let read = Model::load(&path).unwrap();
+        assert!(
+            read.description
+                .torch
+                .as_deref()
+                .unwrap()
+                .contains("nn.Linear(3, 5)")
+        );
+        let x = Tensor::rand([6, 3], (Kind::Float, Device::Cpu));
+        assert_eq!(read.encode_rows(&x), saved.encode_rows(&x));
+        assert_eq!(read.prototypes, saved.prototypes);
+        assert_eq!(read.centres, saved.centres);
+        read.save(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn descriptions_that_cannot_be_meant_are_refused_before_memory_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let good = model(description());
+        let mut tensors = Vec::new();
+        if let Some((graph, parameters)) = &good.network {
+            tensors = graph.to_torch(parameters, 0);
+        }
+        tensors.push((PROTOTYPES.to_owned(), good.prototypes.shallow_clone()));
+        let refusal = |change: Change| {
+            let mut wrong = model(description());
+            let ModelSettings::Desom(mut settings) = wrong.description.settings.clone() else {
+                panic!("a DESOM");
+            };
+            change(&mut wrong.description, &mut settings);
+            wrong.description.settings = ModelSettings::Desom(settings);
+            std::fs::write(&path, wrong.encode(&tensors).unwrap()).unwrap();
+            Model::load(&path).unwrap_err().to_string()
+        };
+        let cases: [(Change, &str); 7] = [
+            (|d, _| d.dims = i64::MAX, "a size of"),
+            (|_, s| s.hidden = vec![1 << 24, 1 << 24], "larger model"),
+            (|_, s| s.hidden = vec![-1], "a size of -1"),
+            (|_, s| s.hidden = vec![6], "encoder.0"),
+            (|_, s| s.map.rows = 3, "som.prototypes"),
+            (|d, _| d.divisor = 0.0, "divisor"),
+            (|d, _| d.schema = "replicate-model/9".to_owned(), "format"),
+        ];
+        for (change, expected) in cases {
+            let message = refusal(change);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

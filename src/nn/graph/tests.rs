@@ -278,3 +278,69 @@ fn a_step_moves_the_running_statistics_and_trains_none_of_them() {
     }
     assert_eq!(norms, 6);
 }
+
+#[test]
+fn a_model_goes_to_pytorch_and_back() {
+    let mut layout = Layout::default();
+    let graph = Graph::convolutional([3, 4, 5], 6, true, &mut layout);
+    let network = Network::Graph(graph.clone());
+    let parameters = initialised(&network, layout.clone(), 1);
+    // Steps make every part, running statistics included, differ from its start.
+    let _ = gradients(&network, &parameters, &rows(4, 784), 6);
+    let torch = graph.to_torch(&parameters, 0);
+    let shape = |name: &str| {
+        let found = torch.iter().find(|(known, _)| known == name);
+        found.map(|(_, tensor)| tensor.size())
+    };
+    // Unflatten, Conv2d, ReLU, BatchNorm2d, MaxPool2d, Conv2d, ..
+    assert_eq!(shape("encoder.1.weight"), Some(vec![3, 1, 3, 3]));
+    assert_eq!(shape("encoder.3.running_var"), Some(vec![3]));
+    assert_eq!(shape("encoder.5.weight"), Some(vec![4, 3, 3, 3]));
+    assert_eq!(shape("encoder.14.weight"), Some(vec![6, 80]));
+    assert_eq!(shape("encoder.14.bias"), Some(vec![6]));
+    let named: std::collections::HashMap<_, _> = torch.into_iter().collect();
+    let other = Parameters::zeros(layout, 1, Device::Cpu);
+    graph.read_torch(&other, 0, &named).unwrap();
+    assert_eq!(other.values, parameters.values);
+
+    let mut damaged = named;
+    damaged.insert(
+        "encoder.14.bias".to_owned(),
+        Tensor::zeros([7], (Kind::Float, Device::Cpu)),
+    );
+    let message = graph.read_torch(&other, 0, &damaged).unwrap_err();
+    assert!(
+        message.contains("encoder.14.bias") && message.contains("[7]"),
+        "{message}"
+    );
+    damaged.remove("encoder.14.bias");
+    assert!(
+        graph
+            .read_torch(&other, 0, &damaged)
+            .unwrap_err()
+            .contains("no tensor")
+    );
+}
+
+#[test]
+fn the_python_expression_is_of_the_same_modules() {
+    let expression =
+        |norm| Graph::dense(&[12, 20, 3], norm, &mut Layout::default()).torch_expression();
+    assert_eq!(
+        expression(true),
+        "nn.ModuleDict({\"encoder\": nn.Sequential(nn.Linear(12, 20), nn.ReLU(), \
+         nn.BatchNorm1d(20, eps=0.001, momentum=0.01), nn.Linear(20, 3)), \
+         \"decoder\": nn.Sequential(nn.Linear(3, 20), nn.ReLU(), \
+         nn.BatchNorm1d(20, eps=0.001, momentum=0.01), nn.Linear(20, 12))})"
+    );
+    let graph = Graph::convolutional([3, 4, 5], 6, true, &mut Layout::default());
+    let text = graph.torch_expression();
+    for part in [
+        "nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(3,",
+        "nn.MaxPool2d(2, ceil_mode=True), nn.Flatten(), nn.Linear(80, 6)",
+        "nn.Conv2d(4, 3, 3, padding=0), nn.ReLU()",
+        "nn.Upsample(scale_factor=2), nn.Conv2d(3, 1, 3, padding=1), nn.Flatten()",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
