@@ -14,6 +14,8 @@ use crate::runs::{self, Identity, RunLock, Store};
 
 /// Between two looks at whether another one has finished.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon to look again for a holder that has not given its name yet.
+const SOON: Duration = Duration::from_millis(20);
 
 /// The parts of a store, for runs that share a data set and a precision.
 #[derive(Debug)]
@@ -163,5 +165,10 @@ fn wait(place: &PartFolder, seed: Seed, context: &Context) {
         fraction,
         detail: &format!("of seed {seed}: waiting{holder}"),
     });
-    std::thread::sleep(LOOK_INTERVAL);
+    // The lock is taken a moment before its holder's name is written.
+    std::thread::sleep(if holder.is_empty() {
+        SOON
+    } else {
+        LOOK_INTERVAL
+    });
 }
