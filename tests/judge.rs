@@ -342,6 +342,7 @@ impl Made {
                 training_seconds: 100.0,
                 evaluation_seconds: 20.0,
                 resumed: 0,
+                evaluated: None,
             },
             identity,
         };

@@ -117,7 +117,9 @@ fn task_on(store: &Store, data: &str, what: &str, seed: u64) -> Task {
         run: PlannedRun {
             key: identity.key(),
             variant: what.to_owned(),
-            reason: store.reason(&identity, &lineages).unwrap(),
+            reason: store
+                .reason(&identity, &lineages, identity.algorithm)
+                .unwrap(),
             identity,
             estimate: None,
         },
@@ -344,7 +346,9 @@ fn changed_data_and_algorithms_are_named() {
     let reason = |change: fn(&mut Identity)| {
         let mut identity = done.run.identity.clone();
         change(&mut identity);
-        store.reason(&identity, &lineages).unwrap()
+        store
+            .reason(&identity, &lineages, identity.algorithm)
+            .unwrap()
     };
     assert_eq!(
         reason(|i| i.algorithm = 2),

@@ -306,14 +306,15 @@ fn plan(
         for &seed in seeds {
             let identity = variant.identity(&data_sha256, seed, precision);
             let key = identity.key();
-            let mut reason = store.reason(&identity, &HashMap::new())?;
+            let since = variant.method.trained_since();
+            let mut reason = store.reason(&identity, &HashMap::new(), since)?;
             if reason == Reason::New {
                 // Only now is it worth reading all the other records.
                 let lineages = match &mut lineages {
                     Some(lineages) => lineages,
                     none => none.insert(store.by_lineage()?),
                 };
-                reason = store.reason(&identity, lineages)?;
+                reason = store.reason(&identity, lineages, since)?;
             }
             tasks.push(Task {
                 run: PlannedRun {

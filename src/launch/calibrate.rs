@@ -124,12 +124,19 @@ fn estimates(
         };
         let settings = &task.run.identity.settings;
         let work = known.work(key, || task.method.calibrate(settings, &trial).ok())?;
-        let parts = known.parts(task, Trial { models: 1, ..trial })?;
+        let parts = match task.run.reason {
+            // What is trained already needs none.
+            Reason::EvaluationChanged { .. } => Some(Duration::ZERO),
+            _ => known.parts(task, Trial { models: 1, ..trial })?,
+        };
         let done = match task.run.reason {
             Reason::Resume { at, .. } => at,
             _ => 0,
         };
-        let own = work.map(|work| work.remaining(done) / models as u32);
+        let own = work.map(|work| match task.run.reason {
+            Reason::EvaluationChanged { .. } => work.fixed,
+            _ => work.remaining(done) / models as u32,
+        });
         estimates.push(own.zip(parts).map(|(own, parts)| own.saturating_add(parts)));
     }
     Ok(estimates)

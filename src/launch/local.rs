@@ -12,6 +12,7 @@
 //! or it is left to the other.
 
 mod claim;
+mod evaluation;
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -275,7 +276,7 @@ fn work(shared: &Shared, worker: usize, data: &DataSets) {
 /// Trains one cohort and stores its runs.
 fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
     let held = claim(shared, worker, cohort);
-    let Some((first, _)) = held.first() else {
+    let Some(first) = held.first().map(|(task, _)| task.clone()) else {
         return;
     };
     // All runs of a cohort are on one data set.
@@ -302,6 +303,10 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         observer: shared.observer,
         worker,
     };
+    let held = evaluation::done_anew(shared, &context, held);
+    if held.is_empty() {
+        return;
+    }
     let names: Vec<String> = held.iter().map(|(task, _)| task.name()).collect();
     let estimates = held.iter().map(|(task, _)| task.run.estimate);
     context.observer.notify(&Event::Started {
@@ -309,14 +314,7 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         names: &names,
         estimate: estimates.sum::<Option<Duration>>(),
     });
-    let members: Vec<Member> = held
-        .iter()
-        .map(|(task, _)| Member {
-            settings: task.run.identity.settings.clone(),
-            seed: task.run.identity.seed,
-            checkpoint: shared.store.checkpoint(&task.run.key),
-        })
-        .collect();
+    let members: Vec<Member> = held.iter().map(|(task, _)| member(shared, task)).collect();
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let method = first.method;
@@ -329,23 +327,12 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
                     leave(shared, task);
                     continue;
                 }
-                let kept = run.map_err(|error| error.to_string()).and_then(|run| {
+                let kept = run.and_then(|run| {
                     let mut record = record(shared, task, started, size, &run);
                     record.parts = parts.used_by(task.run.identity.seed);
-                    keep(shared, record, &run).map_err(|error| error.to_string())
+                    Ok(keep(shared, record, &run)?)
                 });
-                match kept {
-                    Ok(record) => {
-                        locked(&shared.report).finished += 1;
-                        context.observer.notify(&Event::Finished {
-                            worker: context.worker,
-                            name: &task.name(),
-                            summary: &(shared.headline)(&record),
-                            elapsed: clock.elapsed() / size as u32,
-                        });
-                    }
-                    Err(error) => fail(shared, worker, task, &error),
-                }
+                conclude(shared, worker, task, kept, clock.elapsed() / size as u32);
             }
         }
         Ok(None) => locked(&shared.report).interrupted = true,
@@ -359,6 +346,36 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
                 fail(shared, worker, task, &error.to_string());
             }
         }
+    }
+}
+
+fn member(shared: &Shared, task: &Task) -> Member {
+    Member {
+        settings: task.run.identity.settings.clone(),
+        seed: task.run.identity.seed,
+        checkpoint: shared.store.checkpoint(&task.run.key),
+    }
+}
+
+/// Tells what a run came to, once it is stored or could not be.
+fn conclude(
+    shared: &Shared,
+    worker: usize,
+    task: &Task,
+    kept: Result<Record, train::Error>,
+    elapsed: Duration,
+) {
+    match kept {
+        Ok(record) => {
+            locked(&shared.report).finished += 1;
+            shared.observer.notify(&Event::Finished {
+                worker,
+                name: &task.name(),
+                summary: &(shared.headline)(&record),
+                elapsed,
+            });
+        }
+        Err(error) => fail(shared, worker, task, &error.to_string()),
     }
 }
 

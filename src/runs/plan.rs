@@ -30,6 +30,13 @@ pub enum Reason {
         /// The program's version.
         to: u32,
     },
+    /// A record and weights exist of a version that trained alike: only the evaluation is to be done.
+    EvaluationChanged {
+        /// The recorded version.
+        from: u32,
+        /// The program's version.
+        to: u32,
+    },
     /// Its record or its weights are damaged; they are kept under other names when it is done again.
     Damaged {
         /// What is wrong with them.
@@ -55,6 +62,9 @@ impl std::fmt::Display for Reason {
             Self::New => f.write_str("new"),
             Self::DataChanged => f.write_str("data changed"),
             Self::AlgorithmChanged { from, to } => write!(f, "algorithm v{from} -> v{to}"),
+            Self::EvaluationChanged { from, to } => {
+                write!(f, "evaluation v{from} -> v{to}, trained before")
+            }
             Self::Damaged { message } => {
                 write!(f, "damaged, to be redone: {}", first_line(message))
             }

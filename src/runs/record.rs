@@ -70,6 +70,10 @@ pub struct Provenance {
     pub evaluation_seconds: f64,
     /// How often the run was resumed from a checkpoint.
     pub resumed: u32,
+    /// By what, where and when it was evaluated, where that was done anew after the training: the rest is
+    /// about the training then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluated: Option<Box<Provenance>>,
 }
 
 impl Provenance {
@@ -93,6 +97,7 @@ impl Provenance {
             training_seconds: 0.0,
             evaluation_seconds: 0.0,
             resumed: 0,
+            evaluated: None,
         }
     }
 }

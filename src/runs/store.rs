@@ -25,11 +25,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::checkpoint;
+use super::checkpoint::{self, Named};
 use super::identity::{Identity, Key, SCHEMA};
 use super::lock::{self, Holder, RunLock};
 use super::plan::Reason;
-use super::record::Record;
+use super::record::{Outcome, Record};
 use crate::data::Digest;
 use crate::files::{self, write_whole};
 
@@ -247,7 +247,24 @@ impl Store {
         Ok(())
     }
 
-    /// What has to be done for a run, and why; `lineages` are those of [`Store::by_lineage`].
+    /// The record and the weights of a run that was trained to its end, whole and unchanged; `None` where
+    /// that is not so.
+    #[must_use]
+    pub fn trained(&self, key: &Key) -> Option<(Record, Named)> {
+        let record = self.record(key).ok().flatten()?;
+        let path = self.weights(key);
+        let bytes = read(&path).ok().flatten()?;
+        if record.outcome != Outcome::Completed
+            || record.weights_sha256 != Some(Digest::of(&bytes).to_string())
+        {
+            return None;
+        }
+        let (weights, _) = checkpoint::decode(&path, &bytes).ok()?;
+        Some((record, weights))
+    }
+
+    /// What has to be done for a run, and why; `lineages` are those of [`Store::by_lineage`], and runs of
+    /// versions from `trained_since` on were trained as today's are.
     ///
     /// # Errors
     /// If the store's folder cannot be listed. A run that cannot be read is a reason, not an error.
@@ -255,6 +272,7 @@ impl Store {
         &self,
         identity: &Identity,
         lineages: &HashMap<String, Identity>,
+        trained_since: u32,
     ) -> Result<Reason, Error> {
         let key = identity.key();
         match self.intact(&key) {
@@ -281,12 +299,21 @@ impl Store {
                 message: failure.message,
             });
         }
+        let (data, to) = (&identity.data_sha256, identity.algorithm);
         Ok(match lineages.get(&identity.lineage()) {
+            Some(older)
+                if (trained_since..to).contains(&older.algorithm)
+                    && older.data_sha256 == *data
+                    && self.trained(&older.key()).is_some() =>
+            {
+                let from = older.algorithm;
+                Reason::EvaluationChanged { from, to }
+            }
             Some(older) if older.algorithm != identity.algorithm => Reason::AlgorithmChanged {
                 from: older.algorithm,
-                to: identity.algorithm,
+                to,
             },
-            Some(older) if older.data_sha256 != identity.data_sha256 => Reason::DataChanged,
+            Some(older) if older.data_sha256 != *data => Reason::DataChanged,
             _ => Reason::New,
         })
     }

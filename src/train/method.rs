@@ -15,6 +15,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Error, Need, Observer, Parts};
 use crate::nn::Precision;
 use crate::random::Seed;
+use crate::runs::checkpoint::Named;
 use crate::runs::record::{Curves, Outcome};
 
 /// A data set on the device that trains on it.
@@ -188,6 +189,15 @@ pub struct Finished {
     pub resumed: u32,
 }
 
+/// What is kept of a training whose evaluation is to be done anew.
+#[derive(Debug)]
+pub struct Kept {
+    /// The trained parameters, by name, on the CPU.
+    pub weights: Named,
+    /// Losses over training.
+    pub curves: Curves,
+}
+
 /// What the members of a cohort came to, in order; one that fails does not touch the others.
 pub type Runs = Vec<Result<Finished, Error>>;
 
@@ -236,6 +246,13 @@ pub trait Method: Sync {
     /// Raised by hand whenever the method's results change, so that older runs are done again.
     fn version(&self) -> u32;
 
+    /// The oldest version whose training is still today's: since then only the evaluation has changed, e.g.
+    /// by a new metric. Runs of these versions are not trained again but evaluated anew, from their
+    /// weights: see [`Method::evaluate`].
+    fn trained_since(&self) -> u32 {
+        self.version()
+    }
+
     /// Runs whose shapes are equal may train together as one cohort; a run without one trains alone.
     ///
     /// # Errors
@@ -269,6 +286,24 @@ pub trait Method: Sync {
     /// # Errors
     /// If the cohort as a whole fails; a diverged run is an outcome, not an error.
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error>;
+
+    /// Evaluates what a version from [`Method::trained_since`] on has trained, as [`Method::run`] would
+    /// have: the same outcome, metrics, curves and weights, bit for bit. The times are left at zero. To be
+    /// given by methods whose `trained_since` is older than their version.
+    ///
+    /// # Errors
+    /// If the weights are not those of a model with the member's settings, or evaluation fails.
+    fn evaluate(
+        &self,
+        _member: &Member,
+        _trained: &Kept,
+        _context: &Context,
+    ) -> Result<Finished, Error> {
+        Err(Error::Settings(format!(
+            "runs of {} cannot be evaluated from their weights",
+            self.id()
+        )))
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ pub mod settings;
 pub mod stored_parts;
 
 pub use drive::{Driven, Trainable, drive, time_of_step};
-pub use method::{Context, Finished, Labels, Member, Method, Runs, TrainingData, Trial, Work};
+pub use method::{
+    Context, Finished, Kept, Labels, Member, Method, Runs, TrainingData, Trial, Work,
+};
 pub use observer::{Event, Observer, Stage};
 pub use part::{InMemory, Need, NoParts, Part, Parts, Trained, gather};
 pub use stored_parts::StoredParts;

@@ -63,6 +63,7 @@ fn record() -> Record {
             training_seconds: 1.5,
             evaluation_seconds: 0.5,
             resumed: 0,
+            evaluated: None,
         },
     }
 }
@@ -103,7 +104,9 @@ fn records() {
     campaign.run(|bytes| {
         std::fs::write(&path, bytes).unwrap();
         let lineages = store.by_lineage().unwrap();
-        let reason = store.reason(&record.identity, &lineages).unwrap();
+        let reason = store
+            .reason(&record.identity, &lineages, record.identity.algorithm)
+            .unwrap();
         assert!(!reason.to_string().is_empty());
         let read = store.record(&key).map_err(|error| error.to_string())?;
         let read = read.expect("the record is there");

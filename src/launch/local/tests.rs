@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod damage;
+mod evaluation;
 mod faults;
 mod others;
 mod parts;
@@ -123,7 +124,7 @@ fn task(store: &Store, seed: u64) -> Task {
             key: identity.key(),
             variant: "walk".to_owned(),
             reason: store
-                .reason(&identity, &store.by_lineage().unwrap())
+                .reason(&identity, &store.by_lineage().unwrap(), 1)
                 .unwrap(),
             identity,
             estimate: None,

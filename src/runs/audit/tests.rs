@@ -29,6 +29,7 @@ fn provenance() -> Provenance {
         training_seconds: 0.0,
         evaluation_seconds: 0.0,
         resumed: 0,
+        evaluated: None,
     }
 }
 

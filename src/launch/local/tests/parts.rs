@@ -172,7 +172,7 @@ fn end(store: &Store, start: &Value, factor: u64, seed: u64) -> Task {
     task.run.identity.settings = json!({"start": start, "factor": factor});
     task.run.key = task.run.identity.key();
     task.run.reason = store
-        .reason(&task.run.identity, &std::collections::HashMap::new())
+        .reason(&task.run.identity, &std::collections::HashMap::new(), 1)
         .unwrap();
     task.method = &Ends;
     task
