@@ -15,7 +15,7 @@ use replicate::catalogue;
 use replicate::claims::{self, Verdict};
 use replicate::replication::{Changes, Profile, Replication};
 use replicate::report::{Report, gather, html, json, latex, markdown, markers, results_csv};
-use replicate::runs::Store;
+use replicate::runs::{Store, export};
 use scripted::{HOSTILE, Scripted, record, records, store, values};
 
 fn report(store: &Store) -> Report {
@@ -131,6 +131,28 @@ fn the_same_store_gives_the_same_bytes() {
 }
 
 /// What stands between `start` and `end`, each time.
+/// Somebody else can check the verdicts from records alone.
+#[test]
+fn exported_records_give_the_same_report() {
+    let [from, to] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let records = records(Profile::Paper);
+    let whole = report(&store(from.path(), &records));
+    let exported = export::export(&records, to.path()).unwrap();
+    assert_eq!((exported.written, exported.unchanged), (records.len(), 0));
+    assert_eq!(formats(&report(&Store::new(to.path()))), formats(&whole));
+    // What is there is not written again, what was altered is.
+    let first = Store::new(to.path())
+        .folder(&records[0].key)
+        .join("record.json");
+    fs::write(&first, "{}").unwrap();
+    let exported = export::export(&records, to.path()).unwrap();
+    assert_eq!(
+        (exported.written, exported.unchanged),
+        (1, records.len() - 1)
+    );
+    assert_eq!(formats(&report(&Store::new(to.path()))), formats(&whole));
+}
+
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     let parts = text.split(start).skip(1);
     parts.map(|part| part.split(end).next().unwrap()).collect()

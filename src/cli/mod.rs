@@ -3,6 +3,7 @@
 mod data;
 mod data_progress;
 mod doctor;
+mod export;
 mod figures;
 mod interrupt;
 mod judge;
@@ -88,6 +89,8 @@ enum Fixed {
     Metrics(metrics::MetricsArgs),
     /// Write a report on all stored runs: HTML, Markdown, CSV, JSON, LaTeX; run nothing
     Report(report::ReportArgs),
+    /// Copy the records of stored runs, without weights, for others to judge and report on
+    Export(export::ExportArgs),
     /// List, fetch, verify and import data sets
     Data(data::DataArgs),
     /// Check what this machine offers: libtorch, devices, folders
@@ -174,6 +177,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
         Fixed::Judge(args) => judge::run(&args),
         Fixed::Metrics(args) => done(metrics::run(&args)),
         Fixed::Report(args) => done(report::run(&args, &places.store)),
+        Fixed::Export(args) => done(export::run(&args, &places.store)),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
             done(data::run(&args, &access()?, progress.as_ref()).map_err(Error::from))

@@ -113,7 +113,11 @@ fn unreadable(report: &Report) -> Result<(), Error> {
     }
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static dyn Replication>, Error> {
+/// The replications of those names, all without any.
+///
+/// # Errors
+/// If one is unknown; the message lists those that there are.
+pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static dyn Replication>, Error> {
     if names.is_empty() {
         return Ok(REPLICATIONS.to_vec());
     }

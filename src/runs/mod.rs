@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod checkpoint;
+pub mod export;
 pub mod identity;
 pub mod lock;
 pub mod part;
