@@ -10,11 +10,11 @@ use tch::Device;
 use crate::Error;
 use crate::claims::Fingerprints;
 use crate::data::{self, Access};
-use crate::launch::{DataSets, Options, Task, calibrate};
+use crate::launch::{self, DataSets, Options, Task, calibrate};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
-    Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
+    Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
 };
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
@@ -60,6 +60,31 @@ impl Session {
         changes: &Changes,
         store: &Path,
     ) -> Result<Self, Error> {
+        Self::of(replication, args, changes, store, None)
+    }
+
+    /// The same for some of the runs, by variant and seed. Whether there are records of older versions is
+    /// not looked at: workers of a large sweep would read each other's all the time.
+    ///
+    /// # Errors
+    /// As [`Session::new`], and if there is no such variant.
+    pub fn of_runs(
+        replication: &'static dyn Replication,
+        args: RunArgs,
+        changes: &Changes,
+        store: &Path,
+        runs: &[(&str, Seed)],
+    ) -> Result<Self, Error> {
+        Self::of(replication, args, changes, store, Some(runs))
+    }
+
+    fn of(
+        replication: &'static dyn Replication,
+        args: RunArgs,
+        changes: &Changes,
+        store: &Path,
+        runs: Option<&[(&str, Seed)]>,
+    ) -> Result<Self, Error> {
         let profile = args.profile;
         let seeds_text = args.seeds.as_ref().map(|seeds| seeds.text.clone());
         let protocol = replication.protocol(profile, changes)?;
@@ -76,7 +101,16 @@ impl Session {
             None => (0..protocol.seeds).map(Seed).collect(),
         };
         let claims = replication.published()?.fingerprints(replication.id());
-        let tasks = plan(&protocol, &seeds, args.precision, &store, &Arc::new(claims))?;
+        let planner = Planner {
+            protocol: &protocol,
+            precision: args.precision,
+            store: &store,
+            claims: Arc::new(claims),
+        };
+        let tasks = match runs {
+            None => planner.all(&seeds)?,
+            Some(runs) => planner.some(replication, runs)?,
+        };
         let mut altered = altered(replication, profile, changes, &protocol)?;
         if args.precision != Precision::default() {
             altered.push(("precision".to_owned(), args.precision.name().to_owned()));
@@ -292,41 +326,73 @@ fn part(
     part
 }
 
-fn plan(
-    protocol: &Protocol,
-    seeds: &[Seed],
+/// What makes tasks of variants and seeds.
+struct Planner<'a> {
+    protocol: &'a Protocol,
     precision: Precision,
-    store: &Store,
-    claims: &Arc<Fingerprints>,
-) -> Result<Vec<Task>, Error> {
-    let mut lineages: Option<HashMap<String, Identity>> = None;
-    let mut tasks = Vec::new();
-    for variant in &protocol.variants {
-        let data_sha256 = data::dataset_sha256(variant.data)?;
-        for &seed in seeds {
-            let identity = variant.identity(&data_sha256, seed, precision);
-            let key = identity.key();
-            let mut reason = store.reason(&identity, &HashMap::new())?;
-            if reason == Reason::New {
-                // Only now is it worth reading all the other records.
-                let lineages = match &mut lineages {
-                    Some(lineages) => lineages,
-                    none => none.insert(store.by_lineage()?),
-                };
-                reason = store.reason(&identity, lineages)?;
+    store: &'a Store,
+    claims: Arc<Fingerprints>,
+}
+
+impl Planner<'_> {
+    /// Every variant with every seed.
+    fn all(&self, seeds: &[Seed]) -> Result<Vec<Task>, Error> {
+        let mut lineages: Option<HashMap<String, Identity>> = None;
+        let mut tasks = Vec::new();
+        for variant in &self.protocol.variants {
+            let data_sha256 = data::dataset_sha256(variant.data)?;
+            for &seed in seeds {
+                let mut task = self.task(variant, &data_sha256, seed)?;
+                if task.run.reason == Reason::New {
+                    // Only now is it worth reading all the other records.
+                    let lineages = match &mut lineages {
+                        Some(lineages) => lineages,
+                        none => none.insert(self.store.by_lineage()?),
+                    };
+                    task.run.reason = self.store.reason(&task.run.identity, lineages)?;
+                }
+                tasks.push(task);
             }
-            tasks.push(Task {
-                run: PlannedRun {
-                    key,
-                    variant: variant.id.clone(),
-                    identity,
-                    reason,
-                    estimate: None,
-                },
-                method: variant.method,
-                claims: Arc::clone(claims),
-            });
         }
+        Ok(tasks)
     }
-    Ok(tasks)
+
+    fn some(
+        &self,
+        replication: &dyn Replication,
+        runs: &[(&str, Seed)],
+    ) -> Result<Vec<Task>, Error> {
+        let mut hashes: HashMap<&str, String> = HashMap::new();
+        let variants = self.protocol.variants.iter();
+        let variants: HashMap<_, _> = variants.map(|one| (one.id.as_str(), one)).collect();
+        let mut tasks = Vec::new();
+        for &(id, seed) in runs {
+            let variant = variants.get(id).ok_or_else(|| launch::Error::Stale {
+                reason: format!("{} has no variant {id}", replication.id()),
+            })?;
+            let sha256 = match hashes.get(variant.data) {
+                Some(sha256) => sha256,
+                None => hashes
+                    .entry(variant.data)
+                    .or_insert(data::dataset_sha256(variant.data)?),
+            };
+            tasks.push(self.task(variant, sha256, seed)?);
+        }
+        Ok(tasks)
+    }
+
+    fn task(&self, variant: &Variant, data_sha256: &str, seed: Seed) -> Result<Task, Error> {
+        let identity = variant.identity(data_sha256, seed, self.precision);
+        Ok(Task {
+            run: PlannedRun {
+                key: identity.key(),
+                variant: variant.id.clone(),
+                reason: self.store.reason(&identity, &HashMap::new())?,
+                identity,
+                estimate: None,
+            },
+            method: variant.method,
+            claims: Arc::clone(&self.claims),
+        })
+    }
 }
