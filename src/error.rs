@@ -87,6 +87,7 @@ impl Error {
             | Self::Device(_)
             | Self::Claims(_)
             | Self::Report(report::Error::Markers { .. })
+            | Self::Launch(launch::Error::Unknown { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
             Self::Differs(_) => 10,
             Self::Data(error) if error.concerns_data() => 20,
@@ -95,7 +96,9 @@ impl Error {
             | Self::Store(runs::Error::Unreadable { .. } | runs::Error::Damaged { .. })
             | Self::Train(train::Error::Data(_)) => 20,
             Self::Solo(error) => error.exit_code(),
-            Self::RunsFailed { .. } | Self::Train(_) => 30,
+            Self::RunsFailed { .. }
+            | Self::Train(_)
+            | Self::Launch(launch::Error::Incomplete { .. }) => 30,
             Self::Launch(_) => 40,
             Self::Interrupted => 130,
             Self::Data(_) | Self::Store(_) | Self::Plot(_) | Self::Report(_) | Self::Output(_) => 1,

@@ -84,7 +84,8 @@ pub enum Effect {
 }
 
 /// The settings that the user has changed, as text by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Changes(BTreeMap<String, String>);
 
 /// A setting that cannot be used.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use super::run::say;
@@ -34,4 +34,28 @@ pub fn watch() -> io::Result<Arc<AtomicBool>> {
         .name("signals".to_owned())
         .spawn(tell)?;
     Ok(interrupted)
+}
+
+/// What a scheduler's signals have asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// That this process save and stop.
+    pub stop: Arc<AtomicBool>,
+    /// That it do so because its time will soon be up.
+    pub time_limit: Arc<AtomicBool>,
+}
+
+/// As [`watch`], for processes that a scheduler looks after: SIGUSR1 too asks for an orderly end, and no
+/// number of signals cuts the saving short, because schedulers send several. They end what takes too long
+/// themselves.
+///
+/// # Errors
+/// If the system refuses a signal handler.
+pub fn obey() -> io::Result<Wishes> {
+    let wishes = Wishes::default();
+    signal_hook::flag::register(SIGUSR1, Arc::clone(&wishes.time_limit))?;
+    for signal in SIGNALS.into_iter().chain([SIGUSR1]) {
+        signal_hook::flag::register(signal, Arc::clone(&wishes.stop))?;
+    }
+    Ok(wishes)
 }

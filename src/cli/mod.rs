@@ -1,5 +1,6 @@
 //! The command line: what `replicate` understands, and what it answers with.
 
+mod collect;
 mod data;
 mod data_progress;
 mod doctor;
@@ -7,6 +8,7 @@ mod export;
 mod figures;
 mod interrupt;
 mod judge;
+mod launches;
 mod list;
 mod metrics;
 mod metrics_input;
@@ -16,6 +18,7 @@ mod plan;
 mod predict;
 mod present;
 mod report;
+mod request;
 mod rerun;
 mod rerun_report;
 mod run;
@@ -23,11 +26,13 @@ mod run_progress;
 mod session;
 mod show;
 mod status;
+mod submit;
 mod train;
 mod train_options;
 mod train_progress;
 mod verdicts;
 mod verify;
+mod worker;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -55,7 +60,7 @@ Every replication is a command of its own: replicate desom-gamma --profile quick
 
 Exit codes: 0 done, and all claims that were judged are reproduced; 10 some are not reproduced, or a \
 rerun differs from its record; 11 none is refuted, but some are undecided; 2 usage, 20 data or records \
-missing or damaged, 30 runs failed, 40 runs could not be started, 130 interrupted (start the same \
+missing or damaged, 30 runs failed or are missing, 40 runs could not be started or submitted, 130 interrupted (start the same \
 command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.
@@ -91,6 +96,17 @@ enum Fixed {
     Report(report::ReportArgs),
     /// Copy the records of stored runs, without weights, for others to judge and report on
     Export(export::ExportArgs),
+    /// Follow a submitted launch until nothing is to come
+    Watch(launches::WatchArgs),
+    /// Stop a submitted launch: tasks at work save what they have, the others are not started
+    Cancel(launches::CancelArgs),
+    /// Show what a submitted launch has come to: tables, figures, report; trains nothing
+    Collect(collect::CollectArgs),
+    /// Do one task of a plan: what launchers start
+    Worker(worker::WorkerArgs),
+    /// Start the workers of a launch on this machine, which submit does itself
+    #[command(hide = true)]
+    Supervise(collect::SuperviseArgs),
     /// List, fetch, verify and import data sets
     Data(data::DataArgs),
     /// Check what this machine offers: libtorch, devices, folders
@@ -102,11 +118,19 @@ fn command() -> Command {
         .about("Say what would be run, why, and how long it takes; run nothing")
         .subcommand_required(true)
         .arg_required_else_help(true);
+    let submit = Command::new("submit")
+        .about("Hand a sweep to Slurm, or to processes in the background, and return")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
     let command = Cli::command()
         .subcommand(options::with_replications(plan, |command| command))
         .subcommand(options::with_replications(status::command(), |command| {
             command
         }))
+        .subcommand(options::with_replications(
+            submit,
+            submit::SubmitArgs::augment_args,
+        ))
         .subcommand(options::with_replications(
             figures::command(),
             figures::FigureArgs::augment_args,
@@ -148,11 +172,12 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
             return run::run(replication, args, &changes, &places.store, &access()?);
         }
         match (inner.subcommand(), name) {
-            (None, "status") => return done(status::overview(inner, &places.store)),
+            (None, "status") => return done(status::without_replication(inner, &places.store)),
             (None, "figures") => return done(figures::all(inner, &places.store)),
             _ => {}
         }
-        if let (Some((id, inner)), "plan" | "figures" | "status") = (inner.subcommand(), name)
+        if let (Some((id, inner)), "plan" | "figures" | "status" | "submit") =
+            (inner.subcommand(), name)
             && let Some(replication) = catalogue::find(id)
         {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
@@ -160,6 +185,10 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
             return done(match name {
                 "plan" => plan::run(replication, args, &changes, store),
                 "status" => status::run(replication, args, &changes, store),
+                "submit" => {
+                    let own = submit::SubmitArgs::from_arg_matches(inner).map_err(usage)?;
+                    submit::run(replication, args, &changes, store, &access()?, &own)
+                }
                 _ => {
                     let own = figures::FigureArgs::from_arg_matches(inner).map_err(usage)?;
                     figures::run(replication, args, &changes, store, &own)
@@ -178,6 +207,11 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
         Fixed::Metrics(args) => done(metrics::run(&args)),
         Fixed::Report(args) => done(report::run(&args, &places.store)),
         Fixed::Export(args) => done(export::run(&args, &places.store)),
+        Fixed::Watch(args) => done(launches::watch(&args, &places.store)),
+        Fixed::Cancel(args) => done(launches::cancel(&args, &places.store)),
+        Fixed::Collect(args) => collect::run(&args, &places.store),
+        Fixed::Worker(args) => done(worker::run(&args)),
+        Fixed::Supervise(args) => collect::supervise(&args, &places.store),
         Fixed::Data(args) => {
             let progress = data_progress::on_stderr();
             done(data::run(&args, &access()?, progress.as_ref()).map_err(Error::from))

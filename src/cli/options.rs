@@ -89,7 +89,8 @@ pub(super) fn precision(text: &str) -> Result<Precision, String> {
 /// Seeds at most: a typing slip should not plan a million runs.
 const MOST_SEEDS: u64 = 10_000;
 
-fn seeds(text: &str) -> Result<Seeds, String> {
+/// Seeds from a number, a list or a range.
+pub(super) fn seeds(text: &str) -> Result<Seeds, String> {
     let wrong = || {
         "expected a number (5 for 0 to 4), a list (0,3,7) or a range (10..20 for 10 to 19)"
             .to_owned()

@@ -36,6 +36,44 @@ pub struct ReportArgs {
     json: bool,
 }
 
+/// Where a report goes unless said otherwise, in the store.
+const FOLDER: &str = "report";
+
+/// Writes the report on all of a store into its usual place, and gives the page's path.
+///
+/// # Errors
+/// If the store cannot be read or a file cannot be written.
+pub fn write(store: &Path) -> Result<PathBuf, Error> {
+    let report = gather(
+        REPLICATIONS,
+        &catalogue::papers()?,
+        None,
+        &Store::new(store),
+    )?;
+    let files = files(&report, &store.join(FOLDER))?;
+    for (path, bytes) in &files {
+        write_whole(path, bytes).map_err(failed("write", path))?;
+    }
+    Ok(store.join(FOLDER).join(PAGE))
+}
+
+const PAGE: &str = "report.html";
+
+/// The report in each of its forms.
+fn files(report: &Report, folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+    let files = [
+        (PAGE, html::page(report).into_bytes()),
+        ("report.md", markdown::document(report).into_bytes()),
+        ("report.json", json::write(report)?),
+        ("results.csv", results_csv::write(report)?),
+        ("tables.tex", latex::tables(report).into_bytes()),
+    ];
+    let named = files.into_iter();
+    Ok(named
+        .map(|(name, bytes)| (folder.join(name), bytes))
+        .collect())
+}
+
 /// Writes the report on the store.
 ///
 /// # Errors
@@ -62,17 +100,8 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
         .as_ref()
         .map(|path| updated(path, &report, &args.replications));
     let updated = updated.transpose()?;
-    let folder = args.out.clone().unwrap_or_else(|| store.join("report"));
-    let mut files = Vec::new();
-    for (name, bytes) in [
-        ("report.html", html::page(&report).into_bytes()),
-        ("report.md", markdown::document(&report).into_bytes()),
-        ("report.json", json::write(&report)?),
-        ("results.csv", results_csv::write(&report)?),
-        ("tables.tex", latex::tables(&report).into_bytes()),
-    ] {
-        files.push((folder.join(name), bytes));
-    }
+    let folder = args.out.clone().unwrap_or_else(|| store.join(FOLDER));
+    let mut files = files(&report, &folder)?;
     files.extend(args.update.clone().zip(updated));
     for (path, bytes) in &files {
         write_whole(path, bytes).map_err(failed("write", path))?;

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::options::RunArgs;
 use super::session::Session;
 use super::{interrupt, plan, present::show, run_progress};
 use crate::claims::Conclusion;
 use crate::data::Access;
-use crate::launch::{self, Report};
+use crate::launch::{self, DataSets, Report};
 use crate::replication::{Changes, Replication};
 use crate::runs::lock::SILENCE;
 use crate::{Error, device};
@@ -70,11 +71,24 @@ pub fn run(
 }
 
 fn carry_out(session: &mut Session, access: &Access) -> Result<Report, Error> {
-    let mut pending = session.pending();
-    if pending.is_empty() {
+    if session.pending().is_empty() {
         return Ok(Report::default());
     }
     // A signal meanwhile ends the program as signals do: what was fetched so far is kept.
+    let (pending, data) = load(session, access)?;
+    let interrupted = interrupt::watch()?;
+    execute(session, pending, &data, &interrupted)
+}
+
+/// The data of the pending runs, and those of them whose data can be had.
+///
+/// # Errors
+/// As [`Session::load_data`].
+pub(super) fn load(
+    session: &mut Session,
+    access: &Access,
+) -> Result<(Vec<launch::Task>, DataSets), Error> {
+    let mut pending = session.pending();
     let data = session.load_data(access)?;
     for (id, reason) in &session.absent {
         let is_its = |task: &launch::Task| task.run.identity.data == *id;
@@ -86,16 +100,28 @@ fn carry_out(session: &mut Session, access: &Access) -> Result<Report, Error> {
         ));
         pending.retain(|task| !is_its(task));
     }
-    let interrupted = interrupt::watch()?;
+    Ok((pending, data))
+}
+
+/// Carries out runs in this process, telling of progress on standard error.
+///
+/// # Errors
+/// As [`launch::execute`].
+pub(super) fn execute(
+    session: &Session,
+    pending: Vec<launch::Task>,
+    data: &DataSets,
+    interrupted: &AtomicBool,
+) -> Result<Report, Error> {
     quiet_panics_of_workers();
     let observer = run_progress::observer(&pending);
     let headline = |record: &_| session.replication.headline(record);
     let report = launch::execute(
         &session.store,
         pending,
-        &data,
+        data,
         session.options,
-        &interrupted,
+        interrupted,
         observer.as_ref(),
         &headline,
     )?;

@@ -1,5 +1,6 @@
 //! From options to a plan: what every command about a replication's runs does first.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +11,11 @@ use tch::Device;
 use crate::Error;
 use crate::claims::Fingerprints;
 use crate::data::{self, Access};
-use crate::launch::{DataSets, Options, Task, calibrate};
+use crate::launch::{self, DataSets, Options, Task, calibrate};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
-    Changes, Effect, Profile, Protocol, Replication, Results, VariantRecords,
+    Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
 };
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
@@ -60,6 +61,31 @@ impl Session {
         changes: &Changes,
         store: &Path,
     ) -> Result<Self, Error> {
+        Self::of(replication, args, changes, store, None)
+    }
+
+    /// The same for some of the runs, by variant and seed. Whether there are records of older versions is
+    /// not looked at: workers of a large sweep would read each other's all the time.
+    ///
+    /// # Errors
+    /// As [`Session::new`], and if there is no such variant.
+    pub fn of_runs(
+        replication: &'static dyn Replication,
+        args: RunArgs,
+        changes: &Changes,
+        store: &Path,
+        runs: &[(&str, Seed)],
+    ) -> Result<Self, Error> {
+        Self::of(replication, args, changes, store, Some(runs))
+    }
+
+    fn of(
+        replication: &'static dyn Replication,
+        args: RunArgs,
+        changes: &Changes,
+        store: &Path,
+        runs: Option<&[(&str, Seed)]>,
+    ) -> Result<Self, Error> {
         let profile = args.profile;
         let seeds_text = args.seeds.as_ref().map(|seeds| seeds.text.clone());
         let protocol = replication.protocol(profile, changes)?;
@@ -76,7 +102,17 @@ impl Session {
             None => (0..protocol.seeds).map(Seed).collect(),
         };
         let claims = replication.published()?.fingerprints(replication.id());
-        let tasks = plan(&protocol, &seeds, args.precision, &store, &Arc::new(claims))?;
+        let planner = Planner {
+            protocol: &protocol,
+            precision: args.precision,
+            store: &store,
+            claims: Arc::new(claims),
+            lineages: OnceCell::new(),
+        };
+        let tasks = match runs {
+            None => planner.all(&seeds)?,
+            Some(runs) => planner.some(replication, runs)?,
+        };
         let mut altered = altered(replication, profile, changes, &protocol)?;
         if args.precision != Precision::default() {
             altered.push(("precision".to_owned(), args.precision.name().to_owned()));
@@ -292,42 +328,91 @@ fn part(
     part
 }
 
-fn plan(
-    protocol: &Protocol,
-    seeds: &[Seed],
+/// What makes tasks of variants and seeds.
+struct Planner<'a> {
+    protocol: &'a Protocol,
     precision: Precision,
-    store: &Store,
-    claims: &Arc<Fingerprints>,
-) -> Result<Vec<Task>, Error> {
-    let mut lineages: Option<HashMap<String, Identity>> = None;
-    let mut tasks = Vec::new();
-    for variant in &protocol.variants {
-        let data_sha256 = data::dataset_sha256(variant.data)?;
-        for &seed in seeds {
-            let identity = variant.identity(&data_sha256, seed, precision);
-            let key = identity.key();
-            let since = variant.method.trained_since();
-            let mut reason = store.reason(&identity, &HashMap::new(), since)?;
-            if reason == Reason::New {
-                // Only now is it worth reading all the other records.
-                let lineages = match &mut lineages {
-                    Some(lineages) => lineages,
-                    none => none.insert(store.by_lineage()?),
-                };
-                reason = store.reason(&identity, lineages, since)?;
+    store: &'a Store,
+    claims: Arc<Fingerprints>,
+    /// [`Store::by_lineage`], once it was needed.
+    lineages: OnceCell<HashMap<String, Identity>>,
+}
+
+impl Planner<'_> {
+    /// Every variant with every seed.
+    fn all(&self, seeds: &[Seed]) -> Result<Vec<Task>, Error> {
+        let mut tasks = Vec::new();
+        for variant in &self.protocol.variants {
+            let data_sha256 = data::dataset_sha256(variant.data)?;
+            for &seed in seeds {
+                let task = self.task(variant, &data_sha256, seed)?;
+                tasks.push(self.with_lineage(task)?);
             }
-            tasks.push(Task {
-                run: PlannedRun {
-                    key,
-                    variant: variant.id.clone(),
-                    identity,
-                    reason,
-                    estimate: None,
-                },
-                method: variant.method,
-                claims: Arc::clone(claims),
+        }
+        Ok(tasks)
+    }
+
+    fn some(
+        &self,
+        replication: &dyn Replication,
+        runs: &[(&str, Seed)],
+    ) -> Result<Vec<Task>, Error> {
+        let mut hashes: HashMap<&str, String> = HashMap::new();
+        let variants = self.protocol.variants.iter();
+        let variants: HashMap<_, _> = variants.map(|one| (one.id.as_str(), one)).collect();
+        let mut tasks = Vec::new();
+        for &(id, seed) in runs {
+            let variant = variants.get(id).ok_or_else(|| launch::Error::Stale {
+                reason: format!("{} has no variant {id}", replication.id()),
+            })?;
+            let sha256 = match hashes.get(variant.data) {
+                Some(sha256) => sha256,
+                None => hashes
+                    .entry(variant.data)
+                    .or_insert(data::dataset_sha256(variant.data)?),
+            };
+            let task = self.task(variant, sha256, seed)?;
+            // A worker's few runs are not worth reading a large store, unless that may save training.
+            let evaluates = variant.method.trained_since() < variant.method.version();
+            tasks.push(if evaluates {
+                self.with_lineage(task)?
+            } else {
+                task
             });
         }
+        Ok(tasks)
     }
-    Ok(tasks)
+
+    /// The task with what other versions and other data have left behind taken into account.
+    fn with_lineage(&self, mut task: Task) -> Result<Task, Error> {
+        // Only for new runs is it worth reading all the other records.
+        if task.run.reason == Reason::New {
+            let lineages = if let Some(read) = self.lineages.get() {
+                read
+            } else {
+                let read = self.store.by_lineage()?;
+                self.lineages.get_or_init(|| read)
+            };
+            let since = task.method.trained_since();
+            task.run.reason = self.store.reason(&task.run.identity, lineages, since)?;
+        }
+        Ok(task)
+    }
+
+    fn task(&self, variant: &Variant, data_sha256: &str, seed: Seed) -> Result<Task, Error> {
+        let identity = variant.identity(data_sha256, seed, self.precision);
+        Ok(Task {
+            run: PlannedRun {
+                key: identity.key(),
+                variant: variant.id.clone(),
+                reason: self
+                    .store
+                    .reason(&identity, &HashMap::new(), identity.algorithm)?,
+                identity,
+                estimate: None,
+            },
+            method: variant.method,
+            claims: Arc::clone(&self.claims),
+        })
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -12,15 +12,18 @@ use serde_json::json;
 
 use super::options::RunArgs;
 use super::session::Session;
-use super::{print_json, words};
+use super::{launches, print_json, words};
 use crate::Error;
 use crate::catalogue::REPLICATIONS;
 use crate::device::Choice;
 use crate::launch::Task;
+use crate::launch::folder::names;
 use crate::replication::{Changes, Profile, Replication};
 use crate::report::Table;
 use crate::runs::plan::makespan;
 use crate::runs::{Key, Reason, Store, checkpoint};
+
+const LAUNCH: &str = "launch";
 
 /// `replicate status`, without the replications below it.
 #[must_use]
@@ -34,6 +37,12 @@ pub fn command() -> Command {
                 .long("json")
                 .action(ArgAction::SetTrue)
                 .help("Write the result as JSON"),
+        )
+        .arg(
+            Arg::new(LAUNCH)
+                .value_name("LAUNCH")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("A launch of replicate submit, or its folder [default: all replications]"),
         )
         .args_conflicts_with_subcommands(true)
 }
@@ -358,11 +367,22 @@ fn counts(sweep: &Sweep) -> serde_json::Value {
     })
 }
 
+/// Prints how far a launch is, or all replications if none is named.
+///
+/// # Errors
+/// If there is no such launch, the store cannot be read or the output cannot be written.
+pub fn without_replication(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
+    match matches.get_one::<PathBuf>(LAUNCH) {
+        Some(launch) => launches::status(launch, store, matches.get_flag("json")),
+        None => overview(matches, store),
+    }
+}
+
 /// Prints one line for each unchanged profile of each replication of which the store holds anything.
 ///
 /// # Errors
 /// If the store cannot be read or the output cannot be written.
-pub fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
+fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
     let mut found = Vec::new();
     for &replication in REPLICATIONS {
         for profile in Profile::ALL {
@@ -395,6 +415,9 @@ pub fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
             "No runs of an unchanged profile are stored in {}.",
             store.display()
         )?;
+    }
+    for name in names(store)? {
+        writeln!(out, "submitted: {name} (replicate status {name})")?;
     }
     writeln!(
         out,

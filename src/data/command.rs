@@ -20,7 +20,7 @@ const TAIL: usize = 8 * 1024;
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub enum Failure {
     /// There is no such program.
     #[error("no `{0}` command found")]
     NotFound(String),
@@ -61,16 +61,16 @@ pub(super) enum Failure {
 }
 
 /// The programs of this machine.
-pub(super) struct Programs {
+pub(crate) struct Programs {
     /// For one run.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
     /// Where to look for them, if not in the `PATH` of this process.
-    pub(super) path: Option<OsString>,
+    pub(crate) path: Option<OsString>,
 }
 
 impl Programs {
     /// A command that runs the program called `name`.
-    pub(super) fn command(&self, name: &str) -> Command {
+    pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         if let Some(path) = &self.path {
             command.env("PATH", path);
@@ -80,7 +80,7 @@ impl Programs {
 
     /// Runs `command` in `folder` until it ends, its time is up, or the files that lie directly
     /// in `folder` have grown beyond `most` bytes.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         command: &mut Command,
         folder: &Path,
@@ -93,7 +93,7 @@ impl Programs {
     /// Runs `command` in `folder` and hands its standard output to `take`, which bounds what it
     /// reads itself. A program that fails, or whose time is up, is an error whatever `take` made
     /// of its output; one that is not read to the end is stopped.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         command: &mut Command,
         folder: &Path,

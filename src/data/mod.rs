@@ -16,7 +16,7 @@
 //! ```
 
 mod cache;
-mod command;
+pub mod command;
 mod dataset;
 mod debian;
 mod digest;

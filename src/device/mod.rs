@@ -66,6 +66,17 @@ pub enum Error {
     },
 }
 
+impl std::fmt::Display for Choice {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
 impl Choice {
     /// The device itself, tried out with a small computation if it is a GPU.
     ///
@@ -154,6 +165,9 @@ mod tests {
         assert_eq!("cpu".parse(), Ok(Choice::Cpu));
         assert_eq!("cuda".parse(), Ok(Choice::Cuda(0)));
         assert_eq!("cuda:3".parse(), Ok(Choice::Cuda(3)));
+        for text in ["auto", "cpu", "cuda:3"] {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
         for wrong in ["", "gpu", "cuda:", "cuda:x", "cuda:-1"] {
             assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
         }

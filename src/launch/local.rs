@@ -112,6 +112,8 @@ pub struct Report {
     pub finished: usize,
     /// Runs that another process is working on.
     pub elsewhere: usize,
+    /// The keys of these.
+    pub left: Vec<runs::Key>,
     /// The processes that do, where they can be told.
     pub holders: Vec<Holder>,
     /// Damaged files of runs that were done again, under their new names.
@@ -215,24 +217,26 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
     if device == Device::Cpu {
         return tasks.into_iter().map(|task| vec![task].into()).collect();
     }
-    let mut groups: BTreeMap<(String, String, String, u64), Vec<Task>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<Task>> = BTreeMap::new();
     for task in tasks {
         let at = match task.run.reason {
             Reason::Resume { at, .. } => at,
             _ => 0,
         };
-        // Settings that cannot be read fail on their own, with their own message.
-        let shape = task
-            .method
-            .shape(&task.run.identity.settings)
-            .ok()
-            .flatten();
-        let shape = shape.unwrap_or_else(|| task.run.key.as_str().to_owned());
-        let data = task.run.identity.data.clone();
-        let group = (data, task.method.id().to_owned(), shape, at);
-        groups.entry(group).or_default().push(task);
+        groups.entry((alike(&task), at)).or_default().push(task);
     }
     groups.into_values().map(Cohort::from).collect()
+}
+
+/// What runs have in common that may train as one cohort: data set, method, and shape, or the key of a
+/// run that trains alone.
+pub(super) fn alike(task: &Task) -> (String, String, String) {
+    // Settings that cannot be read fail on their own, with their own message.
+    let shape = task.method.shape(&task.run.identity.settings);
+    let shape = shape.ok().flatten();
+    let shape = shape.unwrap_or_else(|| task.run.key.as_str().to_owned());
+    let data = task.run.identity.data.clone();
+    (data, task.method.id().to_owned(), shape)
 }
 
 /// What to do next: what is queued, then, once more, what was put off.

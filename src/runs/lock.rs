@@ -223,6 +223,13 @@ pub fn worker(folder: &Path) -> Option<Holder> {
     held.then(|| holder(folder)).flatten()
 }
 
+/// When the holder of a folder's run last gave a sign of life, by the file system's clock.
+#[must_use]
+pub fn last_sign(folder: &Path) -> Option<SystemTime> {
+    let number = last(folder).ok()??;
+    fs::metadata(numbered(folder, number)).ok()?.modified().ok()
+}
+
 fn take(
     folder: &Path,
     flock: impl Fn(&File) -> io::Result<Flock>,

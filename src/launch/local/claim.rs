@@ -86,6 +86,7 @@ pub(super) fn leave(shared: &Shared, task: &Task) {
     let holder = shared.store.holder(&task.run.key);
     let mut report = locked(&shared.report);
     report.elsewhere += 1;
+    report.left.push(task.run.key.clone());
     let known = |holder: &Holder| report.holders.iter().any(|other| other.is_same(holder));
     if let Some(holder) = holder.filter(|holder| !known(holder)) {
         report.holders.push(holder);
