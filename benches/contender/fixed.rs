@@ -1,6 +1,6 @@
-//! The fixed weights and data of the check, the same as in benches/peers/desom.py.
+//! The fixed weights and data of the check, the same as in benches/peers/desom.py, for all tasks that have one.
 
-use replicate::nn::Precision;
+use replicate::nn::{Parameters, Precision};
 use replicate::random::Seed;
 use replicate::replications::desom::{DesomCohort, Settings};
 use tch::{Device, Tensor};
@@ -24,7 +24,8 @@ fn scrambled(index: u64, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-fn rows() -> Tensor {
+/// Eight batches, `[2048, 784]`.
+pub fn rows() -> Tensor {
     let values = scrambled(100, (ROWS * 784) as usize).map(|value| value.max(0.0) as f32);
     Tensor::from_slice(&values.collect::<Vec<_>>()).view([ROWS, 784])
 }
@@ -38,7 +39,12 @@ pub fn model() -> DesomCohort {
     let members = [(GAMMA, Seed(0))];
     let model =
         DesomCohort::new(&settings, &members, &rows(), Device::Cpu, Precision::Exact).unwrap();
-    let parameters = model.parameters();
+    set(model.parameters());
+    model
+}
+
+/// Sets weights, biases and what else there is of the one model of `parameters`.
+pub fn set(parameters: &Parameters) {
     for (index, (name, slot)) in parameters.layout().slots().enumerate() {
         let mut part = parameters.value(slot).get(0);
         let scale = match name.rsplit('.').next().unwrap() {
@@ -50,5 +56,4 @@ pub fn model() -> DesomCohort {
         let values = Tensor::from_slice(&values.collect::<Vec<_>>());
         part.copy_(&values.view_as(&part));
     }
-    model
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod data;
+mod dec;
 mod fixed;
 mod iteration;
 mod kmeans;
@@ -22,6 +23,7 @@ use replicate::nn::Precision;
 const USAGE: &str = "\
 Our side of `cargo xtask bench`, which starts it as
   contender iteration WORKERS THREADS_EACH [fast]
+  contender dec-pretraining|dec-phase WORKERS THREADS_EACH [fast]
   contender products WORKERS THREADS_EACH
   contender kmeans THREADS DATA.npy CLUSTERS RESTARTS
   contender tsne THREADS CODES.npy
@@ -37,11 +39,24 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<usize>().unwrap();
     match arguments[..] {
-        ["iteration", workers, threads] => {
-            iteration::compete(number(workers), number(threads), Precision::Exact);
-        }
-        ["iteration", workers, threads, "fast"] => {
-            iteration::compete(number(workers), number(threads), Precision::Fast);
+        [
+            task @ ("iteration" | "dec-pretraining" | "dec-phase"),
+            workers,
+            threads,
+            ref precision @ ..,
+        ] if matches!(precision, [] | ["fast"]) => {
+            let (workers, threads) = (number(workers), number(threads));
+            let precision = match precision {
+                [] => Precision::Exact,
+                _ => Precision::Fast,
+            };
+            match task {
+                "dec-pretraining" => {
+                    dec::compete(dec::Part::Pretraining, workers, threads, precision);
+                }
+                "dec-phase" => dec::compete(dec::Part::Phase, workers, threads, precision),
+                _ => iteration::compete(workers, threads, precision),
+            }
         }
         ["products", workers, threads] => products::compete(number(workers), number(threads)),
         ["kmeans", threads, path, clusters, restarts] => {

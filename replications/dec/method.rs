@@ -1,10 +1,11 @@
 //! DEC as a [`Method`]: a pretrained autoencoder, k-means on its codes, and what the rule says follows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::explicit::Explicit;
 use super::model::{self, Model};
@@ -12,10 +13,11 @@ use super::moves::Moving;
 use super::phase::{Clustering, Phase};
 use super::pictures::{self, AFTER, BEFORE, Moment, TOP_ROWS};
 use super::pretraining::time_of_whole;
-use super::separation::{paired, silhouette};
 use super::settings::{Descent, Moved, Rule, Settings};
+use super::trust::PAIRED_ROWS;
 use crate::cluster::{KMeans, student};
-use crate::metrics::{evaluate_labels, reported};
+use crate::distances::Sampling;
+use crate::metrics::{evaluate_labels, reported, silhouette};
 use crate::nn::state;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
@@ -36,7 +38,8 @@ impl Method for Dec {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: silhouettes are of other rows.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -317,11 +320,18 @@ impl Found {
         for (metric, value) in reported(scores) {
             metrics.insert(format!("{prefix}{metric}"), value);
         }
-        let rows = paired(self.labels.len());
-        let labels: Vec<u32> = rows.iter().map(|&row| self.labels[row]).collect();
-        let rows: Vec<i64> = rows.into_iter().map(|row| row as i64).collect();
-        let rows = Tensor::from_slice(&rows).to_device(self.codes.device());
-        let value = silhouette(&self.codes.index_select(0, &rows), &labels);
+        let codes = self.codes.to_device(Device::Cpu).to_kind(Kind::Float);
+        let latent = codes.size()[1] as usize;
+        let codes = Vec::<f32>::try_from(codes.reshape([-1]))?;
+        let sampling = Sampling {
+            limit: PAIRED_ROWS,
+            ..Sampling::default()
+        };
+        let one = NonZeroUsize::MIN;
+        let estimate = silhouette(&codes, latent, &self.labels, &sampling, one)
+            .map_err(|error| Error::Metrics(error.to_string()))?;
+        // Undefined for a single cluster.
+        let value = estimate.value.unwrap_or(f64::NAN);
         metrics.insert(format!("{prefix}latent.silhouette"), value);
         let used = self.labels.iter().collect::<BTreeSet<_>>().len();
         metrics.insert(format!("{prefix}clusters_found"), used as f64);

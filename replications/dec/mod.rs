@@ -4,15 +4,20 @@
 mod batches;
 mod experiments;
 mod explicit;
+#[cfg(test)]
+mod interruption;
 mod method;
 mod model;
 mod moves;
 mod phase;
 mod pictures;
 mod pretraining;
-mod separation;
+mod recipes;
 mod settings;
 mod shown;
+mod steps;
+mod trust;
+mod variants;
 mod watch;
 
 pub use experiments::Experiment;
@@ -22,6 +27,7 @@ pub use settings::{
     Descent, LayerWise, Length, Moved, Moves, Optimiser, Order, Pretraining, Rule, Settings, Sign,
     Start,
 };
+pub use steps::Steps;
 
 use crate::claims::{Error, Published};
 

@@ -87,10 +87,13 @@ impl Descender {
         }
     }
 
-    /// Forgets where it was going.
+    /// Begins anew: forgets where it was going and how many steps it took.
     pub(super) fn rest(&mut self) {
         match self {
-            Self::Sgd(sgd) => sgd.rest(),
+            Self::Sgd(sgd) => {
+                sgd.rest();
+                sgd.steps = 0;
+            }
             Self::Adam(adam) => {
                 let _ = (adam.first.zero_(), adam.second.zero_());
                 adam.steps = 0;

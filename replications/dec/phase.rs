@@ -13,7 +13,7 @@ use super::model::{self, Descender, Model, fill};
 use super::settings::{Descent, Moved};
 use super::watch::Watch;
 use crate::cluster::student::{self, Pull};
-use crate::nn::{Pass, Precision, Segment};
+use crate::nn::{Parameters, Pass, Precision, Segment};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable, TrainingData};
@@ -139,6 +139,10 @@ impl Phase {
         }
     }
 
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.model.parameters
+    }
+
     fn refresh(&mut self, iteration: u64) -> bool {
         let codes = self.codes();
         let goes_on = self
@@ -248,3 +252,6 @@ impl Trainable for Phase {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

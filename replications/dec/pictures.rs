@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use tch::{Device, Kind, Tensor};
 
-use super::separation::{paired, trustworthiness};
+use super::trust::{paired, trustworthiness};
 use crate::embedding::{self, Tsne};
 use crate::random::{self, Seed};
 use crate::train::{Context, Error, Event, TrainingData};

@@ -36,12 +36,21 @@ pub(super) fn headline(record: &Record) -> String {
         _ => {}
     }
     if let (Some(first), Some(last)) = (value("kl_first"), value("kl_last")) {
-        words.push(format!("KL {first:.3} to {last:.3}"));
+        words.push(format!("KL {} to {}", short(first), short(last)));
     }
     if let Some(refreshes) = value("refreshes") {
         words.push(format!("{refreshes} refreshes"));
     }
     words.join("  ")
+}
+
+/// A divergence: from an untrained encoder it may be 1e-4 or 1e-13.
+fn short(divergence: f64) -> String {
+    if divergence < 0.01 {
+        format!("{divergence:.1e}")
+    } else {
+        format!("{divergence:.3}")
+    }
 }
 
 fn endings(variant: &VariantRecords) -> Endings {
@@ -107,19 +116,27 @@ fn parts(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or(("", id))
 }
 
+/// A variant's name with spaces, where figures may break it.
+fn breakable(name: &str) -> String {
+    name.replace('+', " + ").replace("-without-", " without ")
+}
+
+/// Whether positive values differ so much that a logarithmic axis shows them better.
+fn spans_decades(series: &[(String, Vec<(f64, f64)>)]) -> bool {
+    let values = series.iter().flat_map(|(_, points)| points);
+    let values = values.map(|&(_, value)| value).filter(|&value| value > 0.0);
+    let (least, most) = values.fold((f64::INFINITY, 0.0), |(least, most), value| {
+        (value.min(least), value.max(most))
+    });
+    most > 30.0 * least
+}
+
 /// Accuracy of all variants, a figure for each data set.
 pub(super) fn bars(
     replication: &str,
     results: &Results,
     published: &Published,
 ) -> Vec<(String, Bars)> {
-    let mut sets: Vec<&str> = Vec::new();
-    for variant in &results.variants {
-        let (data, _) = parts(&variant.id);
-        if !sets.contains(&data) {
-            sets.push(data);
-        }
-    }
     let figure = |data: &str| {
         let own = results.variants.iter();
         let own: Vec<_> = own.filter(|variant| parts(&variant.id).0 == data).collect();
@@ -145,7 +162,7 @@ pub(super) fn bars(
             title: format!("{replication}: accuracy, {data}"),
             settings: own
                 .iter()
-                .map(|variant| parts(&variant.id).1.replace('+', " + "))
+                .map(|variant| breakable(parts(&variant.id).1))
                 .collect(),
             groups: vec![BarGroup {
                 metric: "accuracy".to_owned(),
@@ -161,42 +178,67 @@ pub(super) fn bars(
             note: results.note(),
         }
     };
-    sets.into_iter()
+    sets(results)
+        .into_iter()
         .map(|data| (format!("accuracy-{data}"), figure(data)))
         .collect()
 }
 
-/// Divergence and accuracy from refresh to refresh, of the first run of each variant that has any.
-pub(super) fn curves(title: &str, results: &Results) -> Option<Curves> {
-    let panel = |label: &str, log_y: bool, curve: &str| {
-        let series = results.variants.iter().filter_map(|variant| {
+/// The data sets of variants, in their order.
+fn sets(results: &Results) -> Vec<&str> {
+    let mut sets: Vec<&str> = Vec::new();
+    for variant in &results.variants {
+        let (data, _) = parts(&variant.id);
+        if !sets.contains(&data) {
+            sets.push(data);
+        }
+    }
+    sets
+}
+
+/// Divergence and accuracy from refresh to refresh, of the first run of each variant that has any: a figure
+/// for each data set.
+pub(super) fn curves(replication: &str, results: &Results) -> Vec<(String, Curves)> {
+    let sets = sets(results).into_iter();
+    let figures = sets.filter_map(|data| {
+        let curves = curves_of(replication, data, results)?;
+        Some((format!("curves-{data}"), curves))
+    });
+    figures.collect()
+}
+
+fn curves_of(replication: &str, data: &str, results: &Results) -> Option<Curves> {
+    let panel = |label: &str, curve: &str| {
+        let own = results.variants.iter();
+        let own = own.filter(|variant| parts(&variant.id).0 == data);
+        let series = own.filter_map(|variant| {
             let values = variant.records.first()?.curves.values.get(curve)?;
             let points = (0..)
                 .zip(values)
                 .map(|(refresh, value): (u32, _)| (f64::from(refresh), value.unwrap_or(f64::NAN)));
-            // A name breaks at spaces.
-            let name = variant.id.replace('+', " + ");
+            let name = breakable(parts(&variant.id).1);
             Some((name, points.collect::<Vec<_>>()))
         });
+        let series: Vec<_> = series.collect();
         CurvePanel {
             y_label: label.to_owned(),
-            log_y,
-            series: series.collect(),
+            log_y: spans_decades(&series),
+            series,
         }
     };
     let panels = vec![
-        panel("KL(P|Q), P of the refresh", true, "kl"),
-        panel("KL(P|Q), P of the first refresh", true, "kl_to_first"),
-        panel("accuracy", false, "accuracy"),
+        panel("KL(P|Q), P of the refresh", "kl"),
+        panel("KL(P|Q), P of the first refresh", "kl_to_first"),
+        panel("accuracy", "accuracy"),
     ];
     if panels.iter().all(|panel| panel.series.is_empty()) {
         return None;
     }
     Some(Curves {
-        title: title.to_owned(),
+        title: format!("{replication}: divergence and accuracy, {data}"),
         x_label: "refresh of P".to_owned(),
         panels,
-        caption: "The first run of each variant. Means per row. Refreshes are 140 or 160 iterations apart for \
+        caption: "The first run of each variant (n = 1). Means per row. Refreshes are 140 or 160 iterations apart for \
                   back-propagation, and one move of all codes for the report's code (as-coded, corrected)"
             .to_owned(),
         note: results.note(),

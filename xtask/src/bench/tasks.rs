@@ -8,7 +8,15 @@ use super::contender::CommandLine;
 use super::peers::Peers;
 
 /// The tasks' names.
-pub const IDS: [&str; 5] = ["iteration", "products", "kmeans", "tsne", "memory"];
+pub const IDS: [&str; 7] = [
+    "iteration",
+    "dec-pretraining",
+    "dec-phase",
+    "products",
+    "kmeans",
+    "tsne",
+    "memory",
+];
 
 /// Losses of contenders that compute the same differ by less than this, relatively: rounding of 32-bit floats over the
 /// steps of the check.
@@ -74,6 +82,18 @@ pub struct Setting<'a> {
 pub fn all(setting: &Setting) -> Vec<Task> {
     vec![
         setting.iteration(),
+        setting.dec(
+            "dec-pretraining",
+            "pretraining",
+            "one step of DEC's pretraining by the recipe of DEC-keras: 784-500-500-2000-10 and its mirror image, batch \
+             256, SGD",
+        ),
+        setting.dec(
+            "dec-phase",
+            "phase",
+            "one step of DEC's KL phase: encoder and centroids, batch 256, SGD, a refresh of P over 17 500 rows every \
+             35 steps (in earnest 70 000 every 140)",
+        ),
         setting.products(),
         setting.kmeans(),
         setting.tsne(),
@@ -136,6 +156,34 @@ impl Setting<'_> {
                 .to_owned(),
             checks: true,
             ..task("iteration", entrants)
+        }
+    }
+
+    fn dec(&self, id: &'static str, part: &str, title: &str) -> Task {
+        let n = self.threads;
+        let mut entrants = Vec::new();
+        for (workers, threads) in self.teams() {
+            let arguments = [id, &workers.to_string(), &threads.to_string()];
+            let name = format!("ours, {}", team(workers, threads));
+            entrants.push(self.ours(name, &arguments));
+        }
+        let fast = [id, &n.to_string(), "1", "fast"];
+        let name = format!("ours, {}, fast precision", team(n, 1));
+        entrants.push(Entrant {
+            part: Part::Rounded,
+            ..self.ours(name, &fast)
+        });
+        let all = n.to_string();
+        let arguments = [all.as_str(), part];
+        entrants.extend([
+            self.peer("PyTorch as installed", "dec.py", &arguments, false, 1),
+            self.peer("PyTorch, MKL symbol", "dec.py", &arguments, true, 1),
+        ]);
+        entrants.extend(self.yardsticks(Part::Yardstick));
+        Task {
+            title: title.to_owned(),
+            checks: true,
+            ..task(id, entrants)
         }
     }
 

@@ -1,6 +1,6 @@
-//! How well clusters are separated, and how far a picture can be trusted.
+//! How far a picture can be trusted.
 //!
-//! Both look at all pairs of rows, so they take a part of the rows where there are many: about a second for
+//! All pairs of rows are looked at, so it is a part of the rows where there are many: about a second for
 //! [`PAIRED_ROWS`].
 
 use tch::{Device, Kind, Tensor};
@@ -29,42 +29,6 @@ fn distances(points: &Tensor) -> Vec<f64> {
         Vec::<f64>::try_from(squared.sqrt()).unwrap_or_default()
     });
     lines.flatten().collect()
-}
-
-/// Mean silhouette of labelled `points` `[rows, columns]`, -1 to 1, higher is better (Rousseeuw 1987);
-/// 0 for the only row of its cluster, NaN unless there are two clusters at least.
-pub(super) fn silhouette(points: &Tensor, labels: &[u32]) -> f64 {
-    let rows = labels.len();
-    let clusters = labels
-        .iter()
-        .max()
-        .map_or(0, |&largest| largest as usize + 1);
-    let mut sizes = vec![0_usize; clusters];
-    for &label in labels {
-        sizes[label as usize] += 1;
-    }
-    if sizes.iter().filter(|&&size| size > 0).count() < 2 {
-        return f64::NAN;
-    }
-    let mut sum = 0.0;
-    for (line, &own) in distances(points).chunks_exact(rows.max(1)).zip(labels) {
-        let own = own as usize;
-        if sizes[own] < 2 {
-            continue;
-        }
-        let mut sums = vec![0.0; clusters];
-        for (&label, distance) in labels.iter().zip(line) {
-            sums[label as usize] += distance;
-        }
-        let within = sums[own] / (sizes[own] - 1) as f64;
-        let others = (0..clusters).filter(|&cluster| cluster != own && sizes[cluster] > 0);
-        let means = others.map(|cluster| sums[cluster] / sizes[cluster] as f64);
-        let next = means.fold(f64::INFINITY, f64::min);
-        if within.max(next) > 0.0 {
-            sum += (next - within) / within.max(next);
-        }
-    }
-    sum / rows as f64
 }
 
 /// Trustworthiness of `picture` for the neighbourhoods of `k` rows of `points`, 0 to 1, higher is better:
@@ -105,18 +69,6 @@ mod tests {
 
     fn line(values: &[f64]) -> Tensor {
         Tensor::from_slice(values).view([-1, 1])
-    }
-
-    #[test]
-    fn silhouettes_are_those_of_the_definition() {
-        // Rows at 0, 1 and 5, 7: (5.5 - 1) / 6 ... by hand: a = 1, b = 6 and 5; a = 2, b = 4.5 and 6.5.
-        let points = line(&[0.0, 1.0, 5.0, 7.0]);
-        let expected = (5.0 / 6.0 + 4.0 / 5.0 + 2.5 / 4.5 + 4.5 / 6.5) / 4.0;
-        assert!((silhouette(&points, &[0, 0, 1, 1]) - expected).abs() < 1e-12);
-        // A number that no row has is no cluster.
-        assert!((silhouette(&points, &[0, 0, 2, 2]) - expected).abs() < 1e-12);
-        assert!(silhouette(&points, &[1, 1, 1, 1]).is_nan());
-        assert_eq!(silhouette(&line(&[0.0, 1.0]), &[0, 1]), 0.0);
     }
 
     #[test]

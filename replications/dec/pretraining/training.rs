@@ -1,0 +1,302 @@
+//! The stages of a pretraining, step by step.
+//!
+//! Stage `l` trains encoder layer `l` and its mirror image to reconstruct what the layers before make of
+//! the data. Those do not change any more, so their codes are computed once, at the beginning of the
+//! stage. Dropout masks come from the stream `"dropout"` of the seed, at a place given by the step.
+
+use std::collections::HashMap;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng as _;
+use tch::{Kind, Tensor};
+
+use crate::nn::slices::{ordered_sum, slice_mut};
+use crate::nn::{Autoencoder, Parameters, Pass, Precision, Segment};
+use crate::random::{self, Seed};
+use crate::replications::dec::batches::Batches;
+use crate::replications::dec::model::{self, Descender, Model};
+use crate::replications::dec::settings::{Pretraining, Start};
+use crate::runs::checkpoint::Named;
+use crate::train::{Error, Trainable};
+
+/// One thing after the other: the layers, then the whole.
+#[derive(Debug)]
+struct Stage {
+    network: Autoencoder,
+    /// The encoder layer, or none for the whole.
+    layer: Option<usize>,
+    /// What is set to 0 of its input and of its code.
+    dropout: [f64; 2],
+}
+
+impl Stage {
+    fn length(&self, recipe: &Pretraining, rows: i64) -> u64 {
+        let batch = recipe.batch.min(rows);
+        match (self.layer, &recipe.layer_wise) {
+            (Some(_), Some(layers)) => layers.length.iterations(rows, batch),
+            _ => recipe.whole.iterations(rows, batch),
+        }
+    }
+}
+
+/// The stage under way.
+#[derive(Debug)]
+struct Current {
+    stage: usize,
+    /// What enters its network, `[rows, inputs]`.
+    inputs: Tensor,
+    /// By batch size.
+    passes: HashMap<i64, Pass>,
+    batches: Batches,
+    /// The rows of the last step.
+    last: Option<Tensor>,
+}
+
+/// An autoencoder under training.
+#[derive(Debug)]
+pub(in crate::replications::dec) struct Training {
+    recipe: Pretraining,
+    precision: Precision,
+    seed: Seed,
+    pub(super) model: Model,
+    stages: Vec<Stage>,
+    descender: Descender,
+    /// `[rows, D]`, what is trained on.
+    data: Tensor,
+    masks: ChaCha8Rng,
+    current: Option<Current>,
+}
+
+impl Training {
+    pub(in crate::replications::dec) fn new(
+        start: &Start,
+        seed: Seed,
+        features: &Tensor,
+        precision: Precision,
+    ) -> Self {
+        let recipe = start.pretraining;
+        let size = features.size();
+        let rows = recipe.rows.unwrap_or(size[0]).min(size[0]);
+        let model = Model::zeros(&start.widths(size[1]), 1, features.device());
+        model.network.initialise_as(
+            recipe.initial,
+            &model.parameters,
+            0,
+            &mut random::stream(seed, "weights"),
+        );
+        let depth = model.network.depth();
+        let mut stages = Vec::new();
+        if let Some(layers) = &recipe.layer_wise {
+            stages.extend((0..depth).map(|layer| {
+                let on = |corrupt: bool| if corrupt { layers.dropout } else { 0.0 };
+                Stage {
+                    network: model.network.pair(layer),
+                    layer: Some(layer),
+                    dropout: [
+                        on(layer > 0 || layers.corrupt_first),
+                        on(layer + 1 < depth || layers.corrupt_code),
+                    ],
+                }
+            }));
+        }
+        stages.push(Stage {
+            network: model.network.clone(),
+            layer: None,
+            dropout: [0.0; 2],
+        });
+        Self {
+            descender: Descender::new(
+                recipe.optimiser,
+                recipe.loss_factor,
+                &model.parameters.values,
+            ),
+            data: features.narrow(0, 0, rows),
+            masks: random::stream(seed, "dropout"),
+            recipe,
+            precision,
+            seed,
+            model,
+            stages,
+            current: None,
+        }
+    }
+
+    pub(in crate::replications::dec) fn parameters(&self) -> &Parameters {
+        &self.model.parameters
+    }
+
+    /// Steps on `rows` rows, and how many steps of the whole autoencoder they are worth.
+    pub(super) fn work(&self, rows: i64) -> (u64, f64) {
+        let flop = self.model.network.training_flop();
+        let (mut iterations, mut work) = (0, 0.0);
+        for stage in &self.stages {
+            let steps = stage.length(&self.recipe, rows);
+            iterations += steps;
+            work += steps as f64 * stage.network.training_flop() / flop;
+        }
+        (iterations, work)
+    }
+
+    /// The stage of a step, and the step within it.
+    fn locate(&self, iteration: u64) -> (usize, u64) {
+        let mut step = iteration;
+        for (index, stage) in self.stages.iter().enumerate() {
+            let length = stage.length(&self.recipe, self.data.size()[0]);
+            if step < length || index + 1 == self.stages.len() {
+                return (index, step);
+            }
+            step -= length;
+        }
+        (0, step)
+    }
+
+    /// Makes ready what a stage needs, unless it is under way.
+    fn enter(&mut self, stage: usize) {
+        if self.current.as_ref().is_some_and(|one| one.stage == stage) {
+            return;
+        }
+        // Before there is another: each may be half a gigabyte.
+        self.current = None;
+        let depth = self.stages[stage].layer.unwrap_or(0);
+        let inputs = self.model.encode_to(depth, &self.data);
+        let batches = Batches::new(
+            inputs.size()[0],
+            self.recipe.batch,
+            self.recipe.order,
+            self.seed,
+            ORDERS[stage.min(ORDERS.len() - 1)],
+        );
+        self.current = Some(Current {
+            stage,
+            inputs,
+            passes: HashMap::new(),
+            batches,
+            last: None,
+        });
+    }
+
+    /// The mean squared error over all values that are trained on.
+    pub(super) fn loss(&self) -> f64 {
+        let (network, parameters) = (&self.model.network, &self.model.parameters);
+        let mut sum = 0.0;
+        for rows in self.data.split(4096, 0) {
+            let code = network.encode(parameters, 0, &rows);
+            let error = (network.decode(parameters, 0, &code) - &rows).square();
+            sum += ordered_sum(&error.sum_dim_intlist(-1, false, Kind::Double));
+        }
+        sum / self.data.numel() as f64
+    }
+}
+
+/// The streams of the stages' random orders.
+const ORDERS: [&str; 8] = [
+    "order of stage 0, pass",
+    "order of stage 1, pass",
+    "order of stage 2, pass",
+    "order of stage 3, pass",
+    "order of stage 4, pass",
+    "order of stage 5, pass",
+    "order of stage 6, pass",
+    "order of later stages, pass",
+];
+
+/// A mask of dropout like `tensor`: 0 with the probability given, `1 / (1 - probability)` else, so that
+/// the mean stays. Sixteen random bits decide on each value.
+fn mask(stream: &mut ChaCha8Rng, tensor: &Tensor, probability: f64) -> Tensor {
+    let mut mask = Tensor::zeros(tensor.size(), (Kind::Float, tch::Device::Cpu));
+    let (limit, kept) = (
+        (probability * 65_536.0).round() as u16,
+        (1.0 / (1.0 - probability)) as f32,
+    );
+    let values = slice_mut(&mut mask);
+    let mut bytes = vec![0; 2 * values.len()];
+    stream.fill_bytes(&mut bytes);
+    for (value, bits) in values.iter_mut().zip(bytes.chunks_exact(2)) {
+        let drawn = u16::from_le_bytes([bits[0], bits[1]]);
+        *value = if drawn < limit { 0.0 } else { kept };
+    }
+    mask.to_device(tensor.device())
+}
+
+impl Trainable for Training {
+    fn iterations(&self) -> u64 {
+        let rows = self.data.size()[0];
+        let lengths = self.stages.iter();
+        lengths.map(|stage| stage.length(&self.recipe, rows)).sum()
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        let (stage, step) = self.locate(iteration);
+        if step == 0 {
+            self.descender = Descender::new(
+                self.recipe.optimiser,
+                self.recipe.loss_factor,
+                &self.model.parameters.values,
+            );
+        }
+        self.enter(stage);
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
+        let Stage {
+            network, dropout, ..
+        } = &self.stages[stage];
+        let (parameters, precision) = (&self.model.parameters, self.precision);
+        let x = current
+            .batches
+            .at(step, &current.inputs)
+            .of(&current.inputs);
+        let pass = current.passes.entry(x.size()[0]);
+        let pass = pass.or_insert_with(|| Pass::new(network, parameters, x.size()[0], precision));
+        // Each step has a stream of its own, whatever was drawn before.
+        self.masks.set_stream(iteration);
+        self.masks.set_word_pos(0);
+        let corrupted = if dropout[0] > 0.0 {
+            &x * mask(&mut self.masks, &x, dropout[0])
+        } else {
+            x.shallow_clone()
+        };
+        self.descender.next_step();
+        let descender = &self.descender;
+        let mut update =
+            |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
+        pass.encode(&corrupted);
+        let hidden = (dropout[1] > 0.0).then(|| {
+            let mask = mask(&mut self.masks, &pass.code(), dropout[1]);
+            let _ = pass.code().g_mul_(&mask);
+            mask
+        });
+        pass.decode();
+        pass.backward_decoder(&x, &mut update)?;
+        if let Some(mask) = hidden {
+            let _ = pass.code_delta().g_mul_(&mask);
+        }
+        pass.backward_encoder(&corrupted, &mut update)?;
+        current.last = Some(x);
+        Ok(())
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let losses = self.current.as_ref().and_then(|current| {
+            let x = current.last.as_ref()?;
+            let pass = current.passes.get(&x.size()[0])?;
+            Some(pass.reconstruction_losses(x))
+        });
+        losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
+    }
+
+    fn state(&self, _: usize) -> Vec<(String, Tensor)> {
+        model::state(&self.model.parameters, &self.descender)
+    }
+
+    fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        model::restore(&self.model.parameters, &self.descender, stored)?;
+        let (_, step) = self.locate(iteration);
+        self.descender.set_steps(step);
+        self.current = None;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
