@@ -19,7 +19,7 @@ pub use maps::Maps;
 pub use method::Desom;
 pub use model::DesomCohort;
 pub use pretrain::Pretrain;
-pub use settings::{GammaScale, Pretraining, PrototypeStart, Settings};
+pub use settings::{BatchOrder, GammaScale, Pretraining, PrototypeStart, Settings};
 
 use crate::claims::{Error, Published};
 

@@ -19,6 +19,7 @@ mod image_grid;
 mod interval;
 mod labels;
 mod lattice;
+mod map_panels;
 mod palette;
 mod scatter;
 mod sweep;
