@@ -228,7 +228,90 @@ fn distances_are_finite(codes: &Tensor, prototypes: &Tensor) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// 60 codes on a line in three classes, and a map of 2 x 3 units along it.
+    fn line() -> (Tensor, Tensor, Labels) {
+        let at = |row: usize| (row / 20) as f32 * 10.0 + (row % 20) as f32 * 0.1;
+        let codes: Vec<f32> = (0..60).flat_map(|row| [at(row), 0.5]).collect();
+        let units: Vec<f32> = (0..6).flat_map(|unit| [unit as f32 * 5.0, 0.5]).collect();
+        let labels = Labels {
+            values: (0..60).map(|row| (row / 20) as u8).collect(),
+            classes: 3,
+        };
+        let codes = Tensor::from_slice(&codes).view([60, 2]);
+        (codes, Tensor::from_slice(&units).view([6, 2]), labels)
+    }
+
+    const GRID: Grid = Grid {
+        rows: 2,
+        columns: 3,
+    };
+
+    #[test]
+    fn one_group_fewer_is_what_the_setting_gives() {
+        let (codes, units, labels) = line();
+        let others = other_readings(&codes, &units, &labels, Seed(3)).unwrap();
+        let fewer = PostClusters::LargestLabel;
+        let set = assess(&codes, &units, Some(&labels), fewer, Seed(3));
+        let set = set.unwrap().unwrap();
+        for metric in [
+            "accuracy",
+            "purity",
+            "nmi_geometric",
+            "nmi_arithmetic",
+            "ari",
+        ] {
+            let (one, other) = (
+                format!("clustered.{metric}"),
+                format!("clustered_fewer.{metric}"),
+            );
+            assert_eq!(set[&one].to_bits(), others[&other].to_bits(), "{metric}");
+        }
+        // Two groups of three classes match two of them; three groups of the codes are the classes.
+        assert!((others["clustered_fewer.accuracy"] - 2.0 / 3.0).abs() < 1e-12);
+        assert!((others["clustered_codes.accuracy"] - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn every_row_is_counted_in_its_unit_and_class() {
+        let (codes, units, labels) = line();
+        let counts = class_counts(&codes, &units, &labels);
+        assert_eq!(counts.size(), [6, 3]);
+        let by_class = Vec::<f32>::try_from(counts.sum_dim_intlist(0, false, Kind::Float));
+        assert_eq!(by_class.unwrap(), [20.0; 3]);
+        // Codes from 10 to 11.9 are those of the second class and belong to the unit at 10.
+        assert_eq!(counts.double_value(&[2, 1]) as u32, 20);
+    }
+
+    #[test]
+    fn quality_is_of_both_spaces_and_of_images() {
+        let (codes, units, labels) = line();
+        let pixels = |rows: &Tensor| rows.repeat([1, 2]);
+        let data = TrainingData::new(pixels(&codes), Some(labels)).unwrap();
+        let quality = |data: &TrainingData, grid, units: &Tensor| {
+            map_quality(grid, data, &pixels(units), Some((&codes, units))).unwrap()
+        };
+        let plain = quality(&data, GRID, &units);
+        assert!(!plain.contains_key("sharpness_ratio"));
+        assert_eq!(plain["latent.pair_samples"] as usize, 60);
+        // Twice the columns: distances are larger by the root of 2, order is the same.
+        let [of_codes, of_data] =
+            ["latent", "map"].map(|space| plain[&format!("{space}.quantization_error")]);
+        assert!((of_data / of_codes - 2.0_f64.sqrt()).abs() < 1e-6);
+        let error = plain["latent.topographic_error"];
+        assert_eq!(error.to_bits(), plain["map.topographic_error"].to_bits());
+        let images = data.share().with_image(Some((2, 2)));
+        assert!(quality(&images, GRID, &units)["sharpness_ratio"] > 0.0);
+        // No quality: one unit, or numbers that are none.
+        let one = Grid {
+            rows: 1,
+            columns: 1,
+        };
+        assert!(quality(&data, one, &units.narrow(0, 0, 1)).is_empty());
+        assert!(quality(&data, GRID, &(units * f64::INFINITY)).is_empty());
+    }
 
     #[test]
     fn distances_beyond_floats_are_seen() {

@@ -319,3 +319,61 @@ fn to_vec(tensor: &Tensor) -> Vec<f64> {
         .map(Iterator::collect)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::som::Grid;
+
+    fn cohort(order: BatchOrder, seeds: &[u64]) -> Result<DesomCohort, Error> {
+        let settings = Settings {
+            hidden: vec![5, 4, 6],
+            latent: 2,
+            batch: 8,
+            map: Grid {
+                rows: 2,
+                columns: 2,
+            },
+            batch_order: order,
+            ..Settings::paper()
+        };
+        let data = Tensor::arange(60, (Kind::Float, Device::Cpu)).view([20, 3]);
+        let members: Vec<(f64, Seed)> = seeds.iter().map(|&seed| (0.001, Seed(seed))).collect();
+        DesomCohort::new(&settings, &members, &data, Device::Cpu, Precision::Exact)
+    }
+
+    /// The first values of the rows of a pass of three batches.
+    fn pass(cohort: &mut DesomCohort, pass: u64) -> Vec<f32> {
+        let batches = (0..3).map(|batch| cohort.batch(3 * pass + batch));
+        let batches: Vec<Tensor> = batches.collect();
+        let sizes: Vec<i64> = batches.iter().map(|batch| batch.size()[0]).collect();
+        assert_eq!(sizes, [8, 8, 4]);
+        Vec::try_from(Tensor::cat(&batches, 0).select(1, 0)).unwrap()
+    }
+
+    #[test]
+    fn a_shuffled_pass_has_every_row_once_in_an_order_of_its_own() {
+        let in_file: Vec<f32> = (0..20_u8).map(|row| 3.0 * f32::from(row)).collect();
+        let mut plain = cohort(BatchOrder::File, &[1, 2]).unwrap();
+        assert_eq!(pass(&mut plain, 0), in_file);
+        let mut shuffled = cohort(BatchOrder::Shuffled, &[1]).unwrap();
+        let [first, second] = [0, 1].map(|number| pass(&mut shuffled, number));
+        assert!(first != second && first != in_file);
+        for order in [&first, &second] {
+            let mut sorted = order.clone();
+            sorted.sort_by(f32::total_cmp);
+            assert_eq!(sorted, in_file);
+        }
+        // Going back, as a resumed run may, gives the same; another seed does not.
+        assert_eq!(pass(&mut shuffled, 0), first);
+        let mut other = cohort(BatchOrder::Shuffled, &[2]).unwrap();
+        assert_ne!(pass(&mut other, 0), first);
+    }
+
+    #[test]
+    fn models_cannot_share_shuffled_batches() {
+        let error = cohort(BatchOrder::Shuffled, &[1, 2]).err().unwrap();
+        assert!(error.to_string().contains("each run's own"), "{error}");
+    }
+}
