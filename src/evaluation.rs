@@ -102,8 +102,7 @@ fn scores(found: Option<&[u32]>, classes: Option<&[u8]>) -> Result<Option<Cluste
 }
 
 fn named(kind: &str, scores: Option<ClusterScores>) -> BTreeMap<String, f64> {
-    let values = reported(scores).into_iter();
-    values
+    reported(scores)
         .map(|(metric, value)| (format!("{kind}.{metric}"), value))
         .collect()
 }
@@ -199,7 +198,6 @@ fn on_cpu(tensor: &Tensor) -> Tensor {
 /// drawn from. Kept with a run's weights as [`CLASS_COUNTS`].
 ///
 /// `codes` `[rows, dims]`, `prototypes` `[units, dims]`.
-#[must_use]
 pub fn class_counts(codes: &Tensor, prototypes: &Tensor, labels: &Labels) -> Tensor {
     let (units, classes) = (prototypes.size()[0], labels.classes);
     let mut counts = vec![0.0_f32; units as usize * classes];

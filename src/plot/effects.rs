@@ -47,7 +47,7 @@ pub struct Effect {
 }
 
 const PANEL: f64 = 150.0;
-const BETWEEN: f64 = 22.0;
+const BETWEEN: f64 = 36.0;
 const ROW: f64 = 24.0;
 /// Height of the metrics' names, and of the numbers below.
 const HEAD: f64 = 26.0;
