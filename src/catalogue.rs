@@ -10,6 +10,7 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &desom::Pretrain,
     &desom::Benchmark,
     &desom::Maps,
+    &desom::Audit,
     &dec::Experiment::Dec,
     &dec::Experiment::RandomInit,
     &dec::Experiment::UpdateRules,

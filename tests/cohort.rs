@@ -32,6 +32,7 @@ fn digits() -> TrainingData {
             values: set.labels,
             classes: set.classes,
         }),
+        image: None,
     }
 }
 

@@ -156,6 +156,7 @@ fn run_on(device: Device, store: &Store, tasks: Vec<Task>, observer: &dyn Observ
             values: (0..rows).map(|row| row % 2).collect(),
             classes: 2,
         }),
+        image: None,
     };
     let data = DataSets::from([("none".to_owned(), set(4)), ("other".to_owned(), set(6))]);
     let options = options(device, 2);

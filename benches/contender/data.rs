@@ -22,6 +22,7 @@ pub fn load() -> (TrainingData, &'static str) {
                 values: set.labels,
                 classes: set.classes,
             }),
+            image: None,
         };
         return (data, "mnist");
     }
@@ -32,6 +33,7 @@ pub fn load() -> (TrainingData, &'static str) {
             values: (0..70_000).map(|row| (row % 10) as u8).collect(),
             classes: 10,
         }),
+        image: None,
     };
     (data, "random")
 }

@@ -131,6 +131,7 @@ mod tests {
                 values: vec![0, 0, 1, 1],
                 classes: 2,
             }),
+            image: None,
         };
         let q = |first: [f32; 4]| {
             let values: Vec<f32> = first.iter().flat_map(|&one| [one, 1.0 - one]).collect();

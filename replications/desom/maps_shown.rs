@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::gamma_shown::{endings, summary};
 use super::{Desom, Settings};
 use crate::data;
+use crate::evaluation::CLASS_COUNTS;
 use crate::nn::slices::slice;
 use crate::nn::{Layout, Parameters, state};
 use crate::plot::{Figure, ImageGrid, Lattice, LatticePanel};
@@ -12,7 +13,7 @@ use crate::replication::{Results, VariantRecords};
 use crate::report::Comparison;
 use crate::runs::checkpoint::{self, Named};
 use crate::runs::{Outcome, Record, Store};
-use crate::som::{Grid, umatrix};
+use crate::som::Grid;
 use crate::train::Method;
 
 /// What the prototypes are called among the weights, of DESOM and of a SOM alone.
@@ -54,7 +55,7 @@ pub(super) fn caption(results: &Results) -> String {
     )
 }
 
-/// Prototypes and U-matrix of each variant.
+/// Prototypes, U-matrix and label map of each variant.
 ///
 /// # Errors
 /// If weights cannot be read, do not fit their settings, or a figure cannot be drawn.
@@ -104,6 +105,8 @@ struct Map {
     prototypes: Tensor,
     /// `[units, D]`
     decoded: Tensor,
+    /// Rows of each class that each unit wins, `[units, classes]`; runs of earlier versions kept none.
+    class_counts: Option<Tensor>,
 }
 
 impl Map {
@@ -113,6 +116,10 @@ impl Map {
             return Ok(None);
         };
         let prototypes = prototypes.to_device(Device::Cpu).to_kind(Kind::Float);
+        let class_counts = weights.get(CLASS_COUNTS).map(|counts| {
+            let counts = counts.to_device(Device::Cpu).to_kind(Kind::Float);
+            counts.contiguous()
+        });
         let settings = &record.identity.settings;
         if record.identity.method != Desom.id() {
             let grid = serde_json::from_value(settings["map"].clone());
@@ -122,6 +129,7 @@ impl Map {
                 grid,
                 decoded: prototypes.shallow_clone(),
                 prototypes,
+                class_counts,
             }));
         }
         let settings = Settings::read(settings)?;
@@ -132,13 +140,15 @@ impl Map {
         layout.segment();
         let slot = layout.add(PROTOTYPES, &[settings.map.units() as i64, settings.latent]);
         let parameters = Parameters::zeros(layout, 1, Device::Cpu);
-        state::set_weights(&parameters, 0, weights).map_err(crate::train::Error::Settings)?;
+        let own = weights.iter().filter(|(name, _)| *name != CLASS_COUNTS);
+        state::set_weights(&parameters, 0, own).map_err(crate::train::Error::Settings)?;
         let prototypes = parameters.value(slot).select(0, 0);
         Ok(Some(Self {
             what: "DESOM",
             grid: settings.map,
             decoded: network.decode(&parameters, 0, &prototypes),
             prototypes,
+            class_counts,
         }))
     }
 
@@ -166,25 +176,25 @@ impl Map {
 
     fn distances(&self, title: &str, seed: &str, note: Option<String>) -> Lattice {
         let prototypes = self.prototypes.contiguous();
-        let values = umatrix(
-            self.grid,
-            slice(&prototypes),
-            self.prototypes.size()[1] as usize,
+        let dims = self.prototypes.size()[1] as usize;
+        let mut panels = vec![LatticePanel::umatrix(self.grid, slice(&prototypes), dims)];
+        let mut caption = format!(
+            "{seed}. Cells between units show the distance of the two, cells of units the mean of those around."
         );
+        if let Some(counts) = &self.class_counts {
+            let classes = counts.size()[1] as usize;
+            panels.push(LatticePanel::label_map(
+                self.grid,
+                slice(counts),
+                classes,
+                &[],
+            ));
+            caption += " Labels, of all rows, are the classes' numbers.";
+        }
         Lattice {
-            title: format!("{title}: U-matrix"),
-            panels: vec![LatticePanel {
-                label: "Euclidean distance of neighbouring prototypes".to_owned(),
-                rows: 2 * self.grid.rows - 1,
-                columns: 2 * self.grid.columns - 1,
-                values,
-                words: Vec::new(),
-                range: None,
-            }],
-            caption: format!(
-                "{seed}. Cells between units show the distance of the two, cells of units the mean of those \
-                 around."
-            ),
+            title: format!("{title}: U-matrix and labels"),
+            panels,
+            caption,
             note,
         }
     }

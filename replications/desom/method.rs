@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::{DesomCohort, Settings};
+use super::{BatchOrder, DesomCohort, Settings};
 use crate::device::TrainingProducts;
 use crate::evaluation;
 use crate::nn::slices::ordered_sum;
@@ -34,7 +34,8 @@ impl Method for Desom {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: the quality of the map, other readings of the clustering, and classes by unit.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -42,7 +43,8 @@ impl Method for Desom {
             gamma: 0.0,
             ..Settings::read(settings)?
         };
-        Ok(Some(settings.to_value().to_string()))
+        // Models of one cohort see the same batches; shuffled ones are each run's own.
+        Ok((settings.batch_order == BatchOrder::File).then(|| settings.to_value().to_string()))
     }
 
     fn can_round(&self) -> bool {
@@ -215,12 +217,15 @@ fn finish(
         run.outcome = Outcome::Diverged { iteration };
         return Ok(run);
     };
-    run.metrics = metrics;
+    run.metrics = metrics.by_name;
     if settings.pretraining.is_some() {
         run.metrics
             .extend(joint_start(&run.curves, run.metrics["reconstruction_loss"]));
     }
     run.weights = state::weights(models.parameters(), model);
+    let counts = metrics.class_counts.into_iter();
+    run.weights
+        .extend(counts.map(|counts| (evaluation::CLASS_COUNTS.to_owned(), counts)));
     run.evaluation = clock.elapsed();
     Ok(run)
 }
@@ -233,12 +238,12 @@ fn assess_all(
     settings: &Settings,
     seed: Seed,
     data: &TrainingData,
-) -> Result<Option<BTreeMap<String, f64>>, Error> {
+) -> Result<Option<Assessed>, Error> {
     let Some(rows) = settings.training_rows else {
         return assess(models, model, settings, seed, data);
     };
     let trained = data.between(0, rows);
-    let Some(mut metrics) = assess(models, model, settings, seed, &trained)? else {
+    let Some(mut assessed) = assess(models, model, settings, seed, &trained)? else {
         return Ok(None);
     };
     let others = data.between(rows, data.rows());
@@ -247,10 +252,19 @@ fn assess_all(
     };
     // The map is the same: these two do not depend on the rows.
     let of_rows = validation
+        .by_name
         .into_iter()
         .filter(|(name, _)| !["prototype_spread", "groups_found"].contains(&name.as_str()));
-    metrics.extend(of_rows.map(|(name, value)| (format!("validation.{name}"), value)));
-    Ok(Some(metrics))
+    let of_rows = of_rows.map(|(name, value)| (format!("validation.{name}"), value));
+    assessed.by_name.extend(of_rows);
+    Ok(Some(assessed))
+}
+
+/// What there is to say of a trained model.
+struct Assessed {
+    by_name: BTreeMap<String, f64>,
+    /// See [`evaluation::class_counts`]; none without classes.
+    class_counts: Option<Tensor>,
 }
 
 /// What joint training does to a pretrained autoencoder: its reconstruction loss over the first 500
@@ -294,7 +308,7 @@ fn joint_start(curves: &Curves, at_end: f64) -> [(String, f64); 2] {
 }
 
 /// All metrics of a trained model on all rows of the data: those of its map, see [`evaluation::assess`],
-/// and
+/// [`evaluation::other_readings`] and [`evaluation::map_quality`], and
 ///
 /// - `reconstruction_loss`: mean squared error over rows and features;
 /// - `prototype_spread`: mean over the features of the standard deviation over the decoded
@@ -308,7 +322,7 @@ fn assess(
     settings: &Settings,
     seed: Seed,
     data: &TrainingData,
-) -> Result<Option<BTreeMap<String, f64>>, Error> {
+) -> Result<Option<Assessed>, Error> {
     let (network, parameters) = (models.network(), models.parameters());
     let mut codes = Vec::new();
     let mut squared_error = 0.0;
@@ -335,7 +349,23 @@ fn assess(
     metrics.insert("prototype_spread".to_owned(), spread);
     let values = (data.rows() * data.dims()) as f64;
     metrics.insert("reconstruction_loss".to_owned(), squared_error / values);
-    Ok(Some(metrics))
+    let latent = Some((&codes, &prototypes));
+    metrics.extend(evaluation::map_quality(
+        settings.map,
+        data,
+        &decoded,
+        latent,
+    )?);
+    let mut class_counts = None;
+    if let Some(labels) = labels {
+        let others = evaluation::other_readings(&codes, &prototypes, labels, seed)?;
+        metrics.extend(others);
+        class_counts = Some(evaluation::class_counts(&codes, &prototypes, labels));
+    }
+    Ok(Some(Assessed {
+        by_name: metrics,
+        class_counts,
+    }))
 }
 
 #[cfg(test)]

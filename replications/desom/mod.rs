@@ -1,6 +1,8 @@
 //! DESOM: Deep Embedded SOM, joint representation learning and self-organisation
 //! (Forest, Lebbah, Azzag & Lacaille, ESANN 2019), and its experiments.
 
+mod audit;
+mod audit_shown;
 mod benchmark;
 mod benchmark_shown;
 mod gamma;
@@ -13,13 +15,14 @@ mod pretrain;
 mod pretrain_shown;
 mod settings;
 
+pub use audit::Audit;
 pub use benchmark::Benchmark;
 pub use gamma::Gamma;
 pub use maps::Maps;
 pub use method::Desom;
 pub use model::DesomCohort;
 pub use pretrain::Pretrain;
-pub use settings::{GammaScale, Pretraining, PrototypeStart, Settings};
+pub use settings::{BatchOrder, GammaScale, Pretraining, PrototypeStart, Settings};
 
 use crate::claims::{Error, Published};
 

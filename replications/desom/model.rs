@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{PrototypeStart, Settings};
+use super::{BatchOrder, PrototypeStart, Settings};
 use crate::nn::{Adam, Layout, Network, Parameters, Precision, Segment, Slot, Step, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
@@ -25,10 +25,8 @@ pub(super) const FOLLOWED_CLOSELY: u64 = 500;
 /// What the losses of the last step are computed from.
 #[derive(Debug)]
 struct LastStep {
-    /// First row of the batch.
-    start: i64,
-    /// Its number of rows.
-    rows: i64,
+    /// The batch, `[batch, D]`.
+    x: Tensor,
     /// The SOM's term without gamma, `[models]`.
     som_loss: Tensor,
 }
@@ -53,6 +51,10 @@ pub struct DesomCohort {
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Step>,
     last: Option<LastStep>,
+    /// Whose order shuffled batches have.
+    seed: Seed,
+    /// The order of a pass, `[rows]`, where batches are shuffled.
+    order: Option<(u64, Tensor)>,
 }
 
 impl DesomCohort {
@@ -63,8 +65,8 @@ impl DesomCohort {
     /// `settings` are those of the first model; the others' differ in gamma at most.
     ///
     /// # Errors
-    /// If the data has fewer rows than the map has units, or the architecture does not fit the data or
-    /// the precision.
+    /// If the data has fewer rows than the map has units, if the architecture does not fit the data or
+    /// the precision, or if several models are to have shuffled batches, which are each seed's own.
     pub fn new(
         settings: &Settings,
         members: &[(f64, Seed)],
@@ -97,6 +99,12 @@ impl DesomCohort {
         if (rows as usize) < units {
             return Err(Error::Settings(format!(
                 "a map of {units} units needs at least as many rows of data, not {rows}"
+            )));
+        }
+        if settings.batch_order == BatchOrder::Shuffled && members.len() > 1 {
+            return Err(Error::Settings(format!(
+                "shuffled batches are each run's own: {} models cannot share them",
+                members.len()
             )));
         }
         let mut layout = Layout::default();
@@ -136,6 +144,8 @@ impl DesomCohort {
             data,
             passes: HashMap::new(),
             last: None,
+            seed: members.first().map_or(Seed(0), |(_, seed)| *seed),
+            order: None,
             settings: settings.clone(),
             precision,
             network,
@@ -170,14 +180,37 @@ impl DesomCohort {
         state::is_finite(&self.parameters, &self.adam, model)
     }
 
-    /// First row and number of rows of the batch at an iteration: contiguous slices in file order,
-    /// the last one of a pass shorter, never empty.
-    fn batch(&self, iteration: u64) -> (i64, i64) {
+    /// The batch at an iteration: contiguous slices of the file, or of the pass's order, the last one of a
+    /// pass shorter, never empty.
+    fn batch(&mut self, iteration: u64) -> Tensor {
         let rows = self.data.size()[0];
         let batch = self.settings.batch.min(rows);
         let per_pass = (rows as u64).div_ceil(batch as u64);
         let start = (iteration % per_pass) as i64 * batch;
-        (start, batch.min(rows - start))
+        let length = batch.min(rows - start);
+        match self.settings.batch_order {
+            BatchOrder::File => self.data.narrow(0, start, length),
+            BatchOrder::Shuffled => {
+                let chosen = self.order(iteration / per_pass).narrow(0, start, length);
+                self.data.index_select(0, &chosen)
+            }
+        }
+    }
+
+    /// The order of the rows in a pass, `[rows]`.
+    fn order(&mut self, pass: u64) -> Tensor {
+        if let Some((known, order)) = &self.order
+            && *known == pass
+        {
+            return order.shallow_clone();
+        }
+        let rows = self.data.size()[0] as usize;
+        let mut stream = random::stream(self.seed, &format!("batch order {pass}"));
+        let order = random::distinct_indices(&mut stream, rows, rows);
+        let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
+        let order = Tensor::from_slice(&order).to_device(self.data.device());
+        self.order = Some((pass, order.shallow_clone()));
+        order
     }
 }
 
@@ -187,8 +220,8 @@ impl Trainable for DesomCohort {
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        let (start, rows) = self.batch(iteration);
-        let x = self.data.narrow(0, start, rows);
+        let x = self.batch(iteration);
+        let rows = x.size()[0];
         let temperature = self
             .settings
             .temperature
@@ -223,11 +256,7 @@ impl Trainable for DesomCohort {
         };
         update(self.map, &self.prototype_gradient.view([-1]))?;
         pass.backward_encoder(parameters, &x, &mut update)?;
-        self.last = Some(LastStep {
-            start,
-            rows,
-            som_loss,
-        });
+        self.last = Some(LastStep { x, som_loss });
         Ok(())
     }
 
@@ -235,8 +264,7 @@ impl Trainable for DesomCohort {
         let Some(last) = &self.last else {
             return Vec::new();
         };
-        let x = self.data.narrow(0, last.start, last.rows);
-        let reconstruction = self.passes[&last.rows].reconstruction_losses(&x);
+        let reconstruction = self.passes[&last.x.size()[0]].reconstruction_losses(&last.x);
         vec![
             ("reconstruction", reconstruction),
             ("som", to_vec(&last.som_loss)),
@@ -290,4 +318,62 @@ fn to_vec(tensor: &Tensor) -> Vec<f64> {
         .iter::<f64>()
         .map(Iterator::collect)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::som::Grid;
+
+    fn cohort(order: BatchOrder, seeds: &[u64]) -> Result<DesomCohort, Error> {
+        let settings = Settings {
+            hidden: vec![5, 4, 6],
+            latent: 2,
+            batch: 8,
+            map: Grid {
+                rows: 2,
+                columns: 2,
+            },
+            batch_order: order,
+            ..Settings::paper()
+        };
+        let data = Tensor::arange(60, (Kind::Float, Device::Cpu)).view([20, 3]);
+        let members: Vec<(f64, Seed)> = seeds.iter().map(|&seed| (0.001, Seed(seed))).collect();
+        DesomCohort::new(&settings, &members, &data, Device::Cpu, Precision::Exact)
+    }
+
+    /// The first values of the rows of a pass of three batches.
+    fn pass(cohort: &mut DesomCohort, pass: u64) -> Vec<f32> {
+        let batches = (0..3).map(|batch| cohort.batch(3 * pass + batch));
+        let batches: Vec<Tensor> = batches.collect();
+        let sizes: Vec<i64> = batches.iter().map(|batch| batch.size()[0]).collect();
+        assert_eq!(sizes, [8, 8, 4]);
+        Vec::try_from(Tensor::cat(&batches, 0).select(1, 0)).unwrap()
+    }
+
+    #[test]
+    fn a_shuffled_pass_has_every_row_once_in_an_order_of_its_own() {
+        let in_file: Vec<f32> = (0..20_u8).map(|row| 3.0 * f32::from(row)).collect();
+        let mut plain = cohort(BatchOrder::File, &[1, 2]).unwrap();
+        assert_eq!(pass(&mut plain, 0), in_file);
+        let mut shuffled = cohort(BatchOrder::Shuffled, &[1]).unwrap();
+        let [first, second] = [0, 1].map(|number| pass(&mut shuffled, number));
+        assert!(first != second && first != in_file);
+        for order in [&first, &second] {
+            let mut sorted = order.clone();
+            sorted.sort_by(f32::total_cmp);
+            assert_eq!(sorted, in_file);
+        }
+        // Going back, as a resumed run may, gives the same; another seed does not.
+        assert_eq!(pass(&mut shuffled, 0), first);
+        let mut other = cohort(BatchOrder::Shuffled, &[2]).unwrap();
+        assert_ne!(pass(&mut other, 0), first);
+    }
+
+    #[test]
+    fn models_cannot_share_shuffled_batches() {
+        let error = cohort(BatchOrder::Shuffled, &[1, 2]).err().unwrap();
+        assert!(error.to_string().contains("each run's own"), "{error}");
+    }
 }

@@ -51,6 +51,26 @@ impl PrototypeStart {
     }
 }
 
+/// In which order the rows come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchOrder {
+    /// That of the file, the same in every pass, as in the authors' code.
+    #[default]
+    File,
+    /// Another one in every pass, from the seed's stream `"batch order p"` for pass `p`. The paper does
+    /// not say.
+    Shuffled,
+}
+
+impl BatchOrder {
+    // The signature is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 fn one() -> u64 {
     1
 }
@@ -111,6 +131,9 @@ pub struct Settings {
     /// of the others. All rows if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_rows: Option<i64>,
+    /// In which order the rows come.
+    #[serde(default, skip_serializing_if = "BatchOrder::is_default")]
+    pub batch_order: BatchOrder,
 }
 
 impl Settings {
@@ -144,6 +167,7 @@ impl Settings {
             prototype_start: PrototypeStart::Sample,
             update_interval: 1,
             training_rows: None,
+            batch_order: BatchOrder::File,
         }
     }
 
@@ -301,10 +325,11 @@ mod tests {
             "prototype_start",
             "update_interval",
             "training_rows",
+            "batch_order",
         ] {
             assert!(!fields.contains_key(later), "{later}");
         }
-        let changes: [fn(&mut Settings); 6] = [
+        let changes: [fn(&mut Settings); 7] = [
             |s| {
                 s.architecture = Architecture::Convolutional;
                 s.hidden = vec![32, 64, 64];
@@ -314,6 +339,7 @@ mod tests {
             |s| s.prototype_start = PrototypeStart::Som,
             |s| s.update_interval = 10,
             |s| s.training_rows = Some(60_000),
+            |s| s.batch_order = BatchOrder::Shuffled,
         ];
         for change in changes {
             let mut settings = Settings::paper();

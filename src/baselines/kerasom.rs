@@ -378,7 +378,8 @@ impl Method for Kerasom {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: the quality of the map, and classes by unit.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -435,7 +436,9 @@ fn finish(
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
     let metrics = if progress.diverged.is_none() && map.is_finite() {
-        space.assess(&map.prototypes, map.settings.post_clusters, member, context)?
+        let settings = &map.settings;
+        let (grid, groups) = (settings.map, settings.post_clusters);
+        space.assess(&map.prototypes, grid, groups, member, context)?
     } else {
         None
     };
@@ -445,14 +448,13 @@ fn finish(
             iteration: progress.diverged.unwrap_or(progress.iteration),
         },
     };
-    let prototypes = ("som.prototypes".to_owned(), map.prototypes.shallow_clone());
+    let weights = match metrics {
+        Some(_) => space.weights(&map.prototypes, context),
+        None => Vec::new(),
+    };
     Ok(Finished {
         outcome,
-        weights: metrics
-            .is_some()
-            .then_some(prototypes)
-            .into_iter()
-            .collect(),
+        weights,
         metrics: metrics.unwrap_or_default(),
         curves: progress.curves,
         training: progress.elapsed,

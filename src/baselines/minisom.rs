@@ -105,7 +105,8 @@ impl Method for MiniSom {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: the quality of the map, and classes by unit.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -206,7 +207,8 @@ impl MiniSom {
         };
         let training = clock.elapsed();
         let prototypes = prototypes.to_device(codes.device());
-        let metrics = space.assess(&prototypes, settings.post_clusters, member, context)?;
+        let (map, groups) = (settings.som.map, settings.post_clusters);
+        let metrics = space.assess(&prototypes, map, groups, member, context)?;
         let outcome = match metrics {
             Some(_) => Outcome::Completed,
             None => Outcome::Diverged {
@@ -217,7 +219,7 @@ impl MiniSom {
             outcome,
             metrics: metrics.unwrap_or_default(),
             curves: Curves::default(),
-            weights: vec![("som.prototypes".to_owned(), prototypes)],
+            weights: space.weights(&prototypes, context),
             training,
             evaluation: clock.elapsed().saturating_sub(training),
             resumed: 0,

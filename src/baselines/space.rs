@@ -10,6 +10,7 @@ use crate::nn::{Layout, Network, Parameters, state};
 use crate::pretraining::AutoencoderSettings;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
+use crate::som::Grid;
 use crate::train::{Context, Error, Finished, Member, part};
 
 /// The part of a run's work that training its autoencoder is: nearly all.
@@ -104,12 +105,13 @@ pub(super) fn diverged() -> Finished {
 }
 
 impl Space {
-    /// The metrics of a map trained here, see [`evaluation::assess`], and `prototype_spread`, see
-    /// [`evaluation::spread`], of the prototypes as rows of the data. `None` if there is nothing to
-    /// measure.
+    /// The metrics of a map trained here, see [`evaluation::assess`] and [`evaluation::map_quality`], and
+    /// `prototype_spread`, see [`evaluation::spread`], of the prototypes as rows of the data. `None` if
+    /// there is nothing to measure.
     pub fn assess(
         &self,
         prototypes: &Tensor,
+        map: Grid,
         post_clusters: PostClusters,
         member: &Member,
         context: &Context,
@@ -120,13 +122,28 @@ impl Space {
         let Some(mut metrics) = metrics else {
             return Ok(None);
         };
-        let spread = match &self.network {
-            Some((network, parameters)) => {
-                evaluation::spread(&network.decode(parameters, 0, prototypes))
-            }
-            None => evaluation::spread(prototypes),
+        let (decoded, latent) = match &self.network {
+            Some((network, parameters)) => (
+                network.decode(parameters, 0, prototypes),
+                Some((&self.codes, prototypes)),
+            ),
+            None => (prototypes.shallow_clone(), None),
         };
-        metrics.insert("prototype_spread".to_owned(), spread);
+        metrics.insert("prototype_spread".to_owned(), evaluation::spread(&decoded));
+        let quality = evaluation::map_quality(map, context.data, &decoded, latent)?;
+        metrics.extend(quality);
         Ok(Some(metrics))
+    }
+
+    /// What a map keeps beside its record: the prototypes, and the rows of each class that each unit wins,
+    /// where classes are known.
+    pub fn weights(&self, prototypes: &Tensor, context: &Context) -> Vec<(String, Tensor)> {
+        let labels = context.data.labels.as_ref();
+        let counts = labels.map(|labels| {
+            let counts = evaluation::class_counts(&self.codes, prototypes, labels);
+            (evaluation::CLASS_COUNTS.to_owned(), counts)
+        });
+        let prototypes = ("som.prototypes".to_owned(), prototypes.shallow_clone());
+        std::iter::once(prototypes).chain(counts).collect()
     }
 }

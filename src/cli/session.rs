@@ -279,7 +279,7 @@ pub fn training_data(id: &str, device: Device, access: &Access) -> Result<Traini
         values: set.labels,
         classes: set.classes,
     };
-    Ok(TrainingData::new(features, Some(labels))?)
+    Ok(TrainingData::new(features, Some(labels))?.with_image(set.image))
 }
 
 pub(super) fn checkpoint_interval() -> Result<Duration, Error> {

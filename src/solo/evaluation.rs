@@ -1,28 +1,19 @@
 //! The evaluation of a trained model, and the groups of its prototypes.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::Error;
 use super::request::ModelSettings;
-use super::source::Image;
 use super::trainee::Trainee;
 use crate::cluster::KMeans;
-use crate::distances::Sampling;
 use crate::evaluation::{self, PostClusters};
-use crate::nn::slices::slice;
 use crate::random::{self, Seed};
-use crate::som::quality::{self, MapView, Options, sharpness_ratio};
 use crate::train::{self, TrainingData};
 
-/// Pairs of samples are looked at among so many rows: in the space of images more would take minutes.
-const PAIRED_ROWS: usize = 2000;
-
 /// All metrics of a model on all rows of the data: those of [`evaluation::assess`],
-/// `reconstruction_loss`, the quality of the map in the space of the data (`map.*`, with decoded
-/// prototypes) and in that of the codes (`latent.*`), and `sharpness_ratio` where rows are grey images.
+/// `reconstruction_loss`, and those of [`evaluation::map_quality`].
 /// `None` if there is nothing to measure because numbers are beyond 32-bit floats.
 ///
 /// # Errors
@@ -32,7 +23,6 @@ pub fn evaluate(
     settings: &ModelSettings,
     seed: Seed,
     data: &TrainingData,
-    image: Option<Image>,
 ) -> Result<Option<BTreeMap<String, f64>>, Error> {
     let (codes, reconstruction) = trainee.encode_all(&data.features);
     if reconstruction.is_some_and(|loss| !loss.is_finite()) {
@@ -45,40 +35,11 @@ pub fn evaluate(
         return Ok(None);
     };
     metrics.extend(reconstruction.map(|loss| ("reconstruction_loss".to_owned(), loss)));
-    let decoded = on_cpu(&trainee.decoded_prototypes());
+    let decoded = trainee.decoded_prototypes();
     metrics.insert("prototype_spread".to_owned(), evaluation::spread(&decoded));
-    let features = on_cpu(&data.features);
-    let mut look = |prefix: &str, data: &Tensor, prototypes: &Tensor| -> Result<(), Error> {
-        // A map of one unit has no quality.
-        if settings.map().units() < 2 {
-            return Ok(());
-        }
-        let view = MapView::of_tensors(data, prototypes, settings.map(), threads())
-            .map_err(|error| train::Error::Metrics(error.to_string()))?;
-        let options = Options {
-            sampling: Sampling {
-                limit: PAIRED_ROWS,
-                seed: Seed(0),
-            },
-            ..Options::default()
-        };
-        metrics.extend(quality::evaluate(&view, &options).prefixed(prefix));
-        Ok(())
-    };
-    look("map", &features, &decoded)?;
-    if let Trainee::Desom(_) = trainee {
-        look("latent", &on_cpu(&codes), &on_cpu(&prototypes))?;
-    }
-    if let Some(Image {
-        height,
-        width,
-        channels: 1,
-    }) = image
-    {
-        let ratio = sharpness_ratio(slice(&features), slice(&decoded), [height, width]);
-        let ratio = ratio.ok().flatten().unwrap_or(f64::NAN);
-        metrics.insert("sharpness_ratio".to_owned(), ratio);
-    }
+    let latent = matches!(trainee, Trainee::Desom(_)).then_some((&codes, &prototypes));
+    let quality = evaluation::map_quality(settings.map(), data, &decoded, latent)?;
+    metrics.extend(quality);
     Ok(Some(metrics))
 }
 
@@ -109,11 +70,13 @@ pub fn centres(
     Ok(Some(found.centres))
 }
 
-fn on_cpu(tensor: &Tensor) -> Tensor {
-    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
-    tensor.contiguous()
-}
-
-fn threads() -> NonZeroUsize {
-    NonZeroUsize::new(tch::get_num_threads().max(1) as usize).unwrap_or(NonZeroUsize::MIN)
+/// How many rows of each class each unit wins, `[units, classes]`; `None` without classes.
+pub fn class_counts(trainee: &Trainee, data: &TrainingData) -> Option<Tensor> {
+    let labels = data.labels.as_ref()?;
+    let (codes, _) = trainee.encode_all(&data.features);
+    Some(evaluation::class_counts(
+        &codes,
+        &trainee.prototypes(),
+        labels,
+    ))
 }

@@ -6,7 +6,9 @@ use super::request::ModelSettings;
 use super::source::Image;
 use crate::nn::slices::slice;
 use crate::nn::{Graph, Module};
-use crate::plot::{Architecture, Error, Figure, ImageGrid, Layer, LayerKind};
+use crate::plot::{
+    Architecture, Error, Figure, ImageGrid, Lattice, LatticePanel, Layer, LayerKind,
+};
 use crate::som::Grid;
 
 /// A larger map is drawn with every n-th pixel.
@@ -61,6 +63,47 @@ pub fn map(
         invert: false,
     };
     grid.draw()
+}
+
+/// The U-matrix of prototypes `[units, latent]` and, with `class_counts` `[units, classes]`, the label map
+/// beside it.
+///
+/// # Errors
+/// If the picture cannot be drawn.
+pub fn units(
+    title: String,
+    grid: Grid,
+    prototypes: &Tensor,
+    class_counts: Option<&Tensor>,
+    names: &[String],
+) -> Result<Figure, Error> {
+    let on_cpu = |tensor: &Tensor| {
+        let tensor = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Float);
+        tensor.contiguous()
+    };
+    let prototypes = on_cpu(prototypes);
+    let dims = prototypes.size()[1] as usize;
+    let mut panels = vec![LatticePanel::umatrix(grid, slice(&prototypes), dims)];
+    let mut caption =
+        "Cells between units show the distance of the two, cells of units the mean of those around."
+            .to_owned();
+    if let Some(counts) = class_counts.map(on_cpu) {
+        let classes = counts.size()[1] as usize;
+        panels.push(LatticePanel::label_map(
+            grid,
+            slice(&counts),
+            classes,
+            names,
+        ));
+        caption += " Labels are those of the rows trained on.";
+    }
+    let lattice = Lattice {
+        title,
+        panels,
+        caption,
+        note: None,
+    };
+    lattice.draw()
 }
 
 /// The model as boxes; `graph` is that of its autoencoder.

@@ -132,7 +132,7 @@ fn named(
     Ok(Prepared {
         id: set.id,
         sha256: set.sha256,
-        data: training_data(&features, set.rows, set.dims, Some(labels))?,
+        data: training_data(&features, set.rows, set.dims, Some(labels))?.with_image(set.image),
         classes: (0..set.classes).map(|class| class.to_string()).collect(),
         image: set.image.map(|(height, width)| Image {
             height,
@@ -176,11 +176,14 @@ fn own(
         }
     };
     let name = path.file_name().unwrap_or(path.as_os_str());
+    let image = image_of(&table);
+    let grey = image.filter(|image| image.channels == 1);
+    let data = training_data(&table.features, table.rows, table.dims(), labels)?;
     Ok(Prepared {
         id: name.to_string_lossy().into_owned(),
         sha256,
-        image: image_of(&table),
-        data: training_data(&table.features, table.rows, table.dims(), labels)?,
+        image,
+        data: data.with_image(grey.map(|image| (image.height, image.width))),
         classes: names,
         divisor,
         scaling,

@@ -12,7 +12,7 @@ use tch::Tensor;
 
 use super::Error;
 use super::begin::begin_with;
-use super::evaluation::{centres, evaluate};
+use super::evaluation::{centres, class_counts, evaluate};
 use super::folder::{self, AUTOENCODER, CHECKPOINT, PRETRAINING, SUMMARY, TRAINING, write_json};
 use super::pictures;
 use super::request::{ModelSettings, Request};
@@ -107,6 +107,7 @@ fn to_device(data: &TrainingData, request: &Request) -> Result<TrainingData, Err
     Ok(TrainingData {
         features: features.map_err(train::Error::Torch)?,
         labels: data.labels.clone(),
+        image: data.image,
     })
 }
 
@@ -268,12 +269,11 @@ impl Job<'_> {
         });
         let clock = Instant::now();
         let (settings, seed) = (&self.request.settings, self.request.seed);
-        let image = self.prepared.image;
-        let Some(mut metrics) = evaluate(trainee, settings, seed, seen, image)? else {
+        let Some(mut metrics) = evaluate(trainee, settings, seed, seen)? else {
             return Err(diverged(progress.iteration));
         };
         if let Some(held_out) = held_out {
-            let others = evaluate(trainee, settings, seed, held_out, image)?;
+            let others = evaluate(trainee, settings, seed, held_out)?;
             // The map is the same: these do not depend on the rows.
             let of_rows = others
                 .into_iter()
@@ -281,7 +281,7 @@ impl Job<'_> {
                 .filter(|(name, _)| !["prototype_spread", "groups_found"].contains(&name.as_str()));
             metrics.extend(of_rows.map(|(name, value)| (format!("validation.{name}"), value)));
         }
-        let (files, notes) = self.write(trainee, &metrics)?;
+        let (files, notes) = self.write(trainee, &metrics, seen)?;
         let total = spent[1].as_secs_f64();
         let summary = Summary {
             model: settings.name().to_owned(),
@@ -313,6 +313,7 @@ impl Job<'_> {
         &self,
         trainee: &Trainee,
         metrics: &BTreeMap<String, f64>,
+        seen: &TrainingData,
     ) -> Result<(Vec<String>, Vec<String>), Error> {
         let (request, prepared) = (self.request, self.prepared);
         let classes = prepared.data.labels.as_ref().map(|labels| labels.classes);
@@ -354,7 +355,22 @@ impl Job<'_> {
         if map.is_none() {
             notes.push("rows are no images, so no picture of the map was drawn".to_owned());
         }
-        for (name, drawn) in [("architecture", Some(drawn)), ("map", map)] {
+        let units = pictures::units(
+            format!(
+                "{} on {}: U-matrix and labels",
+                settings.title(),
+                prepared.id
+            ),
+            settings.map(),
+            &prototypes,
+            class_counts(trainee, seen).as_ref(),
+            &prepared.classes,
+        );
+        for (name, drawn) in [
+            ("architecture", Some(drawn)),
+            ("map", map),
+            ("units", Some(units)),
+        ] {
             match drawn {
                 None => {}
                 Some(Ok(figure)) => {

@@ -16,6 +16,7 @@ use super::Error;
 use super::request::ModelSettings;
 use super::source::Image;
 use super::trainee::Trainee;
+use crate::evaluation::CLASS_COUNTS;
 use crate::files::write_whole;
 use crate::nn::slices::slice;
 use crate::nn::{Architecture, Graph, Layout, Parameters, state};
@@ -122,7 +123,10 @@ impl Model {
             reason,
         };
         if let Some((_, parameters)) = &network {
-            let own = weights.iter().filter(|(name, _)| *name != PROTOTYPES);
+            let others = [PROTOTYPES, CLASS_COUNTS];
+            let own = weights
+                .iter()
+                .filter(|(name, _)| !others.contains(&name.as_str()));
             state::set_weights(parameters, 0, own).map_err(fail)?;
         }
         let prototypes = tensor(weights, PROTOTYPES, &description).map_err(fail)?;

@@ -26,6 +26,8 @@ pub struct TrainingData {
     /// The classes, where they are known; without them metrics that compare with classes are
     /// undefined.
     pub labels: Option<Labels>,
+    /// Height and width, where a row is a grey image, line by line.
+    pub image: Option<(usize, usize)>,
 }
 
 /// The classes of all rows.
@@ -86,7 +88,17 @@ impl TrainingData {
                 )));
             }
         }
-        Ok(Self { features, labels })
+        Ok(Self {
+            features,
+            labels,
+            image: None,
+        })
+    }
+
+    /// The same, its rows known to be images of this height and width, if any.
+    #[must_use]
+    pub fn with_image(self, image: Option<(usize, usize)>) -> Self {
+        Self { image, ..self }
     }
 
     /// The class of each row, where known.
@@ -101,6 +113,7 @@ impl TrainingData {
         Self {
             features: self.features.shallow_clone(),
             labels: self.labels.clone(),
+            image: self.image,
         }
     }
 
@@ -114,6 +127,7 @@ impl TrainingData {
         Self {
             features: self.features.narrow(0, start, end - start),
             labels,
+            image: self.image,
         }
     }
 

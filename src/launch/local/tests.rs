@@ -177,6 +177,7 @@ fn run_with(
     let set = TrainingData {
         features: Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)),
         labels: None,
+        image: None,
     };
     let data = DataSets::from([("none".to_owned(), set)]);
     let headline = |record: &Record| format!("{:?}", record.metric("at"));
