@@ -15,8 +15,8 @@ use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
 use replicate::train::{
-    Context, Driven, Error, Finished, Labels, Member, Method, NoParts, Trainable, TrainingData,
-    drive,
+    Context, Driven, Error, Finished, Kept, Labels, Member, Method, NoParts, Trainable,
+    TrainingData, drive,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -166,6 +166,49 @@ fn two_cohorts_of_the_same_seeds_are_bit_identical() {
         models.parameters().values.copy()
     };
     assert_eq!(train(), train());
+}
+
+/// A new metric must not change what is already known of a run.
+#[test]
+fn evaluated_from_its_weights_a_run_is_what_training_it_gave() {
+    let (data, interrupted) = (digits(), AtomicBool::new(false));
+    let context = context(&data, &interrupted);
+    let member = Member {
+        settings: small().to_value(),
+        seed: Seed(4),
+        checkpoint: std::path::PathBuf::new(),
+    };
+    let runs = Desom.run(std::slice::from_ref(&member), &context);
+    let trained = runs.unwrap().unwrap().remove(0).unwrap();
+    let named = |run: &Finished| -> Named {
+        let weights = run.weights.iter();
+        weights
+            .map(|(name, value)| (name.clone(), value.copy()))
+            .collect()
+    };
+    let mut kept = Kept {
+        weights: named(&trained),
+        curves: trained.curves.clone(),
+    };
+    let again = Desom.evaluate(&member, &kept, &context).unwrap();
+    assert_eq!(again.outcome, Outcome::Completed);
+    let bits = |run: &Finished| -> Vec<(String, u64)> {
+        let values = run.metrics.iter();
+        values
+            .map(|(name, value)| (name.clone(), value.to_bits()))
+            .collect()
+    };
+    assert!(bits(&trained).len() > 20);
+    assert_eq!(bits(&again), bits(&trained));
+    assert_eq!(again.curves, trained.curves);
+    assert_eq!(named(&again), named(&trained));
+    // Of another model's weights nothing is said.
+    kept.weights.remove("som.prototypes");
+    let refused = Desom.evaluate(&member, &kept, &context).unwrap_err();
+    assert!(
+        refused.to_string().contains("no som.prototypes"),
+        "{refused}"
+    );
 }
 
 /// A model that asks for an end when it has come to a certain step: no matter of time.

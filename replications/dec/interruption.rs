@@ -72,6 +72,7 @@ pub(super) fn train<M>(
     let data = TrainingData {
         features: Tensor::zeros([1, 1], (Kind::Float, Device::Cpu)),
         labels: None,
+        image: None,
     };
     for &after in cuts {
         let driven = go_on(trainable(&mut begin()), Some(after), &member, &data);

@@ -54,6 +54,7 @@ impl Steps {
         let data = TrainingData {
             features: features.shallow_clone(),
             labels: None,
+            image: None,
         };
         let q = student::assignments(&model.encode(features), &first);
         let phase = Phase::new(rule, model, &data, &student::labels(&q), Seed(0), precision);

@@ -17,7 +17,7 @@ use crate::runs::Outcome;
 use crate::runs::checkpoint::{Named, Progress};
 use crate::runs::record::Curves;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Need, Runs, Stage, Trained,
+    Context, Driven, Error, Event, Finished, Kept, Member, Method, Need, Runs, Stage, Trained,
     TrainingData, Trial, Work, drive, gather, time_of_step,
 };
 
@@ -36,6 +36,10 @@ impl Method for Desom {
     fn version(&self) -> u32 {
         // 2: the quality of the map, other readings of the clustering, and classes by unit.
         2
+    }
+
+    fn trained_since(&self) -> u32 {
+        1
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -121,6 +125,29 @@ impl Method for Desom {
             runs[index] = run;
         }
         Ok(Some(runs))
+    }
+
+    fn evaluate(
+        &self,
+        member: &Member,
+        trained: &Kept,
+        context: &Context,
+    ) -> Result<Finished, Error> {
+        let settings = Settings::read(&member.settings)?;
+        let gamma = settings.effective_gamma(context.data.dims());
+        let (data, device) = (&context.data.features, context.device);
+        let members = [(gamma, member.seed)];
+        let models = DesomCohort::new(&settings, &members, data, device, context.precision)?;
+        models.set_weights(0, &trained.weights)?;
+        let progress = Progress {
+            iteration: settings.iterations,
+            iterations: settings.iterations,
+            elapsed: Duration::ZERO,
+            resumed: 0,
+            curves: trained.curves.clone(),
+            diverged: None,
+        };
+        finish(&models, 0, &settings, member.seed, context.data, progress)
     }
 }
 

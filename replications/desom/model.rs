@@ -156,6 +156,21 @@ impl DesomCohort {
         })
     }
 
+    /// Puts trained weights into a model, all of its own, by name. What else a run keeps is passed over.
+    ///
+    /// # Errors
+    /// If one is missing or has another shape; the message says which.
+    pub fn set_weights(&self, model: i64, weights: &Named) -> Result<(), Error> {
+        let mut own = Vec::new();
+        for (name, _) in self.parameters.layout().slots() {
+            let found = weights.get_key_value(name);
+            own.push(found.ok_or_else(|| {
+                Error::Settings(format!("the weights of this run have no {name}"))
+            })?);
+        }
+        state::set_weights(&self.parameters, model, own).map_err(Error::Settings)
+    }
+
     /// The network, e.g. to encode with.
     #[must_use]
     pub fn network(&self) -> &Network {

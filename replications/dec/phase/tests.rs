@@ -27,6 +27,7 @@ fn data() -> TrainingData {
             values: (0..90).map(|row| row % 3).collect(),
             classes: 3,
         }),
+        image: None,
     }
 }
 
