@@ -97,7 +97,7 @@ impl Method for DcSomrl {
                 fraction: 1.0,
                 detail: "evaluating",
             });
-            let trained = Model {
+            let trained = Trained {
                 models: &models,
                 model,
                 settings: &settings,
@@ -113,7 +113,7 @@ impl Method for DcSomrl {
 }
 
 /// One trained model of a cohort.
-struct Model<'a> {
+struct Trained<'a> {
     models: &'a DcSomrlCohort,
     model: i64,
     settings: &'a Settings,
@@ -131,7 +131,7 @@ struct Applied {
     prototype: f64,
 }
 
-impl Model<'_> {
+impl Trained<'_> {
     /// `None` if interrupted.
     fn finish(
         &self,

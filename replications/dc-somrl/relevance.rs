@@ -176,7 +176,6 @@ impl RelevanceMap {
     }
 
     /// The map's tensors by name: all that a next step depends on.
-    #[must_use]
     pub fn parts(&self) -> [(&'static str, &Tensor); 4] {
         [
             ("som.prototypes", &self.centres),

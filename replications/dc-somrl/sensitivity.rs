@@ -111,7 +111,7 @@ static SETTINGS: [Setting; 17] = {
     all
 };
 
-/// The draws of the search: a Latin hypercube (McKay, Beckman & Conover 1979), every parameter once in each
+/// The draws of the search: a Latin hypercube (`McKay`, Beckman & Conover 1979), every parameter once in each
 /// of as many parts of its range as there are draws.
 fn draws(base: &Settings, count: usize) -> Vec<Settings> {
     let mut draws = vec![base.clone(); count];
