@@ -15,6 +15,8 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &dec::Experiment::RandomInit,
     &dec::Experiment::UpdateRules,
     &dec::Experiment::Curves,
+    &dc_somrl::Table1,
+    &dc_somrl::Sensitivity,
 ];
 
 /// What all papers say, those included whose experiments do not exist yet.

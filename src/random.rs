@@ -61,6 +61,16 @@ pub fn distinct_indices(rng: &mut impl Rng, limit: usize, count: usize) -> Vec<u
     all
 }
 
+/// Uniform numbers in `[0, 1)` of a shape, for tests: libtorch's own generator is shared by all threads.
+#[cfg(test)]
+pub(crate) fn uniform(seed: u64, shape: &[i64]) -> tch::Tensor {
+    let mut rng = stream(Seed(seed), "uniform");
+    let values: Vec<f32> = (0..shape.iter().product::<i64>())
+        .map(|_| unit(&mut rng))
+        .collect();
+    tch::Tensor::from_slice(&values).view(shape)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::float_cmp)]

@@ -186,11 +186,7 @@ fn wrong_names_are_explained() {
     let store = tempfile::tempdir().unwrap();
     for (option, value, words) in [
         ("--data", "mnist", "in this profile there are digits"),
-        (
-            "--methods",
-            "som-vae",
-            "in this profile there are k-means-64",
-        ),
+        ("--methods", "som", "in this profile there are k-means-64"),
         ("--minisom-sigma", "-1", "unexpected argument"),
         ("--minisom-sigma", "1001", "radius from 0 to 1000"),
     ] {

@@ -548,10 +548,10 @@ fn a_claim_is_explained_with_its_numbers() {
     assert_eq!(value["fingerprint"].as_str().unwrap().len(), 16);
     assert!(value["prospect"]["chance"].is_f64());
     // A claim whose experiment does not exist yet.
-    let (code, out, _) = call(made.path(), &["show", "above-som-vae"]);
+    let (code, out, _) = call(made.path(), &["show", "torus-seam"]);
     assert_eq!(code, 0);
     assert!(
-        out.contains("not tested: its experiment, dc-somrl-table1, does not exist yet"),
+        out.contains("not tested: its experiment, soae-mnist, does not exist yet"),
         "{out}"
     );
 }

@@ -1,5 +1,24 @@
 //! DC-SOMRL: deep clustering self-organising maps with relevance learning (Medeiros, Braga & Bassani,
-//! `LatinX` in AI at ICML 2020). Its claims; no experiment tests them yet.
+//! `LatinX` in AI at ICML 2020), and its experiments.
+
+mod changes;
+mod method;
+mod model;
+mod pictures;
+mod quality;
+mod relevance;
+mod sensitivity;
+mod sensitivity_shown;
+mod settings;
+mod shown;
+mod table1;
+
+pub use method::DcSomrl;
+pub use model::DcSomrlCohort;
+pub use relevance::{Distance, Insertion, MapSettings, Neighbours, RelevanceMap, Response};
+pub use sensitivity::Sensitivity;
+pub use settings::{MapLoss, Reconstruction, Settings};
+pub use table1::Table1;
 
 use crate::claims::{Error, Published};
 

@@ -316,6 +316,7 @@ fn scatter(
                 .map(|(row, &at)| (at, classes.get(row).copied().unwrap_or(0)))
                 .collect(),
             marks: places[rows..].to_vec(),
+            links: Vec::new(),
         })
     };
     let panels: Vec<Cloud> = [

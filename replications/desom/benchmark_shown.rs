@@ -116,12 +116,13 @@ pub(super) fn caption(results: &Results, comparisons: &[Comparison]) -> String {
 }
 
 /// The columns of the figure: methods with as many units as Table 2 has, and their labels.
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("k-means-64", "k-means"),
     ("minisom", "minisom"),
     ("kerasom", "kerasom"),
     ("ae+minisom", "AE+mini"),
     ("ae+kerasom", "AE+kera"),
+    ("som-vae", "SOM-VAE"),
     ("desom", "DESOM"),
 ];
 

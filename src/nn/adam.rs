@@ -102,6 +102,11 @@ impl Adam {
         }
     }
 
+    /// Another learning rate from the next step on.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.options.learning_rate = rate;
+    }
+
     /// Begins the next step: all parameters are then to be updated once.
     pub fn next_step(&mut self) {
         self.steps += 1;

@@ -50,9 +50,24 @@ fn uniform(rng: &mut ChaCha8Rng, limit: f32, shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-/// Two at a time (Box & Muller 1958).
+/// Weights of a normal distribution around 0 with the standard deviation `sd`; what lies beyond two of
+/// them is drawn again, as TensorFlow's `truncated_normal` does.
+pub fn truncated_normal(rng: &mut ChaCha8Rng, sd: f32, shape: &[i64]) -> Tensor {
+    let count = shape.iter().product::<i64>() as usize;
+    let mut values: Vec<f32> = Vec::with_capacity(count);
+    while values.len() < count {
+        let draws = normals(rng, count - values.len(), sd).into_iter();
+        values.extend(draws.filter(|value| value.abs() <= 2.0 * sd));
+    }
+    Tensor::from_slice(&values).view(shape)
+}
+
 fn normal(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64, sd: f32) -> Tensor {
-    let count = (inputs * outputs) as usize;
+    Tensor::from_slice(&normals(rng, (inputs * outputs) as usize, sd)).view([inputs, outputs])
+}
+
+/// Two at a time (Box & Muller 1958).
+fn normals(rng: &mut ChaCha8Rng, count: usize, sd: f32) -> Vec<f32> {
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
         // 1 - u is never 0, whose logarithm is no number.
@@ -61,7 +76,7 @@ fn normal(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64, sd: f32) -> Tensor {
         values.extend([radius * cosine, radius * sine]);
     }
     values.truncate(count);
-    Tensor::from_slice(&values).view([inputs, outputs])
+    values
 }
 
 #[cfg(test)]
@@ -91,6 +106,18 @@ mod tests {
         let weights = Initial::Normal.draw(&mut stream(Seed(1), "weights"), 301, 501);
         let far = weights.abs().gt(0.04).sum(Kind::Int64).int64_value(&[]);
         assert!((1..30).contains(&far), "{far}");
+    }
+
+    #[test]
+    fn truncated_weights_end_at_two_standard_deviations() {
+        let mut rng = stream(Seed(0), "weights");
+        let weights = truncated_normal(&mut rng, 0.1, &[300, 500]).to_kind(Kind::Double);
+        let most = weights.abs().max().double_value(&[]);
+        assert!((0.199..=0.2 + 1e-7).contains(&most), "{most}");
+        // The standard deviation of N(0, 1) cut off at +-2.
+        // python3 -c "from math import *; print(sqrt(1 - 4*exp(-2)/sqrt(2*pi)/erf(sqrt(2))))"
+        let sd = weights.std(true).double_value(&[]) / 0.1;
+        assert!((sd - 0.879_625_661).abs() < 0.005, "{sd}");
     }
 
     #[test]

@@ -219,9 +219,26 @@ impl Pass {
         rows: &Tensor,
         update: &mut Update,
     ) -> Result<(), tch::TchError> {
+        self.backward_decoder_of(rows, None, update)
+    }
+
+    /// As [`Pass::backward_decoder`], with each row's error multiplied by its weight, `[models, batch, 1]`,
+    /// held constant: other losses of the rows' errors have such gradients.
+    ///
+    /// # Errors
+    /// Those of `update`.
+    pub fn backward_decoder_of(
+        &self,
+        rows: &Tensor,
+        weights: Option<&Tensor>,
+        update: &mut Update,
+    ) -> Result<(), tch::TchError> {
         let last = &self.layers[self.layers.len() - 1];
         let scale = 2.0 / rows.numel() as f64;
         scaled_error(&last.delta, &last.output, rows, scale);
+        if let Some(weights) = weights {
+            let _ = self.of_each(&last.delta).g_mul_(weights);
+        }
         for index in (self.decoder..self.layers.len()).rev() {
             self.backward(index, &self.layers[index - 1].output, update)?;
         }

@@ -167,10 +167,10 @@ impl Tape {
 }
 
 /// One thread for libtorch's operators as long as this lives.
-struct Threads(Option<i32>);
+pub(crate) struct Threads(Option<i32>);
 
 impl Threads {
-    fn limit(to_one: bool) -> Self {
+    pub(crate) fn limit(to_one: bool) -> Self {
         let before = tch::get_num_threads();
         if !to_one || before == 1 {
             return Self(None);

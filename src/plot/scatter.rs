@@ -3,7 +3,7 @@
 //! Points are a bitmap, for an SVG of twenty thousand circles would be of no use; words and marks are outlines.
 
 use plotters::style::RGBColor;
-use resvg::tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, Transform};
+use resvg::tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
 use super::Error;
 use super::canvas::{Align, Pen, Type};
@@ -37,6 +37,8 @@ pub struct Cloud {
     pub points: Vec<([f32; 2], usize)>,
     /// Places marked with a cross, e.g. centroids.
     pub marks: Vec<[f32; 2]>,
+    /// Lines between marks, as pairs of their numbers.
+    pub links: Vec<[usize; 2]>,
 }
 
 const SIDE: f64 = 360.0;
@@ -118,6 +120,13 @@ impl Scatter {
                 canvas.text((left, above + 8.0), &panel.heading, heading)?;
                 let remark = Type::new(palette::SMALL, palette::MUTED);
                 canvas.text((left, above + 25.0), &panel.remark, remark)?;
+                for &[one, other] in &panel.links {
+                    let ends = [one, other]
+                        .map(|mark| panel.marks.get(mark).and_then(|at| view.place(*at)));
+                    if let [Some(one), Some(other)] = ends {
+                        link(&mut page, one, other);
+                    }
+                }
                 // Marks go into the bitmap too: it lies above the lines.
                 for mark in &panel.marks {
                     let Some(at) = view.place(*mark) else {
@@ -208,6 +217,23 @@ fn dot(page: &mut Pixmap, [x, y]: [f32; 2], colour: RGBColor) {
     );
 }
 
+/// A thin line between two marks.
+fn link(page: &mut Pixmap, [x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) {
+    let mut builder = PathBuilder::new();
+    builder.move_to(x, y);
+    builder.line_to(to_x, to_y);
+    let Some(path) = builder.finish() else {
+        return;
+    };
+    let mut paint = Paint::default();
+    paint.set_color_rgba8(0, 0, 0, 150);
+    let stroke = Stroke {
+        width: (0.7 * FINE) as f32,
+        ..Stroke::default()
+    };
+    page.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+}
+
 /// A black cross on a white one, which shows on every colour.
 fn cross(page: &mut Pixmap, [x, y]: [f32; 2]) {
     for (grey, long, thick) in [(255, 13.0, 3.5), (0, 11.0, 1.8)] {
@@ -239,7 +265,9 @@ mod tests {
             heading: "before".to_owned(),
             remark: "silhouette 0.1".to_owned(),
             points,
-            marks: vec![[0.5, 0.5]],
+            marks: vec![[0.5, 0.5], [0.9, 0.1]],
+            // Beyond the marks: not drawn.
+            links: vec![[0, 1], [1, 2]],
         }
     }
 

@@ -305,6 +305,39 @@ fn restore(
     Ok(None)
 }
 
+/// A model that has the program stopped after a step, for tests of resuming.
+#[cfg(test)]
+pub(crate) struct StopAfter<'a, T> {
+    pub model: T,
+    pub step: u64,
+    pub stop: &'a std::sync::atomic::AtomicBool,
+}
+
+#[cfg(test)]
+impl<T: Trainable> Trainable for StopAfter<'_, T> {
+    fn iterations(&self) -> u64 {
+        self.model.iterations()
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        let last = iteration == self.step;
+        self.stop.store(last, std::sync::atomic::Ordering::Relaxed);
+        self.model.step(iteration)
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        self.model.losses()
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        self.model.state(model)
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
+        self.model.restore(model, iteration, state)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,128 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use tch::Device;
+
+use super::super::relevance::MapSettings;
+use super::*;
+use crate::nn::Precision;
+use crate::train::drive::StopAfter;
+use crate::train::observer::Silent;
+use crate::train::{NoParts, TrainingData};
+
+fn settings() -> Settings {
+    Settings {
+        hidden: vec![14],
+        latent: 3,
+        batch: 10,
+        iterations: 40,
+        training_rows: Some(60),
+        pictured: 15,
+        map: MapSettings {
+            nodes: 8,
+            threshold: 0.97,
+            ..Settings::paper().map
+        },
+        ..Settings::paper()
+    }
+}
+
+fn data() -> TrainingData {
+    let features = random::uniform(4, &[80, 6]);
+    let values = (0..80).map(|row| row % 3).collect();
+    TrainingData::new(features, Some(Labels { values, classes: 3 })).unwrap()
+}
+
+fn member(checkpoint: &Path) -> Member {
+    Member {
+        settings: settings().to_value(),
+        seed: Seed(0),
+        checkpoint: checkpoint.to_owned(),
+    }
+}
+
+fn context<'a>(data: &'a TrainingData, stop: &'a AtomicBool) -> Context<'a> {
+    Context {
+        data,
+        device: Device::Cpu,
+        precision: Precision::Exact,
+        interrupted: stop,
+        checkpoint_interval: Duration::MAX,
+        observer: &Silent,
+        parts: &NoParts,
+        worker: 0,
+    }
+}
+
+fn run(checkpoint: &Path, data: &TrainingData) -> Finished {
+    let go_on = AtomicBool::new(false);
+    let runs = DcSomrl.run(&[member(checkpoint)], &context(data, &go_on));
+    let runs = runs.unwrap().unwrap();
+    runs.into_iter().next().unwrap().unwrap()
+}
+
+#[test]
+fn a_run_has_its_metrics_and_pictures_and_repeats_itself() {
+    let first = run(Path::new(""), &data());
+    assert_eq!(first.outcome, Outcome::Completed);
+    for name in [
+        "bmu.purity",
+        "validation.bmu.nmi_geometric",
+        "units_used",
+        "classes_covered",
+        "top10_purity",
+        "edges.coactivation.count",
+        "reconstruction_loss",
+        "prototype_error",
+    ] {
+        assert!(first.metrics[name].is_finite(), "{name}");
+    }
+    assert!(first.metrics["units_used"] <= first.metrics["nodes"]);
+    let kept: Vec<&str> = first
+        .weights
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    for name in ["som.life", pictures::PLACES, pictures::IMAGES] {
+        assert!(kept.contains(&name), "{name} {kept:?}");
+    }
+    let second = run(Path::new(""), &data());
+    // What is undefined is NaN, which equals nothing.
+    assert_eq!(
+        format!("{:?}", first.metrics),
+        format!("{:?}", second.metrics)
+    );
+    assert_eq!(first.curves, second.curves);
+}
+
+#[test]
+fn an_interrupted_run_ends_as_an_uninterrupted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    let (data, stop) = (data(), AtomicBool::new(false));
+    let whole = run(Path::new(""), &data);
+    let mut stopped = StopAfter {
+        model: DcSomrlCohort::new(&settings(), &[Seed(0)], &data.features),
+        step: 23,
+        stop: &stop,
+    };
+    let cohort = [member(&checkpoint)];
+    let driven = drive(&mut stopped, &cohort, &context(&data, &stop)).unwrap();
+    assert!(matches!(driven, Driven::Interrupted));
+    let resumed = run(&checkpoint, &data);
+    assert_eq!(resumed.resumed, 1);
+    for ((name, ours), (_, theirs)) in resumed.weights.iter().zip(&whole.weights) {
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
+
+#[test]
+fn without_labels_there_are_the_metrics_that_need_none() {
+    let data = TrainingData::new(data().features, None).unwrap();
+    let run = run(Path::new(""), &data);
+    assert!(run.metrics["bmu.purity"].is_nan());
+    assert!(run.metrics["prototype_error"].is_finite());
+    assert!(!run.metrics.contains_key("top10_purity"));
+}

@@ -1,0 +1,249 @@
+//! A cohort of DC-SOMRL models and its training step.
+//!
+//! `z = sigmoid(encode(x))` goes to the map and to the decoder; `L = L_rec + alpha L_map` trains the
+//! autoencoder by Adam, and the map learns by itself from the same codes. The models of a cohort see the same
+//! batches, in file order; they differ in their seeds.
+
+use std::collections::HashMap;
+
+use tch::{Device, Kind, Tensor};
+
+use super::Settings;
+use super::relevance::RelevanceMap;
+use super::settings::{MapLoss, Reconstruction};
+use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
+use crate::random::{self, Seed};
+use crate::runs::checkpoint::Named;
+use crate::train::{Error, Trainable};
+
+/// Rows that are encoded at once where there are many.
+const AT_ONCE: i64 = 4096;
+
+/// What the losses of the last step are computed from.
+#[derive(Debug)]
+struct LastStep {
+    start: i64,
+    rows: i64,
+    /// `[models]`
+    map_loss: Tensor,
+}
+
+/// DC-SOMRL models that differ in their seeds.
+#[derive(Debug)]
+pub struct DcSomrlCohort {
+    settings: Settings,
+    network: Autoencoder,
+    parameters: Parameters,
+    adam: Adam,
+    map: RelevanceMap,
+    /// `[rows, D]`, only what is trained on.
+    data: Tensor,
+    /// By batch size: the usual one, and that of the last batch of a pass.
+    passes: HashMap<i64, Pass>,
+    last: Option<LastStep>,
+}
+
+impl DcSomrlCohort {
+    /// Untrained models on the first rows of `data` `[rows, D]`, as many as the settings say: weights from
+    /// each seed's stream `"weights"`, maps without a node.
+    #[must_use]
+    pub fn new(settings: &Settings, seeds: &[Seed], data: &Tensor) -> Self {
+        let rows = settings.training_rows.unwrap_or(i64::MAX);
+        let data = data.narrow(0, 0, rows.min(data.size()[0]));
+        let (models, device) = (seeds.len() as i64, data.device());
+        let mut layout = Layout::default();
+        let network = Autoencoder::new(&settings.widths(data.size()[1]), &mut layout);
+        let parameters = Parameters::zeros(layout, models, device);
+        for (model, seed) in (0..).zip(seeds) {
+            network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
+        }
+        Self {
+            adam: Adam::new(settings.adam, &parameters.values),
+            map: RelevanceMap::new(settings.map, models, settings.latent, device),
+            settings: settings.clone(),
+            network,
+            parameters,
+            data,
+            passes: HashMap::new(),
+            last: None,
+        }
+    }
+
+    /// The maps.
+    #[must_use]
+    pub fn map(&self) -> &RelevanceMap {
+        &self.map
+    }
+
+    /// How many models there are.
+    pub(super) fn count(&self) -> i64 {
+        self.parameters.models()
+    }
+
+    /// Codes of one model for `rows` `[rows, D]`, part by part; `[rows, latent]`.
+    pub fn encode(&self, model: i64, rows: &Tensor) -> Tensor {
+        let parts = rows.split(AT_ONCE, 0).into_iter();
+        let codes = parts.map(|rows| {
+            self.network
+                .encode(&self.parameters, model, &rows)
+                .sigmoid()
+        });
+        Tensor::cat(&codes.collect::<Vec<_>>(), 0)
+    }
+
+    /// Reconstructions of codes of one model, `[rows, latent]` to `[rows, D]`.
+    pub fn decode(&self, model: i64, codes: &Tensor) -> Tensor {
+        self.network.decode(&self.parameters, model, codes)
+    }
+
+    /// What is kept of one model: weights and map, by name.
+    pub(super) fn weights(&self, model: i64) -> Vec<(String, Tensor)> {
+        let mut weights = state::weights(&self.parameters, model);
+        let parts = self.map.parts().into_iter();
+        weights.extend(parts.map(|(name, part)| (name.to_owned(), part.get(model))));
+        weights
+    }
+
+    /// Whether all that changes from step to step is finite in one model.
+    #[must_use]
+    pub fn is_finite(&self, model: i64) -> bool {
+        let finite = |part: &Tensor| part.get(model).isfinite().all().int64_value(&[]) != 0;
+        let map = self.map.parts().into_iter().all(|(_, part)| finite(part));
+        map && state::is_finite(&self.parameters, &self.adam, model)
+    }
+
+    /// First row and number of rows of the batch at an iteration.
+    fn batch(&self, iteration: u64) -> (i64, i64) {
+        let rows = self.data.size()[0];
+        let batch = self.settings.batch.min(rows);
+        let per_pass = (rows as u64).div_ceil(batch as u64);
+        let start = (iteration % per_pass) as i64 * batch;
+        (start, batch.min(rows - start))
+    }
+
+    /// The map's loss `[models]` and its gradient with respect to the codes, and the map's step.
+    fn learn(&mut self, z: &Tensor, iteration: u64) -> (Tensor, Tensor) {
+        let map = &mut self.map;
+        let width = self.settings.map.width(iteration, self.settings.iterations);
+        let response = map.respond(z);
+        let reach = map.reach(&response, width);
+        match self.settings.map_loss {
+            MapLoss::Samples => {
+                let loss = map.loss(z, &response, &reach);
+                map.learn(z, &response, &reach);
+                loss
+            }
+            MapLoss::Means => {
+                map.update(z, &response, &reach);
+                let loss = map.loss_of_means(z, &response);
+                map.renew(z, &response);
+                loss
+            }
+        }
+    }
+}
+
+/// What each row's gradient of the mean squared error is multiplied by to become that of the mean length
+/// of the errors, `[models, batch, 1]`: `|e| / B` has the gradient `e / (B |e|)`, and the other has
+/// `2 e / (B D)`.
+fn of_lengths(output: &Tensor, rows: &Tensor) -> Tensor {
+    let squares = (output - rows).square();
+    let lengths = squares.sum_dim_intlist(-1, true, Kind::Float).sqrt();
+    // An error of nothing has no direction.
+    (lengths.clamp_min(1e-12) * 2.0).reciprocal() * rows.size()[1] as f64
+}
+
+impl Trainable for DcSomrlCohort {
+    fn iterations(&self) -> u64 {
+        self.settings.iterations
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        let (start, rows) = self.batch(iteration);
+        let x = self.data.narrow(0, start, rows);
+        if !self.passes.contains_key(&rows) {
+            let pass = Pass::new(&self.network, &self.parameters, rows, Precision::Exact);
+            self.passes.insert(rows, pass);
+        }
+        self.passes[&rows].encode(&x);
+        let z = self.passes[&rows].code();
+        let _ = z.shallow_clone().sigmoid_();
+        self.passes[&rows].decode();
+        let (map_loss, pull) = self.learn(&z, iteration);
+        let pass = &self.passes[&rows];
+        self.adam.next_step();
+        let (adam, parameters) = (&self.adam, &self.parameters);
+        let mut update = |segment: Segment, gradient: &Tensor| {
+            adam.update(&parameters.values, parameters.range(segment), gradient)
+        };
+        let weights = match self.settings.reconstruction {
+            Reconstruction::Mean => None,
+            Reconstruction::Norm => Some(of_lengths(&pass.output(), &x)),
+        };
+        pass.backward_decoder_of(&x, weights.as_ref(), &mut update)?;
+        let delta = pass.code_delta();
+        let _ = delta.shallow_clone().g_add_(&(pull * self.settings.alpha));
+        // The sigmoid's way back.
+        let _ = delta.shallow_clone().g_mul_(&(&z * (1.0 - &z)));
+        pass.backward_encoder(&x, &mut update)?;
+        self.last = Some(LastStep {
+            start,
+            rows,
+            map_loss,
+        });
+        Ok(())
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let Some(last) = &self.last else {
+            return Vec::new();
+        };
+        let x = self.data.narrow(0, last.start, last.rows);
+        let reconstruction = self.passes[&last.rows].reconstruction_losses(&x);
+        let nodes = self.map.occupied().sum_dim_intlist(-1, false, Kind::Double);
+        vec![
+            ("reconstruction", reconstruction),
+            ("som", to_vec(&last.map_loss)),
+            ("nodes", to_vec(&nodes)),
+        ]
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        let mut state = state::state(&self.parameters, &self.adam, model);
+        let parts = self.map.parts().into_iter();
+        state.extend(parts.map(|(name, part)| (name.to_owned(), part.get(model as i64).copy())));
+        state
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        let mut found = Vec::new();
+        for (name, part) in self.map.parts() {
+            let stored = stored
+                .get(name)
+                .ok_or_else(|| format!("{name} is missing"))?;
+            let own = part.get(model as i64);
+            if stored.size() != own.size() {
+                return Err(format!(
+                    "{name} has the shape {:?}, this map needs {:?}",
+                    stored.size(),
+                    own.size()
+                ));
+            }
+            found.push((own, stored));
+        }
+        state::restore(&self.parameters, &mut self.adam, model, iteration, stored)?;
+        for (mut own, stored) in found {
+            own.copy_(stored);
+        }
+        Ok(())
+    }
+}
+
+fn to_vec(tensor: &Tensor) -> Vec<f64> {
+    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Double);
+    Vec::try_from(tensor).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

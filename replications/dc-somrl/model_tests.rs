@@ -1,0 +1,169 @@
+#![allow(clippy::unwrap_used)]
+
+use super::super::relevance::{Distance, MapSettings};
+use super::*;
+
+fn settings() -> Settings {
+    Settings {
+        hidden: vec![14, 12],
+        latent: 3,
+        batch: 8,
+        iterations: 30,
+        alpha: 0.7,
+        map: MapSettings {
+            nodes: 7,
+            threshold: 0.97,
+            distance: Distance::PerDimension,
+            ..Settings::paper().map
+        },
+        training_rows: Some(28),
+        ..Settings::paper()
+    }
+}
+
+fn data() -> Tensor {
+    random::uniform(2, &[36, 10])
+}
+
+/// A part of the only model's, out of a buffer laid out as its parameters are.
+fn part(buffer: &Tensor, model: &DcSomrlCohort, name: &str) -> Tensor {
+    let like = Parameters::zeros(model.parameters.layout().clone(), 1, Device::Cpu);
+    let mut values = like.values.shallow_clone();
+    values.copy_(buffer);
+    let mut weights = state::weights(&like, 0).into_iter();
+    weights.find(|(known, _)| known == name).unwrap().1
+}
+
+fn run(model: &mut DcSomrlCohort, from: u64, to: u64) {
+    (from..to).for_each(|step| model.step(step).unwrap());
+}
+
+/// Gradients, read off Adam's first moment, against autograd on the whole loss.
+#[test]
+fn a_step_is_that_of_autograd() {
+    for reconstruction in [Reconstruction::Mean, Reconstruction::Norm] {
+        for map_loss in [MapLoss::Samples, MapLoss::Means] {
+            let settings = Settings {
+                reconstruction,
+                map_loss,
+                ..settings()
+            };
+            let mut model = DcSomrlCohort::new(&settings, &[Seed(3)], &data());
+            // Some nodes first.
+            run(&mut model, 0, 5);
+            let reference = DcSomrlCohort::new(&settings, &[Seed(3)], &data());
+            let mut values = reference.parameters.values.shallow_clone();
+            values.copy_(&model.parameters.values);
+            let (start, rows) = model.batch(5);
+            let x = model.data.narrow(0, start, rows);
+            let leaves: Vec<(String, Tensor)> = state::weights(&reference.parameters, 0)
+                .into_iter()
+                .map(|(name, part)| (name, part.copy().set_requires_grad(true)))
+                .collect();
+            let leaf = |name: &str| &leaves.iter().find(|(known, _)| known == name).unwrap().1;
+            let half = |name: &str, mut input: Tensor| {
+                for layer in 0..3 {
+                    let weight = leaf(&format!("{name}.{layer}.weight"));
+                    let bias = leaf(&format!("{name}.{layer}.bias"));
+                    input = input.matmul(weight) + bias;
+                    if layer < 2 {
+                        input = input.relu();
+                    }
+                }
+                input
+            };
+            let z = half("encoder", x.shallow_clone()).sigmoid();
+            let output = half("decoder", z.shallow_clone());
+            let error = match reconstruction {
+                Reconstruction::Mean => (output - &x).square().mean(Kind::Float),
+                Reconstruction::Norm => (output - &x)
+                    .square()
+                    .sum_dim_intlist(-1, false, Kind::Float)
+                    .sqrt()
+                    .mean(Kind::Float),
+            };
+            let cohort = z.unsqueeze(0);
+            let response = model.map.respond(&cohort.detach());
+            let reach = model.map.reach(&response, settings.map.width(5, 30));
+            let weight = match map_loss {
+                MapLoss::Samples => model.map.loss(&cohort.detach(), &response, &reach).1,
+                MapLoss::Means => {
+                    let mut moved = RelevanceMap::new(settings.map, 1, 3, Device::Cpu);
+                    (moved.centres, moved.relevance) =
+                        (model.map.centres.copy(), model.map.relevance.copy());
+                    (moved.averages, moved.life) =
+                        (model.map.averages.copy(), model.map.life.copy());
+                    moved.update(&cohort.detach(), &response, &reach);
+                    moved.loss_of_means(&cohort.detach(), &response).1
+                }
+            };
+            let pulled = weight.abs().max().double_value(&[]) > 0.0;
+            assert!(pulled, "no sample reaches the threshold");
+            let loss = error + (cohort * weight).sum(Kind::Float) * settings.alpha;
+            let all: Vec<&Tensor> = leaves.iter().map(|(_, leaf)| leaf).collect();
+            let gradients = Tensor::run_backward(&[loss], &all, false, false);
+            // Adam's first moment is 0.9 m + 0.1 g.
+            let before = model.adam.first.copy();
+            model.step(5).unwrap();
+            let g = (&model.adam.first - before * 0.9) / 0.1;
+            for ((name, _), expected) in model.parameters.layout().slots().zip(&gradients) {
+                let found = part(&g, &model, name);
+                assert!(
+                    found.allclose(expected, 1e-3, 2e-6, false),
+                    "{reconstruction:?} {map_loss:?} {name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_restored_model_goes_on_to_the_same_bits() {
+    let fresh = || DcSomrlCohort::new(&settings(), &[Seed(1)], &data());
+    let mut whole = fresh();
+    run(&mut whole, 0, 30);
+    for cut in [1, 9, 22] {
+        let mut first = fresh();
+        run(&mut first, 0, cut);
+        let stored: Named = first.state(0).into_iter().collect();
+        let mut second = fresh();
+        second.restore(0, cut, &stored).unwrap();
+        run(&mut second, cut, 30);
+        assert_eq!(second.parameters.values, whole.parameters.values, "{cut}");
+        for ((name, ours), (_, theirs)) in second.map.parts().into_iter().zip(whole.map.parts()) {
+            assert_eq!(ours, theirs, "{name} {cut}");
+        }
+    }
+    let mut other = fresh();
+    let mut stored: Named = whole.state(0).into_iter().collect();
+    stored.remove("som.life");
+    assert_eq!(
+        other.restore(0, 30, &stored).unwrap_err(),
+        "som.life is missing"
+    );
+}
+
+#[test]
+fn a_cohort_trains_each_as_alone() {
+    let seeds = [Seed(1), Seed(2), Seed(3)];
+    let mut together = DcSomrlCohort::new(&settings(), &seeds, &data());
+    run(&mut together, 0, 12);
+    for (model, seed) in (0..).zip(seeds) {
+        let mut alone = DcSomrlCohort::new(&settings(), &[seed], &data());
+        run(&mut alone, 0, 12);
+        let (ours, theirs) = (together.encode(model, &data()), alone.encode(0, &data()));
+        assert!(ours.allclose(&theirs, 1e-4, 1e-5, false), "{seed}");
+        let (ours, theirs) = (together.map.centres.get(model), alone.map.centres.get(0));
+        assert!(ours.allclose(&theirs, 1e-4, 1e-5, false), "{seed}");
+    }
+}
+
+#[test]
+fn rows_that_are_held_out_are_not_seen() {
+    let mut model = DcSomrlCohort::new(&settings(), &[Seed(1)], &data());
+    let less = data().narrow(0, 0, 28);
+    let mut other = DcSomrlCohort::new(&settings(), &[Seed(1)], &less);
+    run(&mut model, 0, 8);
+    run(&mut other, 0, 8);
+    assert_eq!(model.parameters.values, other.parameters.values);
+}

@@ -1,0 +1,191 @@
+//! What can be set in a DC-SOMRL. What the paper does not say is an assumption: README.md has them all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::relevance::{Distance, Insertion, MapSettings, Neighbours};
+use crate::nn::adam::AdamOptions;
+use crate::train::{Error, settings};
+
+/// What the reconstruction loss is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reconstruction {
+    /// The mean squared error over batch and features, which DESOM has.
+    Mean,
+    /// The mean over the batch of the error's length, as equation 1 is printed.
+    Norm,
+}
+
+/// What the map's loss is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapLoss {
+    /// Of the samples above the threshold and all nodes that they reach.
+    Samples,
+    /// Of the means of each winner's samples, after the map's step, summed over winners: the authors' code.
+    Means,
+}
+
+/// All settings of a DC-SOMRL run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<i64>,
+    /// Latent features, each in (0, 1).
+    pub latent: i64,
+    /// Rows of a batch; the last one of a pass may be shorter.
+    pub batch: i64,
+    /// Optimisation steps.
+    pub iterations: u64,
+    /// Weight of the map's loss.
+    pub alpha: f64,
+    /// The reconstruction loss.
+    pub reconstruction: Reconstruction,
+    /// The map's loss.
+    pub map_loss: MapLoss,
+    /// The map.
+    pub map: MapSettings,
+    /// The optimiser of the autoencoder.
+    pub adam: AdamOptions,
+    /// Only so many rows, the first ones, are trained on; all if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_rows: Option<i64>,
+    /// Nodes are connected whose relevances differ by less than this times the root of the latent features.
+    pub connection: f64,
+    /// Held-out rows whose codes the run with seed 0 keeps for its picture; 0: none.
+    pub pictured: usize,
+}
+
+impl Settings {
+    /// The paper's settings, and where it has none the defaults of the authors' code; both are about MNIST.
+    #[must_use]
+    pub fn paper() -> Self {
+        Self {
+            hidden: vec![500, 500, 2000],
+            latent: 10,
+            batch: 256,
+            iterations: 1000,
+            alpha: 0.001,
+            reconstruction: Reconstruction::Mean,
+            map_loss: MapLoss::Samples,
+            map: MapSettings {
+                nodes: 64,
+                threshold: 0.985,
+                rate: 0.1,
+                smoothing: 0.5,
+                slope: 1.0,
+                life_decay: 0.1,
+                epsilon: 1e-3,
+                distance: Distance::PerDimension,
+                neighbours: Neighbours::Activation,
+                width_start: 0.1,
+                width_end: 0.001,
+                insertion: Insertion::Means,
+            },
+            adam: AdamOptions::keras(),
+            training_rows: Some(60_000),
+            connection: 0.5,
+            pictured: 2000,
+        }
+    }
+
+    /// The settings as a run's identity holds them.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        // A plain struct of numbers and names always has a JSON form.
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    /// The encoder's widths for data of `dims` features.
+    #[must_use]
+    pub fn widths(&self, dims: i64) -> Vec<i64> {
+        let hidden = self.hidden.iter().copied();
+        std::iter::once(dims)
+            .chain(hidden)
+            .chain([self.latent])
+            .collect()
+    }
+
+    /// Reads and checks settings.
+    ///
+    /// # Errors
+    /// If a field is missing, unknown or makes no sense; the message names it.
+    pub fn read(value: &Value) -> Result<Self, Error> {
+        let settings: Self = settings::read("DC-SOMRL", value)?;
+        let checked = settings.check();
+        checked.map_err(|reason| Error::Settings(format!("DC-SOMRL settings: {reason}")))?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let rows = self.training_rows.unwrap_or(1);
+        let mut widths = self.hidden.iter().chain([&self.latent, &self.batch, &rows]);
+        if widths.any(|&width| width < 1) {
+            return Err("widths, batch size and rows must be at least 1".to_owned());
+        }
+        if self.iterations == 0 {
+            return Err("at least one iteration is needed".to_owned());
+        }
+        for (name, value) in [("alpha", self.alpha), ("the connection", self.connection)] {
+            if !(0.0..=1e6).contains(&value) {
+                return Err(format!("{name} must be 0 to 1e6, not {value}"));
+            }
+        }
+        if self.adam.learning_rate <= 0.0 || self.adam.epsilon <= 0.0 {
+            return Err("the learning rate and Adam's epsilon must be positive".to_owned());
+        }
+        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(format!(
+                    "Adam's {name} must be at least 0 and below 1, not {beta}"
+                ));
+            }
+        }
+        self.map.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn settings_survive_their_json_form() {
+        let settings = Settings::paper();
+        assert_eq!(Settings::read(&settings.to_value()).unwrap(), settings);
+    }
+
+    #[test]
+    fn senseless_settings_are_named() {
+        let refused = |change: fn(&mut Settings)| {
+            let mut settings = Settings::paper();
+            change(&mut settings);
+            let error = Settings::read(&settings.to_value()).unwrap_err();
+            error.to_string()
+        };
+        for (message, name) in [
+            (refused(|s| s.batch = 0), "batch size"),
+            (refused(|s| s.iterations = 0), "iteration"),
+            (refused(|s| s.alpha = -1.0), "alpha must be"),
+            (refused(|s| s.map.nodes = 0), "nodes must be"),
+            (refused(|s| s.map.threshold = 1.5), "the threshold must"),
+            (refused(|s| s.map.rate = 0.0), "the rate must"),
+            (refused(|s| s.map.life_decay = -0.1), "the life decay must"),
+            (refused(|s| s.map.slope = 0.0), "the slope must"),
+            (refused(|s| s.map.width_end = 0.0), "the width at the end"),
+            (refused(|s| s.adam.beta1 = 1.0), "beta1"),
+            (
+                refused(|s| s.map.smoothing = f64::NAN),
+                "map.smoothing: must be a finite",
+            ),
+        ] {
+            assert!(
+                message.contains("DC-SOMRL") && message.contains(name),
+                "{message}"
+            );
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What `dc-somrl` shows of its results: Table 1, bars, and from stored runs both figures of the paper.
+
+use std::collections::HashMap;
+
+use tch::Tensor;
+
+use super::pictures::{BY_ACTIVATION, BY_RELEVANCE, CLASSES, IMAGE_CLASSES, IMAGES, PLACES};
+use crate::claims::{Published, Summary};
+use crate::data;
+use crate::plot::{Bar, BarGroup, Bars, Cloud, Figure, ImageGrid, Scatter};
+use crate::random::Seed;
+use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::{Comparison, Endings};
+use crate::runs::{Outcome, Record, Store, checkpoint};
+
+/// A row of the table: its title, and its metric for maps and for k-means, if it has one.
+const SHOWN: [(&str, &str, &str); 6] = [
+    ("purity", "bmu.purity", "purity"),
+    ("NMI (geometric)", "bmu.nmi_geometric", "nmi_geometric"),
+    ("NMI (arithmetic)", "bmu.nmi_arithmetic", "nmi_arithmetic"),
+    ("purity, held out", "validation.bmu.purity", ""),
+    (
+        "NMI (geometric), held out",
+        "validation.bmu.nmi_geometric",
+        "",
+    ),
+    (
+        "NMI (arithmetic), held out",
+        "validation.bmu.nmi_arithmetic",
+        "",
+    ),
+];
+
+/// What only DC-SOMRL has.
+const OWN: [(&str, &str); 10] = [
+    ("nodes", "nodes"),
+    ("nodes that win a row", "units_used"),
+    ("classes with a node", "classes_covered"),
+    ("ten nearest of a node's class", "top10_purity"),
+    ("connections by relevance", "edges.minwd.count"),
+    ("of them across classes", "edges.minwd.across"),
+    ("rank of their confusion", "edge_confusion_rank"),
+    ("connections by activation", "edges.coactivation.count"),
+    ("of them across classes", "edges.coactivation.across"),
+    (
+        "rank of their confusion",
+        "edges.coactivation.confusion_rank",
+    ),
+];
+
+/// The variant that is ours.
+const OURS: &str = "dc-somrl";
+const KMEANS: &str = "k-means";
+
+/// The main result of one run in a few words.
+pub(super) fn headline(record: &Record) -> String {
+    if let Outcome::Diverged { iteration } = record.outcome {
+        return format!("diverged at iteration {iteration}");
+    }
+    let words = SHOWN[..2].iter().filter_map(|(title, map, labels)| {
+        let value = record.metric(map).or_else(|| record.metric(labels))?;
+        Some(format!("{title} {value:.3}"))
+    });
+    let nodes = record.metric("nodes").map(|nodes| format!("nodes {nodes}"));
+    words.chain(nodes).collect::<Vec<_>>().join("  ")
+}
+
+pub(super) fn summary(records: &[Record], metric: &str) -> Summary {
+    Summary::of(records.iter().map(|record| record.metric(metric)))
+}
+
+pub(super) fn endings(variant: &VariantRecords) -> Endings {
+    let count =
+        |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
+    Endings {
+        planned: variant.planned,
+        diverged: count(|run| run.outcome != Outcome::Completed),
+        collapsed: count(is_collapsed),
+    }
+}
+
+/// Whether all rows went to one node or unit.
+pub(super) fn is_collapsed(record: &Record) -> bool {
+    record.metric("units_used") == Some(1.0)
+}
+
+/// Metric by metric, variant by variant.
+pub(super) fn comparisons(
+    replication: &str,
+    results: &Results,
+    published: &Published,
+) -> Vec<Comparison> {
+    let mut rows = Vec::new();
+    let mut row = |title: &str, variant: &VariantRecords, metric: &str| {
+        let value = published.value(replication, &variant.id, metric);
+        rows.push(Comparison {
+            title: title.to_owned(),
+            variant: variant.id.clone(),
+            metric: metric.to_owned(),
+            ours: summary(&variant.records, metric),
+            endings: endings(variant),
+            published: value.filter(|_| results.profile != Profile::Smoke).cloned(),
+        });
+    };
+    for (title, map, labels) in SHOWN {
+        for variant in &results.variants {
+            let metric = if variant.id == KMEANS { labels } else { map };
+            let held = metric.starts_with("validation.") && variant.id.starts_with("desom");
+            if !metric.is_empty() && !held {
+                row(title, variant, metric);
+            }
+        }
+    }
+    for (title, metric) in OWN {
+        for variant in results.variants.iter().filter(|one| one.id == OURS) {
+            row(title, variant, metric);
+        }
+    }
+    rows
+}
+
+/// What to know when reading the table.
+pub(super) fn caption(results: &Results) -> String {
+    let mut caption = format!(
+        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
+         Purity and NMI of all rows unless held out; k-means on pixels. Published: Table 1, where SOM-VAE's \
+         row\nis of held-out rows and arithmetic, the others' NMI geometric.\n\
+         Rank of confusion: of the classes that connections join, by k-means; 0.5 is chance, 1 the pair\n\
+         that it confuses most.",
+        results.data_title
+    );
+    for variant in &results.variants {
+        let Endings {
+            planned,
+            diverged,
+            collapsed,
+        } = endings(variant);
+        let stored = variant.records.len();
+        for (count, all, what) in [
+            (collapsed, stored, "collapsed onto a single node or unit"),
+            (diverged, stored, "diverged: no values"),
+            (
+                planned.saturating_sub(stored),
+                planned,
+                "missing: not done yet, or failed",
+            ),
+        ] {
+            if count > 0 {
+                caption += &format!("\n{}: {count} of {all} runs {what}.", variant.id);
+            }
+        }
+    }
+    if let Some(note) = results.note() {
+        caption += &format!("\n{note}");
+    }
+    caption
+}
+
+/// Table 1 as bars, with both normalisations.
+pub(super) fn figure(replication: &str, results: &Results, published: &Published) -> Bars {
+    let groups = SHOWN[..3].iter().map(|(title, map, labels)| {
+        let bars = results.variants.iter().map(|variant| {
+            let metric = if variant.id == KMEANS { labels } else { map };
+            let ours = summary(&variant.records, metric);
+            let value = published.value(replication, &variant.id, metric);
+            let held = published.value(replication, &variant.id, &format!("validation.{metric}"));
+            let value = value.or(held).filter(|_| results.profile != Profile::Smoke);
+            let ours = Bar {
+                mean: ours.mean.unwrap_or(f64::NAN),
+                sd: ours.sd,
+                n: ours.values.len(),
+            };
+            let printed = value.map(|value| Bar {
+                mean: value.mean,
+                sd: value.sample_sd(),
+                n: value.n.unwrap_or(0) as usize,
+            });
+            (ours, printed)
+        });
+        let (ours, published) = bars.unzip();
+        BarGroup {
+            metric: (*title).to_owned(),
+            ours,
+            published,
+        }
+    });
+    let words = results.variants.iter().map(|variant| {
+        let word = variant
+            .id
+            .replace("som-vae", "VAE")
+            .replace("desom", "DESOM");
+        word.replace("dc-somrl", "DC").replace("-1000", " 1k")
+    });
+    Bars {
+        title: format!("DC-SOMRL and others on {}", results.data_title),
+        settings: words.collect(),
+        groups: groups.collect(),
+        top: 1.0,
+        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; VAE: SOM-VAE; 1k: at 1000 iterations, \
+                  the others at their own budgets. All rows; SOM-VAE's published values are of rows held out"
+            .to_owned(),
+        note: results.note(),
+    }
+}
+
+/// Both figures of the paper, from the run with seed 0.
+///
+/// # Errors
+/// If what was kept cannot be read, or a figure cannot be drawn.
+pub(super) fn pictures(
+    results: &Results,
+    store: &Store,
+) -> Result<Vec<(String, Figure)>, crate::Error> {
+    let mut records = results.records(OURS).iter();
+    let Some(record) = records.find(|record| record.identity.seed == Seed(0)) else {
+        return Ok(Vec::new());
+    };
+    let Some((tensors, _)) = checkpoint::load(&store.weights(&record.key))? else {
+        return Ok(Vec::new());
+    };
+    let mut figures = Vec::new();
+    let entry = data::catalogue()?.entry(&record.identity.data)?;
+    if let Some(tile) = entry.image
+        && let Some(grid) = nearest(&tensors, tile, results)
+    {
+        figures.push(("fig1".to_owned(), grid.draw()?));
+    }
+    if let Some(scatter) = topology(&tensors, record, results) {
+        figures.push(("fig2".to_owned(), scatter.draw()?));
+    }
+    Ok(figures)
+}
+
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.reshape([-1])).unwrap_or_default()
+}
+
+/// Fig. 1: a prototype, a gap, its ten nearest rows.
+fn nearest(
+    tensors: &HashMap<String, Tensor>,
+    tile: (usize, usize),
+    results: &Results,
+) -> Option<ImageGrid> {
+    let images = tensors.get(IMAGES)?;
+    let classes = floats(tensors.get(IMAGE_CLASSES)?);
+    let (prototypes, rows) = (images.size()[0], images.size()[1]);
+    let mut tiles = Vec::new();
+    for prototype in 0..prototypes {
+        for row in 0..rows {
+            tiles.push(floats(&images.get(prototype).get(row)));
+            if row == 0 {
+                tiles.push(vec![0.0; tile.0 * tile.1]);
+            }
+        }
+    }
+    let order = classes.iter().map(|class| format!("{class}"));
+    Some(ImageGrid {
+        title: "DC-SOMRL: prototypes and their ten nearest samples".to_owned(),
+        rows: prototypes as usize,
+        columns: rows as usize + 1,
+        tiles,
+        tile,
+        gap: 1,
+        caption: format!(
+            "After Medeiros et al. (2020), Fig. 1. Left: decoded prototypes, of each class the two that win most \
+             rows; classes from top to bottom {}. Right: the rows of highest activation. n = 1 run, seed 0",
+            order.collect::<Vec<_>>().join(", ")
+        ),
+        note: results.note(),
+        invert: true,
+    })
+}
+
+/// Fig. 2: codes of rows held out, prototypes on top, and either kind of connection.
+fn topology(
+    tensors: &HashMap<String, Tensor>,
+    record: &Record,
+    results: &Results,
+) -> Option<Scatter> {
+    let places: Vec<[f32; 2]> = floats(tensors.get(PLACES)?)
+        .chunks_exact(2)
+        .map(|at| [at[0], at[1]])
+        .collect();
+    let classes = floats(tensors.get(CLASSES)?);
+    let shown = record.identity.settings["pictured"].as_u64()? as usize;
+    let nodes = record.metric("units_used")? as usize;
+    let rows = places.len().checked_sub(nodes)?;
+    let value = |metric: &str| {
+        let value = record.metric(metric);
+        value.map_or("undefined".to_owned(), |value| format!("{value:.2}"))
+    };
+    let panel = |name: &str, heading: &str, key: &str| {
+        let links: Vec<[usize; 2]> = floats(tensors.get(name)?)
+            .chunks_exact(2)
+            .map(|pair| [pair[0] as usize, pair[1] as usize])
+            .collect();
+        Some(Cloud {
+            heading: format!("{heading}: {} connections", links.len()),
+            remark: format!(
+                "{} across classes, rank of their confusion {}",
+                value(&format!("edges.{key}.across")),
+                value(&format!("edges.{key}.confusion_rank"))
+            ),
+            points: places[..rows]
+                .iter()
+                .zip(&classes)
+                .map(|(&at, &class)| (at, class as usize))
+                .collect(),
+            marks: places[rows..].to_vec(),
+            links,
+        })
+    };
+    let panels = [
+        panel(BY_RELEVANCE, "by relevance", "minwd"),
+        panel(BY_ACTIVATION, "first and second winner", "coactivation"),
+    ];
+    let last = classes.iter().fold(0.0_f32, |most, &class| most.max(class)) as usize;
+    Some(Scatter {
+        title: "DC-SOMRL: t-SNE of the codes with prototypes".to_owned(),
+        panels: panels.into_iter().flatten().collect(),
+        classes: (0..=last).map(|class| class.to_string()).collect(),
+        caption: format!(
+            "After Medeiros et al. (2020), Fig. 2. {} of the rows held out, perplexity 30; colours are classes, \
+             crosses the {nodes} prototypes that win rows, lines their connections. n = 1 run, seed 0",
+            rows.min(shown)
+        ),
+        note: results.note(),
+    })
+}
