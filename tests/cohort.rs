@@ -405,6 +405,8 @@ fn convolutions_are_for_images_of_their_size() {
 
 #[test]
 fn convolutions_learn_and_what_is_encoded_is_decoded() {
+    // As in a sweep.
+    let _no_graph = tch::no_grad_guard();
     let images = images(&digits());
     for batch_norm in [false, true] {
         let settings = Settings {

@@ -104,8 +104,12 @@ impl Tape {
                     .map_or_else(|| running(slot), Tensor::shallow_clone)
             };
             let mut noted: Vec<BatchStatistics> = Vec::new();
-            let code = chain(&self.graph.encoder, &part, rows, Some(&mut noted));
-            let output = chain(&self.graph.decoder, &part, &code, Some(&mut noted));
+            // Sweeps train with gradients switched off, since nothing else needs a graph.
+            let (code, output) = tch::with_grad(|| {
+                let code = chain(&self.graph.encoder, &part, rows, Some(&mut noted));
+                let output = chain(&self.graph.decoder, &part, &code, Some(&mut noted));
+                (code, output)
+            });
             follow(parameters, index, &noted);
             self.code.get(index).copy_(&code.detach());
             model.last = Some([code, output]);
@@ -132,11 +136,13 @@ impl Tape {
                     "no forward pass before this".to_owned(),
                 ));
             };
-            let reconstruction = (output - rows).square().mean(Kind::Float);
-            let pull = (code * self.code_delta.get(index)).sum(Kind::Float);
             let leaves: Vec<&Tensor> = slots.iter().map(|slot| &model.leaves[slot]).collect();
-            let loss = reconstruction + pull;
-            gradients.push(Tensor::f_run_backward(&[loss], &leaves, false, false)?);
+            let found = tch::with_grad(|| {
+                let reconstruction = (output - rows).square().mean(Kind::Float);
+                let pull = (code * self.code_delta.get(index)).sum(Kind::Float);
+                Tensor::f_run_backward(&[reconstruction + pull], &leaves, false, false)
+            });
+            gradients.push(found?);
         }
         for (number, (segment, parts)) in self.segments.iter().enumerate() {
             let range = parameters.range(*segment);
