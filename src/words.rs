@@ -1,4 +1,4 @@
-//! Durations and counts in words.
+//! Durations, counts and numbers in words: the same digits in sentences, tables and every format.
 
 use std::time::Duration;
 
@@ -17,6 +17,42 @@ pub fn duration(time: Duration) -> String {
         return format!("{minutes} min");
     }
     format!("{} h {} min", minutes / 60, minutes % 60)
+}
+
+/// Three decimals for numbers below 10, fewer for larger ones, a fourth where the third would be 0, and
+/// an exponent for what is smaller still; what is smaller than sums are exact is 0.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let value = if value.abs() < 1e-12 { 0.0 } else { value };
+    let size = value.abs();
+    if size == 0.0 || (0.0005..10.0).contains(&size) {
+        format!("{value:.3}")
+    } else if size >= 100.0 {
+        format!("{value:.1}")
+    } else if size >= 10.0 {
+        format!("{value:.2}")
+    } else if size >= 0.000_05 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+/// With its sign.
+#[must_use]
+pub fn signed(value: f64) -> String {
+    let sign = if value <= -1e-12 { "" } else { "+" };
+    format!("{sign}{}", number(value))
+}
+
+/// `p = 0.031`, `p < 0.001`.
+#[must_use]
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p:.3}")
+    }
 }
 
 /// `1 run`, `2 runs`.

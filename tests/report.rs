@@ -13,9 +13,12 @@ use std::process::{Command, Output, Stdio};
 
 use replicate::catalogue;
 use replicate::claims::{self, Verdict};
-use replicate::replication::{Changes, Profile, Replication};
-use replicate::report::{Report, gather, html, json, latex, markdown, markers, results_csv};
-use replicate::runs::{Store, export};
+use replicate::nn::Precision;
+use replicate::replication::{Changes, Profile, Replication, VariantRecords};
+use replicate::report::{
+    Report, gather, html, json, latex, markdown, markers, results_csv, runs_csv,
+};
+use replicate::runs::{Record, Store, export};
 use scripted::{HOSTILE, Scripted, record, records, store, values};
 
 fn report(store: &Store) -> Report {
@@ -113,6 +116,58 @@ fn runs_beyond_the_plan_count_unless_seeds_were_chosen() {
         "{}",
         experiment.state()
     );
+}
+
+#[test]
+fn runs_of_other_protocols_are_counted_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = records(Profile::Paper);
+    assert_eq!(scripted(Profile::Paper).left_out.words(), None);
+    let mut other = |change: &dyn Fn(&mut Record)| {
+        let mut one = all[0].clone();
+        change(&mut one);
+        one.key = one.identity.key();
+        all.push(one);
+    };
+    other(&|one| one.identity.precision = Precision::Fast);
+    other(&|one| one.identity.algorithm += 1);
+    other(&|one| one.identity.algorithm += 2);
+    let report = report(&store(folder.path(), &all));
+    assert_eq!((report.left_out.fast, report.left_out.other), (1, 2));
+    assert_eq!(report.papers[0].experiments[0].runs.len(), 43);
+    let words = "1 run of fast precision and 2 runs of changed protocols";
+    for (format, text) in formats(&report) {
+        match format {
+            "html" | "markdown" => assert!(text.contains(words), "{format}"),
+            "json" => assert!(text.contains("\"fast\": 1"), "{format}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_interval_of_an_argmax_is_drawn_beside_the_values() {
+    let page = html::page(&scripted(Profile::Paper));
+    let claim = between(&page, "id=\"claim:scripted:the-best\"", "</tbody>");
+    assert_eq!(claim.len(), 1, "{page}");
+    let drawn = between(claim[0], "the difference with its intervals.", "</svg>");
+    assert_eq!(drawn.len(), 1, "{}", claim[0]);
+    for class in ["outer", "inner", "mean", "zero"] {
+        assert!(drawn[0].contains(&format!("class=\"{class}\"")), "{class}");
+    }
+}
+
+#[test]
+fn the_csv_of_an_experiment_says_which_runs_collapsed() {
+    let all = records(Profile::Paper).into_iter();
+    let lossy = VariantRecords {
+        id: "lossy".to_owned(),
+        planned: 10,
+        records: all.filter(|record| record.variant == "lossy").collect(),
+    };
+    let csv = String::from_utf8(runs_csv::write(&[lossy]).unwrap()).unwrap();
+    assert!(csv.contains(",collapsed,"), "{csv}");
+    assert_eq!(csv.matches(",diverged at 7,").count(), 3, "{csv}");
 }
 
 #[test]

@@ -194,6 +194,11 @@ impl Checker<'_> {
                 self.several("metrics", &test.metrics, 1, claim)?;
                 self.several("variants", &test.variants, 1, claim)?;
                 self.margin(&test.margin)?;
+                if let Some(worst) = &test.worst {
+                    self.require(worst.is_finite(), worst, || {
+                        format!("test.value.worst: {} is not the value of a run", **worst)
+                    })?;
+                }
                 for metric in &test.metrics {
                     for variant in &test.variants {
                         self.published(claim, variant, metric, rows, &test.margin)?;

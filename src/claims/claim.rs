@@ -143,6 +143,10 @@ pub struct ValueTest {
     pub variants: Vec<At<String>>,
     /// A difference as large as this would matter.
     pub margin: Margin,
+    /// The value of a run that fails altogether, where the metric's own name does not say. Needed for a
+    /// published mean without its spread only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<At<f64>>,
 }
 
 /// Values fall from operand to operand, in each metric.

@@ -8,7 +8,8 @@ use super::{Judgement, Verdict};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
-    /// Every claim that can be tested holds, or none can be.
+    /// Every claim that can be tested holds, or none can be. *Consistent* counts: where a paper prints a mean
+    /// alone, nothing better can be said.
     Reproduced,
     /// At least one claim does not hold.
     NotReproduced,

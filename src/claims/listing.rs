@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Judgement;
 use super::words::{interval, number, p_value, signed};
+use super::{Counts, Judgement};
 
 /// Version of the JSON; a change that could break a reader gets a new number.
 pub const SCHEMA: &str = "replicate-verdicts/1";
@@ -78,46 +78,13 @@ pub fn rows(judgements: &[Judgement]) -> Vec<Vec<String>> {
     rows
 }
 
-/// How often each verdict was given, in words: `9 reproduced, 1 not reproduced`. Those never given are
-/// left out.
-#[must_use]
-pub fn summary(judgements: &[Judgement]) -> String {
-    let counted = WORDS.iter().map(|word| (count(judgements, word), word));
-    let given: Vec<String> = counted
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    given.join(", ")
-}
-
-const WORDS: [&str; 6] = [
-    "reproduced",
-    "consistent",
-    "not reproduced",
-    "inconsistent",
-    "inconclusive",
-    "not tested",
-];
-
-fn count(judgements: &[Judgement], word: &str) -> usize {
-    let given = judgements.iter().map(|one| one.verdict.word());
-    given.filter(|given| *given == word).count()
-}
-
 /// All judgements with their numbers, and how often each verdict was given.
 #[must_use]
 pub fn json(judgements: &[Judgement]) -> Value {
-    let count = |word: &str| count(judgements, word);
+    let counts = Counts::of(judgements.iter().map(|one| &one.verdict));
     json!({
         "schema": SCHEMA,
-        "counts": {
-            "reproduced": count("reproduced"),
-            "not_reproduced": count("not reproduced"),
-            "inconclusive": count("inconclusive"),
-            "consistent": count("consistent"),
-            "inconsistent": count("inconsistent"),
-            "not_tested": count("not tested"),
-        },
+        "counts": counts,
         "claims": judgements,
     })
 }

@@ -9,6 +9,8 @@
 mod check;
 mod claim;
 mod conclusion;
+mod counts;
+mod fewest;
 mod fingerprint;
 pub mod judge;
 mod listing;
@@ -29,10 +31,12 @@ pub use claim::{
     Qualitative, Quantity, Test, Trend, ValueTest, Wherein,
 };
 pub use conclusion::Conclusion;
+pub use counts::Counts;
+pub use fewest::fewest_to_refute;
 pub use fingerprint::{Fingerprints, made_before};
 pub(crate) use judge::each;
 pub use judge::{Conditions, judge, not_tested};
-pub use listing::{SCHEMA, head, json, rows, summary};
+pub use listing::{SCHEMA, head, json, rows};
 pub use position::At;
 pub use prospect::{Prospect, prospect};
 pub use published::{Paper, Printed, Published, Value};

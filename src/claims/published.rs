@@ -144,6 +144,42 @@ pub(super) struct File {
     pub(super) claims: Vec<Claim>,
 }
 
+/// The claims of a file as far as they can be read in any case.
+#[derive(Deserialize)]
+struct Loose {
+    #[serde(rename = "claim", default)]
+    claims: Vec<LooseClaim>,
+}
+
+#[derive(Deserialize)]
+struct LooseClaim {
+    id: At<String>,
+    #[serde(default)]
+    test: toml::Table,
+}
+
+/// What is wrong with a file that does not parse, if it is a claim with several tests or none: the
+/// parser's words for it help nobody.
+fn not_one_test(file: &str, text: &str) -> Option<Error> {
+    let loose: Loose = toml::from_str(text).ok()?;
+    let claim = loose.claims.into_iter().find(|one| one.test.len() != 1)?;
+    let tests: Vec<&str> = claim.test.keys().map(String::as_str).collect();
+    let reason = if tests.is_empty() {
+        "it has no test; add one, e.g. [claim.test.value]".to_owned()
+    } else {
+        format!(
+            "it has {} tests ({}); a claim has one: make a claim of each",
+            tests.len(),
+            tests.join(", ")
+        )
+    };
+    Some(Error::Meaning {
+        file: file.to_owned(),
+        line: super::position::line(text, claim.id.offset()),
+        reason: format!("claim {:?}: {reason}", *claim.id),
+    })
+}
+
 /// The contents of a `paper.toml`.
 #[derive(Debug, Clone)]
 pub struct Published {
@@ -162,9 +198,11 @@ impl Published {
     /// # Errors
     /// If it does not parse, or a claim makes no sense; the message names file, line and key.
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let parsed: File = toml::from_str(text).map_err(|error| Error::Parse {
-            file: file.to_owned(),
-            reason: error.to_string(),
+        let parsed: File = toml::from_str(text).map_err(|error| {
+            not_one_test(file, text).unwrap_or_else(|| Error::Parse {
+                file: file.to_owned(),
+                reason: error.to_string(),
+            })
         })?;
         check::meaning(file, text, &parsed)?;
         Ok(Self {
@@ -247,6 +285,29 @@ mod tests {
         assert!(message.contains("replications/x/paper.toml"), "{message}");
         assert!(message.contains("line 11"), "{message}");
         assert!(message.contains("replicaton"), "{message}");
+    }
+
+    #[test]
+    fn a_claim_has_one_test() {
+        let claim =
+            "[[claim]]\nid = \"c\"\nreplication = \"r\"\nsource = \"s\"\nstatement = \"s\"\n";
+        let of = |tests: &str| {
+            let text = format!("{PAPER}{claim}{tests}");
+            let line = text[..text.find("id = \"c\"").unwrap()]
+                .matches('\n')
+                .count()
+                + 1;
+            let message = Published::parse("p.toml", &text).unwrap_err().to_string();
+            assert!(
+                message.starts_with(&format!("p.toml, line {line}: claim \"c\"")),
+                "{message}"
+            );
+            message
+        };
+        let look = "[claim.test.qualitative]\nlook = \"l\"\n";
+        let two = of(&format!("{look}[claim.test.value]\nmetrics = [\"m\"]\n"));
+        assert!(two.contains("2 tests (qualitative, value)"), "{two}");
+        assert!(of("").contains("no test"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::position::line;
 use super::results::{Ending, Results, Run};
+use crate::metrics::described;
 
 const NEEDED: [&str; 4] = ["variant", "seed", "metric", "value"];
 
@@ -97,6 +98,10 @@ impl Results {
                 ));
             }
             let value = number(value).map_err(|reason| wrong(here, reason))?;
+            if let Some(words) = value.and_then(|value| impossible(metric, value)) {
+                let column = needed[3] + 1;
+                return Err(wrong(here, format!("value (column {column}): {words}")));
+            }
             run.values.insert(metric.to_owned(), value);
         }
         Ok(Self {
@@ -124,6 +129,23 @@ fn number(cell: &str) -> Result<Option<f64>, String> {
         .parse()
         .map_err(|_| format!("value: {cell:?} is not a number; leave it empty where undefined"))?;
     Ok(Some(value).filter(|value| value.is_finite()))
+}
+
+/// Rounding may carry a value this far beyond a metric's range.
+const ROUNDING: f64 = 1e-6;
+
+/// Why a metric that is known by name cannot have this value, if it cannot.
+fn impossible(metric: &str, value: f64) -> Option<String> {
+    let of = described(metric.rsplit('.').next()?)?;
+    let (low, high) = of.bounds();
+    let is_possible = (low - ROUNDING..=high + ROUNDING).contains(&value);
+    (!is_possible).then(|| {
+        format!(
+            "{value} is no value of {metric}, whose range is {}; divide percentages by 100, or give another \
+             quantity another name",
+            of.range
+        )
+    })
 }
 
 fn ending(cell: &str) -> Result<Ending, String> {
@@ -174,6 +196,12 @@ mod tests {
             (format!("{head},0,m,1,\n"), 2, "variant: empty"),
             (format!("{head}a,0,,1,\n"), 2, "metric: empty"),
             (format!("{head}a,0,m\n"), 2, "fields"),
+            (
+                format!("{head}a,0,m,75,\na,0,bmu.purity,75.3,\n"),
+                3,
+                "value (column 4): 75.3 is no value of bmu.purity, whose range is 0 to 1",
+            ),
+            (format!("{head}a,0,ari,-0.6,\n"), 2, "range is -0.5 to 1"),
         ] {
             let error = Results::from_csv("r.csv", &text).unwrap_err().to_string();
             assert!(

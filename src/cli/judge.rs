@@ -37,8 +37,8 @@ outcome (completed, collapsed, diverged). Runs of one seed are compared in pairs
 docs/claims-format.md describes both; examples/claims.toml and
 examples/results.csv show them.
 
-Exit codes: 0 all reproduced, 10 some not reproduced, 11 some undecided or
-without runs, 2 a file cannot be used.";
+Exit codes: 0 all reproduced, or consistent where there is a mean alone; 10 some not
+reproduced or inconsistent; 11 some undecided or without runs; 2 a file cannot be used.";
 
 /// Judges a file of results by a file of claims.
 ///

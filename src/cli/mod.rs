@@ -58,9 +58,10 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Every replication is a command of its own: replicate desom-gamma --profile quick
 
-Exit codes: 0 done, and all claims that were judged are reproduced; 10 some are not reproduced, or a \
-rerun differs from its record; 11 none is refuted, but some are undecided; 2 usage, 20 data or records \
-missing or damaged, 30 runs failed or are missing, 40 runs could not be started or submitted, 130 interrupted (start the same \
+Exit codes: 0 done, and all claims that were judged are reproduced, or consistent where a paper prints \
+a mean alone; 10 some are not reproduced or inconsistent, or a rerun differs from its record; 11 none is \
+refuted, but some are undecided; 2 usage, 20 data or records missing or damaged, 30 runs failed or are \
+missing, 40 runs could not be started or submitted, 130 interrupted (start the same \
 command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.

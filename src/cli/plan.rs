@@ -45,6 +45,9 @@ pub fn run(
             "runs": plan.runs,
             "power": power.prospects,
             "no_verdict": power.refusal,
+            "irrefutable": power.irrefutable.iter().map(|(claim, fewest)| json!({
+                "claim": claim, "fewest_seeds": fewest,
+            })).collect::<Vec<_>>(),
         }));
     }
     let mut table = Table {
@@ -74,6 +77,8 @@ struct Power {
     prospects: Vec<Prospect>,
     /// Claims for which the paper does not print what a prediction takes.
     unknown: usize,
+    /// Claims that so few seeds cannot refute, with the fewest that can.
+    irrefutable: Vec<(String, u32)>,
     /// Why there will be no verdict at all.
     refusal: Option<String>,
 }
@@ -91,11 +96,16 @@ impl Power {
         let published = session.replication.published()?;
         let refusal = conditions.refusal();
         let (mut prospects, mut unknown) = (Vec::new(), 0);
+        let mut irrefutable = Vec::new();
         if refusal.is_none() {
             for claim in published.claims_of(session.replication.id()) {
                 match claims::prospect(&published, claim, seeds as u32) {
                     Some(prospect) => prospects.push(prospect),
                     None => unknown += 1,
+                }
+                let fewest = claims::fewest_to_refute(&published, claim);
+                if let Some(fewest) = fewest.filter(|&fewest| fewest > seeds as u32) {
+                    irrefutable.push((claim.id.to_string(), fewest));
                 }
             }
         }
@@ -103,6 +113,7 @@ impl Power {
             seeds,
             prospects,
             unknown,
+            irrefutable,
             refusal,
         })
     }
@@ -138,6 +149,12 @@ impl std::fmt::Display for Power {
                 f,
                 "  -     {} for which the paper does not print enough",
                 words::count(self.unknown, "claim")
+            )?;
+        }
+        for (claim, fewest) in &self.irrefutable {
+            writeln!(
+                f,
+                "{seeds} cannot refute {claim}, whatever they show: at least {fewest} can."
             )?;
         }
         Ok(())

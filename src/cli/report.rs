@@ -111,6 +111,7 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
         print_json(&json!({
             "counts": report.counts(),
             "unreadable": report.unreadable,
+            "left_out": report.left_out,
             "files": paths.collect::<Vec<_>>(),
         }))?;
         return unreadable(&report);
@@ -121,6 +122,9 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
         let note = experiment.note.as_ref();
         let note = note.map_or(String::new(), |note| format!("; {note}"));
         writeln!(out, "{}: {}{note}", experiment.id, experiment.state())?;
+    }
+    if let Some(words) = report.left_out.words() {
+        writeln!(out, "left out: {words}")?;
     }
     for record in &report.unreadable {
         writeln!(out, "left out, it cannot be read: {record}")?;

@@ -153,9 +153,11 @@ pub fn lines(judgements: &[Judgement]) -> String {
 pub fn listed(judgements: &[Judgement]) -> String {
     let claims = words::count(judgements.len(), "claim");
     let common = common_reason(judgements);
-    let mut text = match common {
-        Some(reason) => format!("{claims}: {reason}.\n"),
-        None => format!("{claims}: {}.\n", claims::summary(judgements)),
+    let mut text = if let Some(reason) = common {
+        format!("{claims}: {reason}.\n")
+    } else {
+        let counts = claims::Counts::of(judgements.iter().map(|one| &one.verdict));
+        format!("{claims}: {}.\n", counts.words())
     };
     let width = judgements.iter().map(|one| one.claim.len()).max();
     let width = width.unwrap_or(0);

@@ -30,7 +30,8 @@ pub struct VerifyArgs {
 // Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
 With a replication: its claims are judged by the stored runs of the paper profile, as after a run of it; \
-nothing is trained. Exit codes: 0 all reproduced, 10 some not, 11 some undecided and none refuted.
+nothing is trained. Exit codes: 0 all reproduced or consistent, 10 some not reproduced or \
+inconsistent, 11 some undecided and none refuted.
 
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \

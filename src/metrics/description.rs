@@ -63,6 +63,34 @@ impl Description {
     }
 }
 
+impl Description {
+    /// The smallest and the largest possible value, as [`range`](Self::range) words them; infinite where
+    /// there is none.
+    #[must_use]
+    pub fn bounds(&self) -> (f64, f64) {
+        let words = self.range.split(',').next().unwrap_or_default();
+        let number = |text: &str| text.trim().parse().ok();
+        let (low, high) = if let Some((low, high)) = words.split_once(" to ") {
+            (number(low), number(high))
+        } else if let Some(high) = words.strip_prefix("up to ") {
+            (None, number(high))
+        } else {
+            (words.strip_suffix(" and up").and_then(number), None)
+        };
+        (
+            low.unwrap_or(f64::NEG_INFINITY),
+            high.unwrap_or(f64::INFINITY),
+        )
+    }
+}
+
+/// The metric of that id, if it is one of [`AGREEMENT`] or the silhouette.
+#[must_use]
+pub fn described(id: &str) -> Option<Description> {
+    let known = AGREEMENT.iter().map(|(of, _)| *of).chain([SILHOUETTE]);
+    known.into_iter().find(|of| of.id == id)
+}
+
 /// A metric of the agreement of clusters and classes, and how it is computed.
 type Agreement = (Description, fn(&Contingency) -> f64);
 
@@ -105,3 +133,24 @@ pub const AGREEMENT: [Agreement; 10] = {
 /// See [`silhouette`](super::silhouette()).
 pub const SILHOUETTE: Description =
     Description::new("silhouette", "silhouette", Better::Higher, "-1 to 1");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_those_of_the_words() {
+        let of = |id| described(id).map(|of| of.bounds());
+        assert_eq!(of("accuracy"), Some((0.0, 1.0)));
+        assert_eq!(of("ari"), Some((-0.5, 1.0)));
+        assert_eq!(of("ami"), Some((f64::NEG_INFINITY, 1.0)));
+        assert_eq!(of("entropy"), Some((0.0, f64::INFINITY)));
+        assert_eq!(of("silhouette"), Some((-1.0, 1.0)));
+        assert_eq!(of("loss"), None);
+        // Every metric of agreement is bounded on one side at least.
+        for (of, _) in AGREEMENT {
+            let (low, high) = of.bounds();
+            assert!(low.is_finite() || high.is_finite(), "{}", of.id);
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub use ami::ami;
 pub use ari::ari;
 pub use completeness::completeness;
 pub use contingency::Contingency;
-pub use description::{AGREEMENT, Better, Description, SILHOUETTE};
+pub use description::{AGREEMENT, Better, Description, SILHOUETTE, described};
 pub use entropy::unit_entropy;
 pub use homogeneity::homogeneity;
 pub use minor_class::minor_class_occurrence;

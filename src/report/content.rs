@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::Comparison;
+pub use crate::claims::Counts;
 use crate::claims::{Finding, Judgement, Paper, Verdict};
 use crate::plot::Figure;
 use crate::replication::Profile;
@@ -18,6 +19,37 @@ pub struct Report {
     pub papers: Vec<Chapter>,
     /// Records in the store that cannot be read, by their place in it; they are left out.
     pub unreadable: Vec<String>,
+    /// Records in the store that the report is not made from.
+    pub left_out: LeftOut,
+}
+
+/// Runs that are stored and belong to no unchanged protocol of the experiments that are reported on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Of fast precision.
+    pub fast: usize,
+    /// Of exact precision: of a changed protocol, an older version of a method, or an experiment that is
+    /// not reported on.
+    pub other: usize,
+}
+
+impl LeftOut {
+    /// `2 runs of fast precision and 5 runs of changed protocols, ..`; nothing where none was left out.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.fast > 0 {
+            let runs = super::numbers::count(self.fast, "run");
+            parts.push(format!("{runs} of fast precision"));
+        }
+        if self.other > 0 {
+            let runs = super::numbers::count(self.other, "run");
+            parts.push(format!(
+                "{runs} of changed protocols, older versions, chosen seeds or experiments not reported on"
+            ));
+        }
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
 }
 
 /// A paper.
@@ -100,7 +132,8 @@ pub struct Row {
     pub lanes: Vec<Lane>,
     /// What the axis of the lanes shows.
     pub axis: AxisKind,
-    /// From here on values agree with the claim; absent without a lower bound.
+    /// From here on what the axis shows (for argmax and trend: the difference) agrees with the claim;
+    /// absent without a lower bound.
     pub agrees_from: Option<f64>,
     /// Up to here; absent without an upper bound.
     pub agrees_to: Option<f64>,
@@ -243,80 +276,6 @@ pub struct Cost {
     pub training_seconds: f64,
     /// Seconds of evaluation, all runs together.
     pub evaluation_seconds: f64,
-}
-
-/// How often each verdict was given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Claims that hold.
-    pub reproduced: usize,
-    /// Claims whose published mean lies where our runs would put it: weaker than reproduced.
-    pub consistent: usize,
-    /// Claims that do not hold.
-    pub not_reproduced: usize,
-    /// The weaker word against.
-    pub inconsistent: usize,
-    /// Claims that the runs do not decide.
-    pub inconclusive: usize,
-    /// Claims that were not tested.
-    pub not_tested: usize,
-}
-
-impl Counts {
-    /// Of verdicts.
-    pub fn of<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Self {
-        let mut counts = Self::default();
-        for verdict in verdicts {
-            *match verdict {
-                Verdict::Reproduced => &mut counts.reproduced,
-                Verdict::Consistent => &mut counts.consistent,
-                Verdict::NotReproduced => &mut counts.not_reproduced,
-                Verdict::Inconsistent => &mut counts.inconsistent,
-                Verdict::Inconclusive { .. } => &mut counts.inconclusive,
-                Verdict::NotTested { .. } => &mut counts.not_tested,
-            } += 1;
-        }
-        counts
-    }
-
-    /// Number and word, in the order of reading; the two weaker words only where they occur.
-    #[must_use]
-    pub fn named(&self) -> Vec<(usize, &'static str)> {
-        let all = [
-            (self.reproduced, "reproduced"),
-            (self.consistent, "consistent"),
-            (self.not_reproduced, "not reproduced"),
-            (self.inconsistent, "inconsistent"),
-            (self.inconclusive, "inconclusive"),
-            (self.not_tested, "not tested"),
-        ];
-        let kept = all
-            .into_iter()
-            .filter(|(n, word)| *n > 0 || !word.starts_with("cons") && !word.starts_with("incons"));
-        kept.collect()
-    }
-
-    /// `2 reproduced, 1 not reproduced, 0 inconclusive, 5 not tested`.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let parts: Vec<String> = self
-            .named()
-            .iter()
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect();
-        parts.join(", ")
-    }
-
-    /// All claims.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        self.reproduced
-            + self.consistent
-            + self.not_reproduced
-            + self.inconsistent
-            + self.inconclusive
-            + self.not_tested
-    }
 }
 
 impl Report {

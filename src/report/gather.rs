@@ -1,16 +1,16 @@
 //! From a store to the contents of a report. Trains nothing and needs no network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 
 use super::content::{
-    Chapter, Cost, DataFile, DataSheet, Entry, Environment, Experiment, FigurePair, Report, Row,
-    RunLine,
+    Chapter, Cost, DataFile, DataSheet, Entry, Environment, Experiment, FigurePair, LeftOut,
+    Report, Row, RunLine,
 };
 use super::{Comparison, rows};
 use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
-use crate::nn::Products;
+use crate::nn::{Precision, Products};
 use crate::replication::{
     self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
 };
@@ -50,7 +50,37 @@ pub fn gather(
     Ok(Report {
         papers: chapters,
         unreadable,
+        left_out: left_out(replications, &records)?,
     })
+}
+
+/// The records that no unchanged protocol of the replications asks for, under any profile.
+fn left_out(
+    replications: &[&dyn Replication],
+    records: &BTreeMap<Key, Record>,
+) -> Result<LeftOut, Error> {
+    let mut asked_for = BTreeSet::new();
+    for replication in replications {
+        for profile in Profile::ALL {
+            let protocol = replication.protocol(profile, &Changes::default())?;
+            replication::gather(&protocol, &mut |identity| {
+                let record = records.get(&identity.key()).cloned();
+                asked_for.extend(record.as_ref().map(|record| record.key.clone()));
+                Ok(record)
+            })?;
+        }
+    }
+    let mut left_out = LeftOut::default();
+    for (key, record) in records {
+        if asked_for.contains(key) {
+            continue;
+        }
+        match record.identity.precision {
+            Precision::Fast => left_out.fast += 1,
+            Precision::Exact => left_out.other += 1,
+        }
+    }
+    Ok(left_out)
 }
 
 /// The chapter of a paper, made if it is not there.
@@ -237,23 +267,26 @@ fn judged(
     Ok(entries.collect())
 }
 
-/// The records as claims see them say how each ended.
+/// `completed`, `collapsed` or `diverged at 70`: how a run ended, as claims see it.
+pub(super) fn outcome(variant: &str, record: &Record) -> String {
+    let seen = claims::Results::of_records([(variant, record)]);
+    let is_collapsed = seen.runs.iter().any(|run| run.ending == Ending::Collapsed);
+    match record.outcome {
+        Outcome::Diverged { iteration } => format!("diverged at {iteration}"),
+        Outcome::Completed if is_collapsed => "collapsed".to_owned(),
+        Outcome::Completed => "completed".to_owned(),
+    }
+}
+
 fn lines(variant: &VariantRecords) -> impl Iterator<Item = RunLine> + '_ {
     let records = variant.records.iter();
-    let seen = claims::Results::of_records(records.map(|record| (variant.id.as_str(), record)));
-    let endings = seen.runs.into_iter().map(|run| run.ending);
-    let records = variant.records.iter().zip(endings);
-    records.map(|(record, ending)| RunLine {
+    records.map(|record| RunLine {
         variant: variant.id.clone(),
         seed: record.identity.seed.0,
         data: record.identity.data.clone(),
         data_sha256: record.identity.data_sha256.clone(),
         key: record.key.as_str().to_owned(),
-        outcome: match (record.outcome, ending) {
-            (Outcome::Diverged { iteration }, _) => format!("diverged at {iteration}"),
-            (Outcome::Completed, Ending::Collapsed) => "collapsed".to_owned(),
-            (Outcome::Completed, _) => "completed".to_owned(),
-        },
+        outcome: outcome(&variant.id, record),
         metrics: record.metrics.clone(),
         precision: record.identity.precision,
         device: record.provenance.device_name.clone(),

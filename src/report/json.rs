@@ -6,6 +6,7 @@
 //! counts      how many claims of each verdict, see Counts
 //! papers      see Chapter: paper, experiments, without_experiment
 //! unreadable  records that were left out
+//! left_out    how many runs are of no reported protocol, see LeftOut
 //! ```
 //!
 //! The fields of `papers` are those of [`Chapter`] and the types in it, described
@@ -15,7 +16,7 @@
 
 use serde::Serialize;
 
-use super::content::{Chapter, Counts, Report};
+use super::content::{Chapter, Counts, LeftOut, Report};
 
 /// Version of the format; a change that could break a reader gets a new number.
 pub const SCHEMA: &str = "replicate-report/2";
@@ -27,6 +28,7 @@ struct Document<'a> {
     counts: Counts,
     papers: &'a [Chapter],
     unreadable: &'a [String],
+    left_out: LeftOut,
 }
 
 /// The document, indented, with a line end.
@@ -40,6 +42,7 @@ pub fn write(report: &Report) -> Result<Vec<u8>, std::io::Error> {
         counts: report.counts(),
         papers: &report.papers,
         unreadable: &report.unreadable,
+        left_out: report.left_out,
     };
     let mut text = serde_json::to_vec_pretty(&document)?;
     text.push(b'\n');

@@ -47,6 +47,9 @@ fn symbol(verdict: &Verdict) -> &'static str {
 
 fn summary(report: &Report) -> String {
     let mut text = format!("**{}.**\n", report.headline());
+    if let Some(words) = report.left_out.words() {
+        text += &format!("\nStored as well, and no part of this: {words}.\n");
+    }
     let row = |chapter: &Chapter, name: &str, counts: Counts| {
         vec![
             escaped(&chapter.paper.title),

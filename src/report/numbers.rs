@@ -5,30 +5,7 @@ use std::time::Duration;
 use crate::claims::{Group, Printed};
 use crate::statistics::Interval;
 use crate::words;
-
-/// Three decimals for numbers below 10, fewer for larger ones, a fourth where the third would be 0, and
-/// an exponent for what is smaller still; what is smaller than sums are exact is 0.
-pub(super) fn number(value: f64) -> String {
-    let value = if value.abs() < 1e-12 { 0.0 } else { value };
-    let size = value.abs();
-    if size == 0.0 || (0.0005..10.0).contains(&size) {
-        format!("{value:.3}")
-    } else if size >= 100.0 {
-        format!("{value:.1}")
-    } else if size >= 10.0 {
-        format!("{value:.2}")
-    } else if size >= 0.000_05 {
-        format!("{value:.4}")
-    } else {
-        format!("{value:.1e}")
-    }
-}
-
-/// With its sign.
-pub(super) fn signed(value: f64) -> String {
-    let sign = if value < 0.0 { "" } else { "+" };
-    format!("{sign}{}", number(value))
-}
+pub(super) use crate::words::{count, number, p_value, signed};
 
 /// `0.753 ± 0.041`; a dash without a mean.
 pub(super) fn spread(mean: Option<f64>, sd: Option<f64>) -> String {
@@ -43,23 +20,6 @@ pub(super) fn spread(mean: Option<f64>, sd: Option<f64>) -> String {
 pub(super) fn range(interval: Interval, is_difference: bool) -> String {
     let write = if is_difference { signed } else { number };
     format!("{} to {}", write(interval.low), write(interval.high))
-}
-
-/// `p = 0.031`, `p < 0.001`.
-pub(super) fn p_value(p: f64) -> String {
-    if p < 0.001 {
-        "p < 0.001".to_owned()
-    } else {
-        format!("p = {p:.3}")
-    }
-}
-
-/// `1 run`, `2 runs`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
-    }
 }
 
 /// `10 runs`, `8 of 10 runs: 1 diverged, 1 without a value; 2 collapsed`.

@@ -2,8 +2,8 @@
 
 use super::content::{AxisKind, Lane, Row};
 use crate::claims::{
-    Claim, Finding, Group, Printed, Published, Quantity, Results, Summary, Test, Verdict, Wherein,
-    each,
+    Change, Claim, Finding, Group, Printed, Published, Quantity, Results, Summary, Test, Verdict,
+    Wherein, each,
 };
 
 /// The rows of a claim. `findings` are those of its judgement; where there are none although the claim
@@ -81,9 +81,16 @@ impl Case<'_> {
                 let agrees = (bound(&test.at_least), bound(&test.at_most));
                 (AxisKind::Value, self.each(&finding), agrees)
             }
-            Test::Argmax(_) | Test::Trend(_) | Test::Qualitative(_) => {
-                (AxisKind::Value, self.each(&finding), (None, None))
+            // Of the difference, which is drawn apart from the lanes.
+            Test::Argmax(_) => (AxisKind::Value, self.each(&finding), (Some(0.0), None)),
+            Test::Trend(test) => {
+                let agrees = match test.change {
+                    Change::Falls => (None, Some(0.0)),
+                    Change::Rises => (Some(0.0), None),
+                };
+                (AxisKind::Value, self.each(&finding), agrees)
             }
+            Test::Qualitative(_) => (AxisKind::Value, self.each(&finding), (None, None)),
         };
         Row {
             finding,

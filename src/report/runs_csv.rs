@@ -1,7 +1,6 @@
 //! Every value of every run: one CSV row for each run and metric.
 
 use crate::replication::VariantRecords;
-use crate::runs::Outcome;
 
 /// The columns `variant, seed, metric, value, outcome, run, training_seconds`; an undefined value is
 /// an empty cell, and a run without any, a diverged one, has one row with neither.
@@ -21,10 +20,7 @@ pub fn write(variants: &[VariantRecords]) -> Result<Vec<u8>, std::io::Error> {
     ])?;
     for variant in variants {
         for record in &variant.records {
-            let outcome = match record.outcome {
-                Outcome::Completed => "completed".to_owned(),
-                Outcome::Diverged { iteration } => format!("diverged at {iteration}"),
-            };
+            let outcome = super::gather::outcome(&variant.id, record);
             let mut row = |metric: &str, value: Option<f64>| {
                 writer.write_record([
                     &variant.id,

@@ -24,6 +24,7 @@ mod proportion;
 #[cfg(test)]
 mod simulation;
 mod trimmed;
+mod unseen;
 
 pub use closeness::{Closeness, Decision, Side};
 pub use difference::Difference;
@@ -35,3 +36,4 @@ pub use paired::SignFlip;
 pub use prediction::prediction;
 pub use proportion::{clopper_pearson, p_share_greater, p_share_less, upper_share};
 pub use trimmed::trimmed;
+pub use unseen::unseen_failures;

@@ -116,6 +116,27 @@ pub fn further(now: u32, decided: impl Fn(Option<u32>) -> bool) -> Further {
     }
 }
 
+/// As [`further`], where more runs never undo a decision: in a dozen questions instead of a thousand.
+#[must_use]
+pub fn further_by_halving(now: u32, decided: impl Fn(u32) -> bool) -> Further {
+    if !decided(ENDLESS) {
+        return Further::Never;
+    }
+    let (mut too_few, mut enough) = (0, MOST_FURTHER);
+    if !decided(now + enough) {
+        return Further::MoreThanMost;
+    }
+    while enough - too_few > 1 {
+        let middle = u32::midpoint(too_few, enough);
+        if decided(now + middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    Further::About(enough)
+}
+
 /// As many runs as stand for infinitely many.
 const ENDLESS: u32 = 1_000_000_000;
 

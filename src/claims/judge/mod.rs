@@ -28,6 +28,7 @@ mod tests;
 mod trend;
 mod value;
 
+use super::fewest::fewest;
 use super::results::Sample;
 use super::verdict::{Finding, Group, Judgement, Verdict};
 use super::words::{count, list, number};
@@ -41,7 +42,7 @@ use crate::statistics::{holm, upper_share};
 /// A claim's opposite has to be at most this likely.
 pub(super) const FOR: f64 = 0.05;
 /// A claim has to be at most this likely to be refuted, on one side.
-const AGAINST: f64 = 0.025;
+pub(super) const AGAINST: f64 = 0.025;
 /// The largest share of runs without a value that a claim about values bears.
 const WITHOUT_VALUE: f64 = 0.1;
 
@@ -96,13 +97,44 @@ pub fn judge<'a>(
     conditions: &Conditions,
 ) -> Vec<Judgement> {
     let refusal = conditions.refusal();
-    let judged = claims.into_iter().map(|claim| match &refusal {
+    let claims: Vec<&Claim> = claims.into_iter().collect();
+    let judged = claims.iter().map(|claim| match &refusal {
         Some(reason) => not_tested(claim, reason),
         None => judge_one(published, claim, results),
     });
     let mut judgements: Vec<Judgement> = judged.collect();
-    correct_together(&mut judgements);
+    let together = correct_together(&mut judgements);
+    for (judgement, claim) in judgements.iter_mut().zip(&claims) {
+        note_too_few(judgement, fewest(claim, together));
+    }
     judgements
+}
+
+/// Says of an undecided claim of order if so few seeds could not have refuted it.
+fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
+    let groups = judgement.findings.iter().flat_map(|one| &one.ours);
+    let seeds = groups.map(|group| group.n as u32).min();
+    let (Some(fewest), Some(seeds), Verdict::Inconclusive { more_seeds }) =
+        (fewest, seeds, &mut judgement.verdict)
+    else {
+        return;
+    };
+    if seeds >= fewest {
+        return;
+    }
+    judgement.explanation.push(format!(
+        "{} could not refute it whatever they show: with its comparisons and the experiment's other order \
+         claims corrected for (Holm), a sign-flip test needs at least {fewest}.",
+        count(seeds as usize, "seed")
+    ));
+    // Decided by the correction alone, it takes no fewer than that to refute it.
+    let against = judgement
+        .findings
+        .iter()
+        .any(|one| one.verdict.is_against());
+    if let (true, Further::About(more)) = (against, &mut *more_seeds) {
+        *more = (*more).max(fewest - seeds);
+    }
 }
 
 /// The judgement of a claim that cannot be tested, e.g. because its experiment does not exist.
@@ -219,8 +251,8 @@ fn rank(further: Further) -> u32 {
     }
 }
 
-/// Holm over the order claims of the experiment.
-fn correct_together(judgements: &mut [Judgement]) {
+/// Holm over the order claims of the experiment; gives their number.
+fn correct_together(judgements: &mut [Judgement]) -> usize {
     let mut orders: Vec<&mut Judgement> = judgements
         .iter_mut()
         .filter(|one| matches!(one.test, "order" | "argmax" | "trend") && !one.findings.is_empty())
@@ -264,6 +296,7 @@ fn correct_together(judgements: &mut [Judgement]) {
             number(p)
         ));
     }
+    speaks_for.len()
 }
 
 /// Makes a refutation that did not survive its correction inconclusive.
@@ -420,6 +453,18 @@ impl Case<'_> {
             })
         })
     }
+}
+
+/// What a run gives that fails altogether, for metrics known by name: one cluster, or chance.
+fn failed(metric: &str) -> Option<f64> {
+    let name = metric.rsplit('.').next().unwrap_or(metric);
+    Metric::from_id(name).map(|metric| match metric {
+        Metric::Accuracy
+        | Metric::Purity
+        | Metric::NmiGeometric
+        | Metric::NmiArithmetic
+        | Metric::Ari => 0.0,
+    })
 }
 
 /// The verdict of two p values. Both speak where an order or a trend is there but smaller than its

@@ -4,7 +4,10 @@ use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Better, Printed, ValueTest};
 use super::{Case, Finding, Group, Verdict, each};
 use crate::statistics::closeness::{Side, beyond};
-use crate::statistics::{Closeness, Decision, Moments, power, prediction};
+use crate::statistics::power::{Further, further_by_halving};
+use crate::statistics::{
+    Closeness, Decision, Interval, Moments, power, prediction, unseen_failures,
+};
 
 /// One for each published value.
 pub(super) fn findings(case: &Case, test: &ValueTest) -> Vec<Finding> {
@@ -35,9 +38,11 @@ fn finding(case: &Case, test: &ValueTest, metric: &str, variant: &str) -> Findin
         published: Some(printed.clone()),
         ..Finding::new(label, Verdict::Consistent, String::new())
     };
-    let finding = match printed.moments() {
-        Some(published) => with_spread(base, ours, published, &printed, margin),
-        None => mean_only(base, ours, &printed, margin),
+    let finding = if let Some(published) = printed.moments() {
+        with_spread(base, ours, published, &printed, margin)
+    } else {
+        let failure = Failure::of(case, test, metric, ours.mean);
+        mean_only(base, ours, &printed, margin, &failure)
     };
     Finding {
         better: finding.verdict.is_against() && on_the_good_side(case, metric, &finding),
@@ -154,36 +159,134 @@ fn beside(side: Side) -> &'static str {
     }
 }
 
-/// Without a published spread: the weaker words.
-fn mean_only(base: Finding, ours: Moments, printed: &Printed, margin: f64) -> Finding {
-    let predicted = prediction(ours, printed.mean, printed.n);
-    let range = predicted.interval(0.95).widened(printed.coarseness);
-    let margin_and_digits = margin + printed.coarseness;
-    let above = predicted.p_greater(margin_and_digits);
-    let p_against = above.min(predicted.p_less(-margin_and_digits));
-    let opening = opening(&base.label, ours, printed);
-    let side = beyond(range, margin);
-    let tail = match side {
-        Some(side) => format!(
-            "wholly {} the margin of \u{b1}{}",
-            beside(side),
-            number(margin)
-        ),
-        None => format!("not beyond the margin of \u{b1}{}", number(margin)),
-    };
+/// What a failed run among the paper's does to a published mean, as far as it is known.
+struct Failure {
+    /// The value of a run that fails altogether.
+    worst: Option<f64>,
+    /// Whether it lowers a mean; unknown without `worst` and without a direction of the metric.
+    lowers: Option<bool>,
+}
+
+impl Failure {
+    fn of(case: &Case, test: &ValueTest, metric: &str, ours: f64) -> Self {
+        let worst = test.worst.as_ref().map(|worst| **worst);
+        let worst = worst.or_else(|| super::failed(metric));
+        Self {
+            worst,
+            lowers: match (worst, case.better(metric)) {
+                (Some(worst), _) => Some(worst < ours),
+                (None, better) => better.map(|better| better == Better::Higher),
+            },
+        }
+    }
+
+    /// Whether it can explain that our mean is on this side of the published one.
+    fn explains(&self, side: Side) -> bool {
+        self.lowers
+            .is_none_or(|lowers| lowers == (side == Side::Above))
+    }
+}
+
+/// How far failed runs of the paper's may have moved its mean without one showing among `n` of ours.
+fn moved(ours: Moments, n: u32, printed: &Printed, worst: f64) -> (u32, f64) {
+    let m = printed.n.unwrap_or(1);
+    let failed = unseen_failures(n, m);
+    (
+        failed,
+        (ours.mean - worst) * f64::from(failed) / f64::from(m),
+    )
+}
+
+/// The 95 % prediction interval of the difference, and the same with failed runs on the paper's side.
+fn predicted(ours: Moments, n: u32, printed: &Printed, worst: Option<f64>) -> [Interval; 2] {
+    let like = prediction(Moments { n, ..ours }, printed.mean, printed.n);
+    let plain = like.interval(0.95).widened(printed.coarseness);
+    let by = worst.map_or(0.0, |worst| moved(ours, n, printed, worst).1);
+    let with_failures = plain.hull(Interval {
+        low: plain.low - by,
+        high: plain.high - by,
+    });
+    [plain, with_failures]
+}
+
+/// Without a published spread: the weaker words. A mean that may hold failed runs of which ours by luck
+/// show none is refuted only if such runs do not explain it, see
+/// [`unseen_failures`](crate::statistics::unseen_failures).
+fn mean_only(
+    base: Finding,
+    ours: Moments,
+    printed: &Printed,
+    margin: f64,
+    failure: &Failure,
+) -> Finding {
+    let [plain, with_failures] = predicted(ours, ours.n, printed, failure.worst);
     let like = match printed.n {
         Some(n) => format!("a mean of {} like ours", count(n as usize, "run")),
         None => "a single run like ours".to_owned(),
     };
+    let side = beyond(plain, margin);
+    let against = side.filter(|&side| {
+        !failure.explains(side)
+            || failure.worst.is_some() && beyond(with_failures, margin) == Some(side)
+    });
+    let mut words = format!(
+        "{} Difference {}; the 95 % prediction interval for {like} is {}, ",
+        opening(&base.label, ours, printed),
+        signed(ours.mean - printed.mean),
+        interval(plain)
+    );
+    let size = number(margin);
+    words += &match side {
+        Some(side) => format!("wholly {} the margin of \u{b1}{size}.", beside(side)),
+        None => format!("not beyond the margin of \u{b1}{size}."),
+    };
+    let verdict = match (side, against) {
+        (None, _) => Verdict::Consistent,
+        (Some(_), Some(_)) => Verdict::Inconsistent,
+        (Some(side), None) => {
+            words += &unseen(ours, printed, failure);
+            let more_seeds = failure.worst.map_or(Further::Never, |worst| {
+                further_by_halving(ours.n, |n| {
+                    let [_, with_failures] = predicted(ours, n, printed, Some(worst));
+                    beyond(with_failures, margin) == Some(side)
+                })
+            });
+            Verdict::Inconclusive { more_seeds }
+        }
+    };
+    let predicted = prediction(ours, printed.mean, printed.n);
+    let apart = margin + printed.coarseness;
+    let by = failure
+        .worst
+        .map_or(0.0, |worst| moved(ours, ours.n, printed, worst).1);
+    let above = predicted.p_greater(apart + by.max(0.0));
+    let p_against = above.min(predicted.p_less(by.min(0.0) - apart));
     Finding {
-        interval_95: Some(range),
-        p_against: Some(p_against),
-        verdict: side.map_or(Verdict::Consistent, |_| Verdict::Inconsistent),
-        words: format!(
-            "{opening} Difference {}; the 95 % prediction interval for {like} is {}, {tail}.",
-            signed(ours.mean - printed.mean),
-            interval(range)
-        ),
+        interval_95: Some(with_failures),
+        p_against: (side.is_none() || against.is_some()).then_some(p_against),
+        verdict,
+        words,
         ..base
     }
+}
+
+/// Why a published mean that is far off is not refuted.
+fn unseen(ours: Moments, printed: &Printed, failure: &Failure) -> String {
+    let Some(worst) = failure.worst else {
+        return " Runs that failed on the paper's side could explain it, and what such a run gives is not \
+                known: name it as the test's `worst`."
+            .to_owned();
+    };
+    let (failed, by) = moved(ours, ours.n, printed, worst);
+    let of = match printed.n {
+        Some(n) => format!("{failed} of the paper's {}", count(n as usize, "run")),
+        None => "what may be the paper's single run".to_owned(),
+    };
+    format!(
+        " But {of} may have failed altogether ({}) without one failing among {} of ours, which would move \
+         its mean by {}: no further than that it is off.",
+        number(worst),
+        ours.n,
+        number(by.abs())
+    )
 }

@@ -144,6 +144,7 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
     let share = finding.numbers.get("share_claimed");
     html! {
         @if let Some(drawn) = strip::of(row).svg() { (drawn) }
+        @if let Some(drawn) = strip::apart(row).and_then(|strip| strip.svg()) { (drawn) }
         @if finding.difference.is_some() || finding.interval_95.is_some() {
             span.small {
                 @if let Some(difference) = finding.difference {

@@ -46,6 +46,9 @@ pub fn page(report: &Report) -> String {
                             "."
                         }
                     }
+                    @if let Some(words) = report.left_out.words() {
+                        p { "Stored as well, and no part of this report: " (words) "." }
+                    }
                     p {
                         "Made by replicate " (env!("CARGO_PKG_VERSION"))
                         " from stored runs alone: the same store gives the same page."
@@ -148,7 +151,8 @@ fn reading() -> Markup {
         ("not reproduced", "does not hold, by the same test"),
         (
             "inconsistent",
-            "a published mean without its spread is beyond the margin from where our runs would put it",
+            "a published mean without its spread is beyond the margin from where our runs would put it, even if some \
+             of the paper's runs failed",
         ),
         ("inconclusive", "the runs do not decide it"),
         ("not tested", "nothing was tested, for the reason given"),

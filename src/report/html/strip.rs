@@ -39,9 +39,36 @@ pub(super) fn of(row: &Row) -> Strip {
         lanes: lanes.collect(),
         inner: drawn(finding.interval_90),
         outer: drawn(finding.interval_95),
-        agrees: (row.agrees_from, row.agrees_to),
+        agrees: if is_apart(row) {
+            (None, None)
+        } else {
+            (row.agrees_from, row.agrees_to)
+        },
         is_difference: row.axis == AxisKind::Difference,
     }
+}
+
+/// Whether the difference is on another axis than the lanes: those of an argmax or a trend show values.
+fn is_apart(row: &Row) -> bool {
+    row.axis == AxisKind::Value && row.finding.difference.is_some()
+}
+
+/// The difference and its intervals alone, where the lanes are on another axis.
+pub(super) fn apart(row: &Row) -> Option<Strip> {
+    let finding = &row.finding;
+    let pair = |interval: Interval| (interval.low, interval.high);
+    is_apart(row).then(|| Strip {
+        description: format!("{}: the difference with its intervals.", finding.label),
+        lanes: vec![StripLane {
+            label: String::new(),
+            values: Vec::new(),
+            mean: finding.difference,
+        }],
+        inner: finding.interval_90.map(pair),
+        outer: finding.interval_95.map(pair),
+        agrees: (row.agrees_from, row.agrees_to),
+        is_difference: true,
+    })
 }
 
 /// The one that explains the others.
