@@ -31,7 +31,7 @@ fn every_method_runs_and_seeds_share_their_autoencoders() {
     let shown = json(store.path(), &SHORT);
     assert_eq!(
         (&shown["planned"], &shown["stored"]),
-        (&16.into(), &16.into())
+        (&18.into(), &18.into())
     );
     // One autoencoder for each seed, for both methods that begin with it.
     let parts = fs::read_dir(store.path().join("parts")).unwrap();

@@ -630,3 +630,20 @@ fn a_document_without_places_is_an_error_and_stays_as_it_is() {
     assert_eq!(fs::read_to_string(document).unwrap(), "nothing here\n");
     assert!(!folder.path().join("report").exists());
 }
+
+const ADVICE: &str = "is not up to date: replicate --store records report --update REPRODUCE.md";
+
+/// A reader gets the committed values and tables, byte for byte, from the committed records.
+#[test]
+fn the_committed_report_is_what_the_committed_records_give() {
+    let papers = catalogue::papers().unwrap();
+    let store = Store::new("records");
+    let report = gather(catalogue::REPLICATIONS, &papers, None, &store).unwrap();
+    assert!(report.unreadable.is_empty(), "{:?}", report.unreadable);
+    let csv = String::from_utf8(results_csv::write(&report).unwrap()).unwrap();
+    let committed = fs::read_to_string("records/report/results.csv").unwrap();
+    assert!(committed == csv, "records/report/results.csv {ADVICE}");
+    let document = fs::read_to_string("REPRODUCE.md").unwrap();
+    let filled = markers::fill(&document, &markdown::blocks(&report), &[]).unwrap();
+    assert!(filled == document, "REPRODUCE.md {ADVICE}");
+}
