@@ -14,6 +14,8 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &dec::Experiment::RandomInit,
     &dec::Experiment::UpdateRules,
     &dec::Experiment::Curves,
+    &soae::Experiment::Comparison,
+    &soae::Experiment::Figures,
 ];
 
 /// What all papers say, those included whose experiments do not exist yet.

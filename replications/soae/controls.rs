@@ -23,11 +23,17 @@ pub(super) fn norms(rows: &Tensor) -> [f64; 3] {
 }
 
 /// How much more images change from the last row and column of the decoded grid to the first than from one
-/// row or column to the next inside: 1 without a seam. For codes of two numbers in the square of half side
-/// `extent` (plane) or of all angles (torus).
-pub(super) fn seam_ratio(model: &Model, extent: f64) -> f64 {
+/// row or column to the next inside: 1 without a seam. For codes of two numbers, in their [`square`] (plane) or
+/// of all angles (torus).
+pub(super) fn seam_ratio(model: &Model, codes: &Tensor) -> f64 {
     let side = SIDE as i64;
-    let images = model.decode(&model.settings.space.grid(SIDE, extent));
+    let images = match model.settings.space {
+        Space::Plane => {
+            let (centre, half) = square(codes);
+            model.decode(&(Space::Plane.grid(SIDE, half) + centre))
+        }
+        other => model.decode(&other.grid(SIDE, 0.0)),
+    };
     let grid = images.view([side, side, -1]);
     let (mut seam, mut inside) = (0.0, 0.0);
     for axis in [0, 1] {
@@ -60,7 +66,7 @@ pub(super) fn occupancy(space: Space, codes: &Tensor) -> Option<f64> {
                 let [x, y, z] = [x, y, z].map(f64::from);
                 // Bands of equal height are of equal area (Archimedes).
                 let height = z / (x * x + y * y + z * z).sqrt().max(1e-8);
-                ((height + 1.0) / 2.0, (y.atan2(x) + PI) / TAU)
+                (height.midpoint(1.0), (y.atan2(x) + PI) / TAU)
             }
             _ => return None,
         };
@@ -72,13 +78,30 @@ pub(super) fn occupancy(space: Space, codes: &Tensor) -> Option<f64> {
     Some(entropy.sum::<f64>() / (counts.len() as f64).ln())
 }
 
-/// The half side of a square around the origin that holds 95 % of the numbers of codes.
-pub(super) fn extent(codes: &Tensor) -> f64 {
-    let mut sizes: Vec<f32> = slice(codes).iter().map(|one| one.abs()).collect();
-    sizes.sort_unstable_by(f32::total_cmp);
-    sizes
-        .get(sizes.len() * 95 / 100)
-        .map_or(1.0, |one| f64::from(*one))
+/// The centre `[1, m]` and the half side of a square: the median code, and the distance from it that 95 % of
+/// the numbers of codes `[rows, m]` keep. Codes need not lie about the origin.
+pub(super) fn square(codes: &Tensor) -> (Tensor, f64) {
+    let (values, m) = (slice(codes), codes.size()[1] as usize);
+    let sorted = |mut numbers: Vec<f32>| {
+        numbers.sort_unstable_by(f32::total_cmp);
+        numbers
+    };
+    let median = |column: usize| {
+        let numbers = sorted(values.iter().skip(column).step_by(m).copied().collect());
+        numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+    };
+    let centre: Vec<f32> = (0..m).map(median).collect();
+    let numbers = values.iter().enumerate();
+    let sizes = sorted(
+        numbers
+            .map(|(i, one)| (one - centre[i % m]).abs())
+            .collect(),
+    );
+    let half = sizes.get(sizes.len() * 95 / 100);
+    (
+        Tensor::from_slice(&centre).view([1, -1]),
+        half.map_or(1.0, |one| f64::from(*one)),
+    )
 }
 
 #[cfg(test)]
@@ -98,6 +121,17 @@ mod tests {
             assert!((found - mean).abs() < 0.02, "{m}: {found}");
             assert!((found_cv - cv).abs() < 0.01, "{m}: {found_cv}");
         }
+    }
+
+    #[test]
+    fn the_square_is_where_the_codes_are() {
+        let numbers = normal(&mut stream(Seed(0), "test"), [20_000, 2], Device::Cpu);
+        let away = &numbers + Tensor::from_slice(&[5.0_f32, -7.0]);
+        let (centre, half) = square(&away.contiguous());
+        let centre = slice(&centre).to_vec();
+        assert!((centre[0] - 5.0).abs() < 0.05 && (centre[1] + 7.0).abs() < 0.05);
+        // 95 % of a normal distribution are within 1.96.
+        assert!((half - 1.96).abs() < 0.05, "{half}");
     }
 
     #[test]

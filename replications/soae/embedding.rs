@@ -34,7 +34,6 @@ impl Space {
     }
 
     /// What the decoder sees, `[rows, embedded(m)]`.
-    #[must_use]
     pub fn embed(self, codes: &Tensor) -> Tensor {
         match self {
             Self::Plane => codes.shallow_clone(),
@@ -45,7 +44,6 @@ impl Space {
 
     /// The gradient with respect to the codes, from that with respect to their embedding: the transposed
     /// Jacobian times `delta`. Zero at the sphere's origin.
-    #[must_use]
     pub fn pull_back(self, codes: &Tensor, delta: &Tensor) -> Tensor {
         match self {
             Self::Plane => delta.shallow_clone(),
@@ -69,7 +67,6 @@ impl Space {
     /// torus angles are added and wrap by themselves; on the sphere the step is along a great circle.
     ///
     /// `directions` `[rows, m]` and `radii` `[rows, 1]` are standard normal numbers.
-    #[must_use]
     pub fn neighbours(
         self,
         codes: &Tensor,
@@ -118,7 +115,6 @@ impl Space {
     /// Codes at the centres of `side x side` cells, row by row, `[side^2, m]`: of the square from `-extent`
     /// to `extent`, of all angles, or of latitude (from the north) and longitude. Two coordinates, three on
     /// the sphere.
-    #[must_use]
     pub fn grid(self, side: usize, extent: f64) -> Tensor {
         let centre = |index: usize| (index as f64 + 0.5) / side as f64;
         let mut values = Vec::with_capacity(3 * side * side);

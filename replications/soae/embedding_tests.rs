@@ -50,7 +50,7 @@ proptest! {
 
     #[test]
     fn the_torus_is_periodic(a in -3.0_f32..3.0, b in -3.0_f32..3.0, turns in -3_i8..3) {
-        let moved = [a + turns as f32 * TAU as f32, b];
+        let moved = [a + f32::from(turns) * TAU as f32, b];
         let difference = Space::Torus.embed(&rows(&[a, b], 2)) - Space::Torus.embed(&rows(&moved, 2));
         prop_assert!(difference.abs().max().double_value(&[]) < 1e-5);
         prop_assert!(Space::Torus.distance(&[a, b], &moved) < 1e-5);

@@ -1,19 +1,22 @@
 //! `soae`, the comparison, and `soae-figures`, its pictures: what is run.
 
-use super::{Settings, Soae, Space, Training, published, shown};
-use crate::baselines::{KMeansBaseline, KMeansSettings};
+use super::{Settings, Soae, Space, Training, pictures, published, shown};
+use crate::baselines::{KMeansBaseline, KMeansSettings, MiniSom, MiniSomSettings};
 use crate::claims::Published;
+use crate::evaluation::PostClusters;
 use crate::plot::Figure;
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
 use crate::runs::{Record, Store};
+use crate::som::online::{Lengths, Order, Spread};
+use crate::som::{Grid, OnlineSom};
 
 /// The experiments on the draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Experiment {
-    /// Autoencoder, VAE, SOAE in three spaces, k-means; and SOAE with other kernels and steps.
+    /// Autoencoder, VAE, SOAE in three spaces, k-means, online map; and SOAE with other kernels and steps.
     Comparison,
     /// Pictures of those with codes of two dimensions.
     Figures,
@@ -27,8 +30,11 @@ const SETTINGS: &[Setting] = &[Setting {
     effect: Effect::Alters,
 }];
 
-/// Final widths of the kernel, as in ids.
-const WIDTHS: [&str; 5] = ["0.02", "0.05", "0.1", "0.2", "0.4"];
+/// Final widths of the kernel, as in ids, besides [`MIDDLE`].
+const WIDTHS: [(&str, f64); 4] = [("0.02", 0.02), ("0.1", 0.1), ("0.2", 0.2), ("0.4", 0.4)];
+
+/// The final width of SOAE in the plane itself, and so a point of that sweep.
+pub(super) const MIDDLE: f64 = 0.05;
 
 /// SOAE with one step of each, the kernel from 1 to 0.05; on the sphere from 0.8 to 0.04, as its area is
 /// smaller than the torus'.
@@ -37,7 +43,7 @@ fn alternating(space: Space) -> Training {
         encoder_steps: 1,
         decoder_steps: 1,
         sigma: match space {
-            Space::Plane | Space::Torus => [1.0, 0.05],
+            Space::Plane | Space::Torus => [1.0, MIDDLE],
             Space::Sphere => [0.8, 0.04],
         },
         importance: false,
@@ -75,17 +81,11 @@ fn changed() -> Vec<(String, Training)> {
         sigma: [1.0, end],
         importance,
     };
-    // Parsing cannot fail: they are numbers, and a test looks.
-    let widths = WIDTHS.map(|end| {
-        (
-            format!("sigma={end}"),
-            with(end.parse().unwrap_or(0.05), 1, 1, false),
-        )
-    });
+    let widths = WIDTHS.map(|(name, end)| (format!("sigma={name}"), with(end, 1, 1, false)));
     let mut all = widths.to_vec();
-    all.push(("steps=1:5".to_owned(), with(0.05, 1, 5, false)));
-    all.push(("steps=5:1".to_owned(), with(0.05, 5, 1, false)));
-    all.push(("importance".to_owned(), with(0.05, 1, 1, true)));
+    all.push(("steps=1:5".to_owned(), with(MIDDLE, 1, 5, false)));
+    all.push(("steps=5:1".to_owned(), with(MIDDLE, 5, 1, false)));
+    all.push(("importance".to_owned(), with(MIDDLE, 1, 1, true)));
     all
 }
 
@@ -134,6 +134,27 @@ fn variant(id: &str, data: &'static str, settings: &Settings) -> Variant {
     }
 }
 
+/// The classic online map of 20 x 20 units on pixels; it is shown as many rows as the encoders are. Its radius
+/// falls from 3 to 1.
+fn online_map(base: &Settings) -> MiniSomSettings {
+    MiniSomSettings {
+        som: OnlineSom {
+            map: Grid {
+                rows: 20,
+                columns: 20,
+            },
+            updates: base.iterations * base.batch.unsigned_abs(),
+            learning_rate: 0.5,
+            sigma: 3.0,
+            spread: Spread::Two,
+            lengths: Lengths::Free,
+            order: Order::Random,
+        },
+        post_clusters: PostClusters::Classes,
+        encoder: None,
+    }
+}
+
 impl Replication for Experiment {
     fn id(&self) -> &'static str {
         match self {
@@ -145,7 +166,7 @@ impl Replication for Experiment {
     fn summary(&self) -> &'static str {
         match self {
             Self::Comparison => {
-                "SOAE on plane, torus and sphere beside autoencoder, VAE and k-means"
+                "SOAE on plane, torus and sphere beside autoencoder, VAE, k-means and map"
             }
             Self::Figures => "SOAE's latent spaces: decoded manifolds, codes, samples, losses",
         }
@@ -198,6 +219,12 @@ impl Replication for Experiment {
                 settings: kmeans.to_value(),
                 data,
             });
+            variants.push(Variant {
+                id: format!("{data}/som-20x20"),
+                method: &MiniSom::ON_FEATURES,
+                settings: online_map(&base).to_value(),
+                data,
+            });
         }
         if *self == Self::Comparison {
             let data = sets[0];
@@ -247,7 +274,7 @@ impl Replication for Experiment {
     ) -> Result<Vec<(String, Figure)>, crate::Error> {
         match self {
             Self::Comparison => Ok(Vec::new()),
-            Self::Figures => shown::pictures(results, store),
+            Self::Figures => pictures::pictures(results, store),
         }
     }
 }
@@ -258,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_variant_s_settings_are_understood_and_all_differ_but_one() {
+    fn every_variant_s_settings_are_understood_and_no_two_are_one_run() {
         for profile in Profile::ALL {
             for experiment in [Experiment::Comparison, Experiment::Figures] {
                 let protocol = experiment.protocol(profile, &Changes::default()).unwrap();
@@ -272,9 +299,7 @@ mod tests {
                     let twins = twins.filter(|other| {
                         other.settings == variant.settings && other.data == variant.data
                     });
-                    // The sweep's middle is SOAE in the plane itself: one run for both.
-                    let shared = variant.id.ends_with("/soae-r2") || variant.id.ends_with("=0.05");
-                    assert!(twins.count() <= 1 + usize::from(shared), "{}", variant.id);
+                    assert_eq!(twins.count(), 1, "{}", variant.id);
                 }
             }
         }

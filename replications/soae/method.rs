@@ -132,16 +132,13 @@ fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> 
     } else {
         None
     };
-    match evaluated {
-        Some((metrics, kept)) => {
-            run.metrics = metrics;
-            run.weights = model.weights();
-            run.weights.extend(kept);
-        }
-        None => {
-            let iteration = progress.diverged.unwrap_or(progress.iteration);
-            run.outcome = Outcome::Diverged { iteration };
-        }
+    if let Some((metrics, kept)) = evaluated {
+        run.metrics = metrics;
+        run.weights = model.weights();
+        run.weights.extend(kept);
+    } else {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
+        run.outcome = Outcome::Diverged { iteration };
     }
     run.evaluation = clock.elapsed();
     Ok(Some(run))
@@ -208,10 +205,7 @@ fn evaluate(
         note(&format!("{name}_cv"), cv);
     }
     if settings.latent == 2 && space != Space::Sphere {
-        note(
-            "seam_ratio",
-            controls::seam_ratio(model, controls::extent(&codes)),
-        );
+        note("seam_ratio", controls::seam_ratio(model, &codes));
     }
     if let Some(occupancy) = controls::occupancy(space, &codes) {
         note("occupancy", occupancy);

@@ -11,6 +11,7 @@ mod experiments;
 mod method;
 mod model;
 mod neighbours;
+mod pictures;
 mod settings;
 mod shown;
 

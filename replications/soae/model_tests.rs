@@ -1,8 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::super::embedding::at;
 use super::super::{Settings, Space, Training};
 use super::*;
+use crate::nn::Precision;
 use crate::random::stream;
+use crate::runs::checkpoint;
+use crate::train::observer::Silent;
+use crate::train::{Context, Driven, Member, NoParts, TrainingData, drive};
 
 fn settings(space: Space, training: Training) -> Settings {
     Settings {
@@ -58,6 +66,88 @@ fn a_resumed_training_ends_with_the_same_bits() {
             assert_eq!(*a, b, "{space:?} {training:?} {name}");
         }
         assert_eq!(whole.losses(), second.losses());
+    }
+}
+
+/// Asks for an end when it has come to a certain step.
+struct Stopping<'a> {
+    model: Model,
+    at: u64,
+    interrupted: &'a AtomicBool,
+}
+
+impl Trainable for Stopping<'_> {
+    fn iterations(&self) -> u64 {
+        self.model.iterations()
+    }
+
+    fn step(&mut self, iteration: u64) -> Result<(), Error> {
+        if iteration == self.at {
+            self.interrupted.store(true, Ordering::Relaxed);
+        }
+        self.model.step(iteration)
+    }
+
+    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
+        self.model.losses()
+    }
+
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        self.model.state(model)
+    }
+
+    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
+        self.model.restore(model, iteration, state)
+    }
+}
+
+/// The weights and curves of an interrupted run that was taken up from its file are those of another that
+/// was not interrupted, bit by bit.
+#[test]
+fn a_run_that_was_stopped_ends_as_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let training_data = TrainingData::new(data(), None).unwrap();
+    for (index, (space, training)) in all().into_iter().enumerate() {
+        let settings = settings(space, training);
+        let train = |name: &str, at: u64| {
+            let interrupted = AtomicBool::new(false);
+            let context = Context {
+                data: &training_data,
+                device: Device::Cpu,
+                precision: Precision::Exact,
+                interrupted: &interrupted,
+                checkpoint_interval: Duration::from_hours(1),
+                observer: &Silent,
+                parts: &NoParts,
+                worker: 0,
+            };
+            let member = Member {
+                settings: settings.to_value(),
+                seed: Seed(1),
+                checkpoint: folder.path().join(format!("{name}-{index}")),
+            };
+            let mut model = Stopping {
+                model: fresh(space, training),
+                at,
+                interrupted: &interrupted,
+            };
+            let at = member.checkpoint.clone();
+            let driven = drive(&mut model, &[member], &context).unwrap();
+            (driven, model.model.weights(), at)
+        };
+        let (Driven::Finished(whole), weights, _) = train("whole", 1000) else {
+            panic!("not interrupted");
+        };
+        let (driven, _, path) = train("cut", 6);
+        assert!(matches!(driven, Driven::Interrupted));
+        let at = checkpoint::progress(&path).unwrap();
+        assert_eq!((at.iteration, at.iterations), (7, 12));
+        let (Driven::Finished(resumed), weights_resumed, _) = train("cut", 1000) else {
+            panic!("not interrupted");
+        };
+        assert_eq!((whole[0].resumed, resumed[0].resumed), (0, 1));
+        assert_eq!(whole[0].curves, resumed[0].curves, "{space:?} {training:?}");
+        assert_eq!(weights, weights_resumed, "{space:?} {training:?}");
     }
 }
 
@@ -184,6 +274,25 @@ fn a_variational_step_follows_the_gradient_of_its_loss() {
     let error = (first - &expected).abs().max().double_value(&[]);
     let size = expected.abs().max().double_value(&[]);
     assert!(size > 0.0 && error < 1e-4 * size, "{error} of {size}");
+}
+
+/// A pole is one place: all longitudes there decode into one image. Elsewhere they do not.
+#[test]
+fn the_poles_have_no_longitude() {
+    let model = fresh(Space::Sphere, turns(false));
+    let spread = |latitude: f64| {
+        let codes =
+            (0..20).flat_map(|turn| at(latitude, f64::from(turn) * std::f64::consts::PI / 10.0));
+        let codes: Vec<f32> = codes.map(|one| one as f32).collect();
+        let images = model.decode(&Tensor::from_slice(&codes).view([20, 3]));
+        (&images - images.narrow(0, 0, 1))
+            .abs()
+            .max()
+            .double_value(&[])
+    };
+    let quarter = std::f64::consts::FRAC_PI_2;
+    assert!(spread(quarter) < 1e-6 && spread(-quarter) < 1e-6);
+    assert!(spread(0.0) > 0.01);
 }
 
 #[test]

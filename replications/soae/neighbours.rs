@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_kept_by_the_torus_and_cut_by_the_line() {
-        let angles: Vec<f32> = (0..100).map(|i| i as f32 * 0.062_831_853).collect();
+        let angles: Vec<f32> = (0..100).map(|i| i as f32 * 0.062_831_86).collect();
         let circle: Vec<f32> = angles.iter().flat_map(|a| [a.cos(), a.sin()]).collect();
         let of = |space| {
             let sampling = Sampling::default();
