@@ -17,6 +17,8 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &dec::Experiment::Curves,
     &dc_somrl::Table1,
     &dc_somrl::Sensitivity,
+    &soae::Experiment::Comparison,
+    &soae::Experiment::Figures,
 ];
 
 /// What all papers say, those included whose experiments do not exist yet.

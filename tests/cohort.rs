@@ -11,6 +11,7 @@ use replicate::data::{self, Access};
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
+use replicate::replications::soae::{self, Soae, Space};
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
@@ -68,6 +69,20 @@ fn convolutional(batch_norm: bool) -> Settings {
         batch_norm,
         ..Settings::convolutional()
     }
+}
+
+/// Wide enough that libtorch shares its work among threads.
+fn self_organising(space: Space, training: soae::Training) -> serde_json::Value {
+    let settings = soae::Settings {
+        space,
+        latent: 3,
+        hidden: vec![200, 300],
+        batch: 256,
+        iterations: 20,
+        training,
+        held_out: 297,
+    };
+    settings.to_value()
 }
 
 fn alone(data: &TrainingData, gamma: f64, seed: u64) -> DesomCohort {
@@ -341,8 +356,8 @@ fn members_that_have_come_unequally_far_do_not_train_together() {
     assert!(error.to_string().contains("[10, 0]"), "{error}");
 }
 
-/// Losses, weights and metrics of a DESOM (exact and fast), and labels of a k-means, with one thread
-/// and with two.
+/// Losses, weights and metrics of a DESOM (exact and fast), and labels of a k-means, and all of a SOAE,
+/// with one thread and with two.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let data = digits();
@@ -365,6 +380,17 @@ fn results_do_not_depend_on_the_number_of_threads() {
         runs.into_iter().next().unwrap().unwrap()
     };
     let kmeans = KMeansSettings::new(64).to_value();
+    let variational = self_organising(Space::Plane, soae::Training::Variational);
+    let [torus, sphere] =
+        [(Space::Torus, true), (Space::Sphere, false)].map(|(space, importance)| {
+            let training = soae::Training::Alternating {
+                encoder_steps: 1,
+                decoder_steps: 2,
+                sigma: [1.0, 0.05],
+                importance,
+            };
+            self_organising(space, training)
+        });
     for (method, settings, precision) in [
         (&Desom as &dyn Method, small().to_value(), Precision::Exact),
         (&Desom, small().to_value(), Precision::Fast),
@@ -372,6 +398,9 @@ fn results_do_not_depend_on_the_number_of_threads() {
         (&Desom, convolutional(false).to_value(), Precision::Exact),
         (&Desom, convolutional(true).to_value(), Precision::Exact),
         (&KMeansBaseline, kmeans, Precision::Exact),
+        (&Soae, variational, Precision::Exact),
+        (&Soae, torus, Precision::Exact),
+        (&Soae, sphere, Precision::Exact),
     ] {
         let one = run(method, settings.clone(), precision, 1);
         let two = run(method, settings, precision, 2);

@@ -292,7 +292,7 @@ fn the_smoke_profile_does_the_whole_experiment() {
     assert_eq!(fs::read(elsewhere.join("fig1.svg")).unwrap(), first);
     // Without a name, those of all replications that have runs.
     let all = json(store.path(), &["figures", "--out", out, "--json"]);
-    assert_eq!(all.as_array().unwrap().len(), 6);
+    assert_eq!(all.as_array().unwrap().len(), 7);
     // Some of the variants of the others are the same runs.
     for (index, replication, stored) in [
         (0, "desom-gamma", 24),
@@ -301,6 +301,7 @@ fn the_smoke_profile_does_the_whole_experiment() {
         (3, "desom-maps", 1),
         (4, "desom-audit", 3),
         (5, "dc-somrl", 3),
+        (6, "soae", 2),
     ] {
         assert_eq!(
             (&all[index]["replication"], &all[index]["stored"]),

@@ -1,4 +1,25 @@
-//! SOAE: self-organising autoencoder, an unfinished draft. Its claims; no experiment tests them yet.
+//! SOAE: self-organising autoencoder, an unfinished draft. Encoder and decoder trained in turns, with a
+//! neighbourhood kernel on the plane, the torus or the sphere between them. The draft has no numbers; the
+//! experiments are ours.
+
+mod chain;
+mod controls;
+mod embedding;
+#[cfg(test)]
+mod embedding_tests;
+mod experiments;
+mod method;
+mod model;
+mod neighbours;
+mod pictures;
+mod settings;
+mod shown;
+
+pub use embedding::Space;
+pub use experiments::Experiment;
+pub use method::Soae;
+pub use neighbours::{Neighbourhoods, neighbourhoods};
+pub use settings::{Settings, Training};
 
 use crate::claims::{Error, Published};
 

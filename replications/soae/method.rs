@@ -1,0 +1,296 @@
+//! SOAE and the autoencoders beside it as a method: training one model and evaluating it on held-out rows.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use super::model::{Model, normal};
+use super::{Settings, Space, Training, controls, neighbours};
+use crate::cluster::KMeans;
+use crate::device::TrainingProducts;
+use crate::distances::Sampling;
+use crate::metrics::{evaluate_labels, reported};
+use crate::nn::Precision;
+use crate::nn::slices::{ordered_sum, slice};
+use crate::random::{self, Seed};
+use crate::runs::Outcome;
+use crate::som::quality::sharpness_ratio;
+use crate::train::{
+    Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
+    drive, time_of_step,
+};
+
+/// Neighbours of trustworthiness and continuity.
+const NEIGHBOURS: usize = 12;
+/// Held-out rows of which those are taken, and that are kept for pictures.
+const SAMPLED: usize = 2000;
+/// Images drawn from each model's latent space.
+const SAMPLES: i64 = 1000;
+
+/// The names under which codes and classes of held-out rows are kept.
+pub(super) const CODES: &str = "held_out.codes";
+pub(super) const CLASSES: &str = "held_out.classes";
+
+/// SOAE, autoencoder, variational autoencoder: [`Training`] says which.
+#[derive(Debug)]
+pub struct Soae;
+
+impl Method for Soae {
+    fn id(&self) -> &'static str {
+        "soae"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
+        // One model at a time: encoder and decoder have batches of their own.
+        Settings::read(settings).map(|_| None)
+    }
+
+    fn can_round(&self) -> bool {
+        false
+    }
+
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
+        let settings = Settings::read(settings)?;
+        let rows = settings.batch.min(trial.rows);
+        let data = Tensor::rand([rows, trial.dims], (Kind::Float, trial.device));
+        let mut model = Model::new(&settings, Seed(0), &data);
+        let _products = TrainingProducts::set(Precision::Exact, trial.device)?;
+        let step = time_of_step(&mut model)?;
+        // Held-out rows are encoded and decoded twice, then compared with one another.
+        let per_row = step.as_secs_f64() / settings.batch as f64;
+        let ranked = settings.held_out.min(SAMPLED as i64) as f64;
+        Ok(Work {
+            iterations: settings.iterations,
+            per_iteration: step,
+            fixed: Duration::from_secs_f64(
+                per_row * settings.held_out as f64 + ranked * ranked * 5e-7 + 0.1,
+            ),
+        })
+    }
+
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
+        let mut runs = Runs::with_capacity(cohort.len());
+        for member in cohort {
+            match train(member, context) {
+                Ok(Some(finished)) => runs.push(Ok(finished)),
+                Ok(None) => return Ok(None),
+                Err(error) => runs.push(Err(error)),
+            }
+        }
+        Ok(Some(runs))
+    }
+}
+
+fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
+    let settings = Settings::read(&member.settings)?;
+    let data = context.data;
+    let trained_on = data.rows() - settings.held_out;
+    if trained_on < 1 {
+        return Err(Error::Settings(format!(
+            "SOAE settings: held_out is {} of {} rows, none is left to train on",
+            settings.held_out,
+            data.rows()
+        )));
+    }
+    let rows = data
+        .features
+        .narrow(0, 0, trained_on)
+        .to_device(context.device);
+    let mut model = Model::new(&settings, member.seed, &rows);
+    let driven = drive(&mut model, std::slice::from_ref(member), context)?;
+    let Driven::Finished(progress) = driven else {
+        return Ok(None);
+    };
+    let Some(progress) = progress.into_iter().next() else {
+        return Ok(None);
+    };
+    context.observer.notify(&Event::Advanced {
+        worker: context.worker,
+        fraction: 1.0,
+        detail: "evaluating",
+    });
+    let clock = Instant::now();
+    let mut run = Finished {
+        outcome: Outcome::Completed,
+        metrics: BTreeMap::new(),
+        curves: progress.curves,
+        weights: Vec::new(),
+        training: progress.elapsed,
+        evaluation: Duration::ZERO,
+        resumed: progress.resumed,
+    };
+    let held_out = data.between(trained_on, data.rows());
+    let evaluated = if progress.diverged.is_none() && model.is_finite() {
+        evaluate(&model, member.seed, &held_out)?
+    } else {
+        None
+    };
+    if let Some((metrics, kept)) = evaluated {
+        run.metrics = metrics;
+        run.weights = model.weights();
+        run.weights.extend(kept);
+    } else {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
+        run.outcome = Outcome::Diverged { iteration };
+    }
+    run.evaluation = clock.elapsed();
+    Ok(Some(run))
+}
+
+type Evaluated = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
+
+/// What a trained model is worth on held-out rows. Metrics:
+///
+/// - `reconstruction_error`, also called `sleep_loss` of a SOAE: mean squared error over rows and features;
+/// - `wake_loss`: the same of what is decoded at neighbours of the codes, at the kernel's last width;
+/// - `reconstruction_sharpness`, `sample_sharpness`: see [`sharpness_ratio`]; samples are drawn from the whole
+///   torus or sphere, a standard normal (VAE), or near codes of held-out rows (SOAE in the plane);
+/// - `norm_mean`, `norm_sd`, `norm_cv`: norms of embedded codes; `raw_norm_*`: of raw codes;
+/// - `trustworthiness`, `continuity` of the 12 nearest among `ranked_rows` rows, and of shuffled codes;
+/// - `accuracy`, `nmi_geometric`, `purity` and the other agreements of k-means on embedded codes;
+/// - `seam_ratio` (two numbers; plane, torus) and `occupancy` (two angles; sphere in three dimensions).
+///
+/// With them what pictures need: codes of a sample and their classes. `None` if codes are beyond 32-bit
+/// floats.
+fn evaluate(
+    model: &Model,
+    seed: Seed,
+    held_out: &TrainingData,
+) -> Result<Option<Evaluated>, Error> {
+    let (settings, space) = (&model.settings, model.settings.space);
+    let on_cpu = |tensor: Tensor| tensor.to_device(Device::Cpu).contiguous();
+    let rows = &held_out.features;
+    let codes = on_cpu(model.codes(rows));
+    let images = on_cpu(model.decode(&codes));
+    let error = mean_squared_error(&images, rows);
+    if !error.is_finite() {
+        return Ok(None);
+    }
+    let mut metrics = BTreeMap::new();
+    let mut note = |name: &str, value: f64| {
+        metrics.insert(name.to_owned(), value);
+    };
+    note("reconstruction_error", error);
+    if let Training::Alternating { sigma, .. } = settings.training {
+        let mut rng = random::stream(seed, "held-out neighbours");
+        let near = model.neighbours(&codes, sigma[1], &mut rng);
+        note("sleep_loss", error);
+        note("wake_loss", mean_squared_error(&model.decode(&near), rows));
+    }
+    let side = (rows.size()[1] as f64).sqrt() as usize;
+    let data = on_cpu(rows.shallow_clone());
+    if side * side == rows.size()[1] as usize {
+        let of = |images: &Tensor| {
+            let ratio = sharpness_ratio(slice(&data), slice(images), [side, side]);
+            let ratio = ratio.map_err(|error| Error::Metrics(error.to_string()))?;
+            Ok::<f64, Error>(ratio.unwrap_or(f64::NAN))
+        };
+        note("reconstruction_sharpness", of(&images)?);
+        if let Some(drawn) = draw(model, seed, &codes, SAMPLES) {
+            note("sample_sharpness", of(&on_cpu(model.decode(&drawn)))?);
+        }
+    }
+    let embedded = on_cpu(space.embed(&codes));
+    for (name, of) in [("norm", &embedded), ("raw_norm", &codes)] {
+        let [mean, sd, cv] = controls::norms(of);
+        note(&format!("{name}_mean"), mean);
+        note(&format!("{name}_sd"), sd);
+        note(&format!("{name}_cv"), cv);
+    }
+    if settings.latent == 2 && space != Space::Sphere {
+        note("seam_ratio", controls::seam_ratio(model, &codes));
+    }
+    if let Some(occupancy) = controls::occupancy(space, &codes) {
+        note("occupancy", occupancy);
+    }
+    let sampling = Sampling {
+        limit: SAMPLED,
+        seed: Seed(0),
+    };
+    let count = rows.size()[0] as usize;
+    let order = random::distinct_indices(&mut random::stream(seed, "shuffled codes"), count, count);
+    let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
+    let shuffled = codes.index_select(0, &Tensor::from_slice(&order));
+    for (prefix, codes) in [("", &codes), ("shuffled.", &shuffled)] {
+        let found = neighbours::neighbourhoods(
+            (slice(&data), rows.size()[1] as usize),
+            (slice(codes), settings.latent as usize),
+            space,
+            NEIGHBOURS,
+            &sampling,
+            NonZeroUsize::MIN,
+        );
+        let [trust, continuity, ranked] = found.map_or([f64::NAN; 3], |found| {
+            [found.trustworthiness, found.continuity, found.rows as f64]
+        });
+        note(&format!("{prefix}trustworthiness"), trust);
+        note(&format!("{prefix}continuity"), continuity);
+        if prefix.is_empty() {
+            note("ranked_rows", ranked);
+        }
+    }
+    let sampled: Vec<i64> = sampling
+        .rows(count)
+        .into_iter()
+        .map(|row| row as i64)
+        .collect();
+    let sampled = Tensor::from_slice(&sampled);
+    let mut kept = vec![(CODES.to_owned(), codes.index_select(0, &sampled))];
+    if let Some(labels) = &held_out.labels {
+        let fitted = KMeans::new(labels.classes)
+            .fit(&embedded, &mut random::stream(seed, "k-means on codes"))
+            .map_err(|error| Error::Clustering(error.to_string()))?;
+        let scores = evaluate_labels(&fitted.labels, held_out.classes())
+            .map_err(|error| Error::Metrics(error.to_string()))?;
+        for (name, value) in reported(scores) {
+            note(name, value);
+        }
+        let classes: Vec<f32> = labels
+            .values
+            .iter()
+            .map(|&class| f32::from(class))
+            .collect();
+        let classes = Tensor::from_slice(&classes).index_select(0, &sampled);
+        kept.push((CLASSES.to_owned(), classes));
+    }
+    Ok(Some((metrics, kept)))
+}
+
+/// The mean over rows and features.
+fn mean_squared_error(images: &Tensor, rows: &Tensor) -> f64 {
+    let squares = (images - rows.to_device(images.device())).square();
+    ordered_sum(&squares.sum_dim_intlist(1, false, Kind::Double)) / rows.numel() as f64
+}
+
+/// Raw codes to decode into new images, in the plane near some of `codes`; `None` for a plain autoencoder,
+/// which has no distribution to draw from.
+pub(super) fn draw(model: &Model, seed: Seed, codes: &Tensor, count: i64) -> Option<Tensor> {
+    let settings = &model.settings;
+    let mut rng = random::stream(seed, "samples");
+    match (settings.training, settings.space) {
+        (Training::Autoencoder, _) => None,
+        (Training::Alternating { .. }, Space::Torus) => {
+            let turns = (0..count * settings.latent).map(|_| random::unit(&mut rng));
+            let angles: Vec<f32> = turns.map(|turn| std::f32::consts::TAU * turn).collect();
+            Some(Tensor::from_slice(&angles).view([count, settings.latent]))
+        }
+        (Training::Alternating { sigma, .. }, Space::Plane) => {
+            let limit = codes.size()[0] as usize;
+            let rows = (0..count).map(|_| random::index(&mut rng, limit) as i64);
+            let rows = Tensor::from_slice(&rows.collect::<Vec<_>>());
+            let near = codes.index_select(0, &rows);
+            Some(model.neighbours(&near, sigma[1], &mut rng))
+        }
+        // On the sphere only directions count, and those of normal numbers are uniform.
+        (Training::Variational, _) | (Training::Alternating { .. }, Space::Sphere) => {
+            Some(normal(&mut rng, [count, settings.latent], Device::Cpu))
+        }
+    }
+}
