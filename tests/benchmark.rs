@@ -91,6 +91,7 @@ fn every_method_runs_and_seeds_share_their_autoencoders() {
             "kerasom",
             "ae+minisom",
             "ae+kerasom",
+            "som-vae",
             "desom",
             "k-means-classes",
             "desom-classes"
