@@ -200,7 +200,7 @@ mod tests {
             wins: vec![6, 6],
         };
         let share = nearest_share(&rows, &labels, &majorities);
-        assert!((share - (0.9 + 0.2) / 2.0).abs() < 1e-12, "{share}");
+        assert!((share - f64::midpoint(0.9, 0.2)).abs() < 1e-12, "{share}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub const LONG: [&str; 9] = [
     "--seeds",
     "1",
     "--iterations",
-    "8000",
+    "40000",
 ];
 
 impl Site {
