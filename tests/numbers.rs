@@ -247,7 +247,14 @@ fn one_member_of_a_cohort_diverges_and_the_others_are_evaluated() {
     assert!(bad[1].metrics.is_empty() && bad[1].weights.is_empty());
     assert!(sound.iter().all(|run| run.outcome == Outcome::Completed));
     for index in [0, 2] {
-        assert_eq!(sound[index].metrics, bad[index].metrics);
+        // Bits, because an undefined metric is not equal to itself.
+        let [ours, theirs] = [&sound[index], &bad[index]].map(|run| {
+            let values = run.metrics.iter();
+            values
+                .map(|(name, value)| (name, value.to_bits()))
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(ours, theirs);
         assert_eq!(sound[index].curves, bad[index].curves);
         assert_eq!(sound[index].weights, bad[index].weights);
     }
@@ -262,7 +269,10 @@ fn absurd_settings_diverge_or_end_in_numbers() {
         change(&mut settings);
         let finished = run(&Desom, settings.to_value(), &data).unwrap();
         for (metric, value) in &finished.metrics {
-            assert!(value.is_finite(), "{metric} is {value}");
+            // The quality of a map of one place, or of few units, is undefined in parts.
+            let of_map = metric.starts_with("latent.") || metric.starts_with("map.");
+            let sound = value.is_finite() || of_map && value.is_nan();
+            assert!(sound, "{metric} is {value}");
         }
         assert_eq!(
             finished.outcome == Outcome::Completed,

@@ -271,13 +271,19 @@ impl Columns {
 mod tests {
     #![allow(clippy::float_cmp)]
     use super::*;
+    use crate::random::{self, Seed};
 
     const MEAN: Pull = Pull { scale: 1.0 / 21.0 };
 
     /// Codes, centroids and targets of other codes: P must not belong to Q.
     fn case(clusters: i64, kind: Kind) -> [Tensor; 3] {
-        tch::manual_seed(11);
-        let random = |shape: [i64; 2]| Tensor::randn(shape, (Kind::Double, Device::Cpu));
+        // Not libtorch's generator: tests that run at the same time share that one.
+        let mut stream = random::stream(Seed(11), "codes of a test");
+        let mut random = |[rows, dims]: [i64; 2]| {
+            let values = (0..rows * dims).map(|_| f64::from(random::unit(&mut stream)));
+            let values: Vec<f64> = values.map(|u| (2.0 * u - 1.0) * 3.0_f64.sqrt()).collect();
+            Tensor::from_slice(&values).view([rows, dims])
+        };
         let (codes, centroids) = (random([21, 10]), random([clusters, 10]));
         let other = assignments_tensors(&random([21, 10]), &centroids);
         [codes, centroids, targets(&other)].map(|tensor| tensor.to_kind(kind))

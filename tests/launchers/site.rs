@@ -39,7 +39,7 @@ pub const LONG: [&str; 9] = [
     "--seeds",
     "1",
     "--iterations",
-    "40000",
+    "8000",
 ];
 
 impl Site {
