@@ -269,9 +269,10 @@ fn absurd_settings_diverge_or_end_in_numbers() {
         change(&mut settings);
         let finished = run(&Desom, settings.to_value(), &data).unwrap();
         for (metric, value) in &finished.metrics {
-            // The quality of a map of one place, or of few units, is undefined in parts.
-            let of_map = metric.starts_with("latent.") || metric.starts_with("map.");
-            let sound = value.is_finite() || of_map && value.is_nan();
+            // Undefined where one unit wins everything, and on maps of nine units or fewer.
+            let undefined = ["kruskal_shepard_error", "topographic_function"];
+            let may_be_none = undefined.iter().any(|name| metric.contains(name));
+            let sound = value.is_finite() || may_be_none && value.is_nan();
             assert!(sound, "{metric} is {value}");
         }
         assert_eq!(
