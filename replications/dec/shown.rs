@@ -10,6 +10,7 @@ use crate::claims::{Published, Summary};
 use crate::plot::{Bar, BarGroup, Bars, Cloud, CurvePanel, Curves, Figure, ImageGrid, Scatter};
 use crate::random::Seed;
 use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::endings::told;
 use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record, Store, checkpoint};
 
@@ -53,13 +54,8 @@ fn short(divergence: f64) -> String {
     }
 }
 
-fn endings(variant: &VariantRecords) -> Endings {
-    let count = |ended: fn(&&Record) -> bool| variant.records.iter().filter(ended).count();
-    Endings {
-        planned: variant.planned,
-        diverged: count(|run| run.outcome != Outcome::Completed),
-        collapsed: count(|run| run.metric("clusters_found") == Some(1.0)),
-    }
+fn is_collapsed(record: &Record) -> bool {
+    record.metric("clusters_found") == Some(1.0)
 }
 
 fn summary(records: &[Record], metric: &str) -> Summary {
@@ -89,7 +85,7 @@ pub(super) fn comparisons(
                 variant: variant.id.clone(),
                 metric: metric.to_owned(),
                 ours: summary(&variant.records, metric),
-                endings: endings(variant),
+                endings: Endings::of(variant, is_collapsed),
                 published: value.filter(|_| comparable(results)).cloned(),
             });
         }
@@ -105,6 +101,9 @@ pub(super) fn caption(results: &Results) -> String {
          NMI: geometric normalisation. KL: mean per row at a refresh, each with its own P.",
         results.data_title
     );
+    for line in told(results, "Collapsed into a single cluster", is_collapsed) {
+        caption += &format!("\n{line}");
+    }
     if let Some(note) = results.note() {
         caption += &format!("\n{note}");
     }

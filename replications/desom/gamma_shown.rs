@@ -3,6 +3,7 @@
 use crate::claims::{Published, Summary};
 use crate::plot::{Baseline, Panel, Point, Run, Scale, Sweep};
 use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::endings::{sentence, told};
 use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
 
@@ -77,13 +78,7 @@ fn is_undefined(record: &Record, metric: &str) -> bool {
 }
 
 pub(super) fn endings(variant: &VariantRecords) -> Endings {
-    let count =
-        |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
-    Endings {
-        planned: variant.planned,
-        diverged: count(|run| run.outcome != Outcome::Completed),
-        collapsed: count(is_collapsed),
-    }
+    Endings::of(variant, is_collapsed)
 }
 
 pub(super) fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
@@ -136,31 +131,16 @@ pub(super) fn comparisons(
 
 /// Everything that is not as it should be with the runs, a sentence each.
 pub(super) fn shortcomings(results: &Results) -> Vec<String> {
-    let mut lines = Vec::new();
-    for variant in &results.variants {
-        let (id, stored) = (&variant.id, variant.records.len());
-        let Endings {
-            planned,
-            diverged,
-            collapsed,
-        } = endings(variant);
-        let fewer = variant.records.iter();
-        let fewer = fewer.filter(|run| found_fewer(run)).count();
-        for (count, all, what) in [
-            (collapsed, stored, "collapsed onto a single unit or cluster"),
-            (diverged, stored, "diverged: no values"),
-            (fewer, stored, "found fewer clusters than asked for"),
-            (
-                planned.saturating_sub(stored),
-                planned,
-                "missing: not done yet, or failed",
-            ),
-        ] {
-            if count > 0 {
-                lines.push(format!("{id}: {count} of {all} runs {what}."));
-            }
-        }
-    }
+    let mut lines = told(
+        results,
+        "Collapsed onto a single unit or cluster",
+        is_collapsed,
+    );
+    let fewer = results.variants.iter().map(|variant| {
+        let fewer = variant.records.iter().filter(|run| found_fewer(run));
+        (variant.id.as_str(), fewer.count(), variant.records.len())
+    });
+    lines.extend(sentence("Found fewer clusters than asked for", fewer));
     if lacks_labels(results) {
         lines.push("Without labels accuracy, purity, NMI and ARI are undefined.".to_owned());
     }
@@ -238,17 +218,11 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         }
     });
     let data = &results.data_title;
-    let missing = results.variants.iter().filter_map(|variant| {
+    let missing = results.variants.iter().map(|variant| {
         let missing = variant.planned.saturating_sub(variant.records.len());
-        let text = format!("{} ({missing} of {} runs)", variant.id, variant.planned);
-        (missing > 0).then_some(text)
+        (variant.id.as_str(), missing, variant.planned)
     });
-    let missing = missing.collect::<Vec<_>>().join(", ");
-    let missing = if missing.is_empty() {
-        missing
-    } else {
-        format!(" Missing: {missing}.")
-    };
+    let missing = sentence(" Missing", missing).unwrap_or_default();
     let unlabelled = if lacks_labels(results) {
         " The data has no labels to compare with."
     } else {

@@ -7,6 +7,7 @@ use crate::claims::{Published, Value};
 use crate::plot::{Bar, BarGroup, Bars, CurvePanel, Curves};
 use crate::replication::{Profile, Results};
 use crate::report::Comparison;
+use crate::report::endings::told;
 use crate::runs::{Outcome, Record};
 use crate::words;
 
@@ -258,23 +259,8 @@ pub(super) fn caption(results: &Results) -> String {
             words::count(not_followed, "run")
         );
     }
-    for variant in &results.variants {
-        let count =
-            |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
-        let missing = variant.planned.saturating_sub(variant.records.len());
-        for (number, what) in [
-            (count(is_collapsed), "collapsed onto a single unit"),
-            (
-                count(|run| run.outcome != Outcome::Completed),
-                "diverged: no values",
-            ),
-            (missing, "missing: not done yet, or failed"),
-        ] {
-            if number > 0 {
-                let all = variant.planned.max(variant.records.len());
-                caption += &format!("\n{}: {number} of {all} runs {what}.", variant.id);
-            }
-        }
+    for line in told(results, "Collapsed onto a single unit", is_collapsed) {
+        caption += &format!("\n{line}");
     }
     if let Some(note) = results.note() {
         caption += &format!("\n{note}");

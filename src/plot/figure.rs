@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use resvg::tiny_skia::{FilterQuality, Pixmap, PixmapMut, PixmapPaint, Transform};
 use resvg::usvg::{Group, ImageHrefResolver, ImageKind, Node, Options, Tree, WriteOptions};
 
@@ -39,11 +41,13 @@ pub struct Figure {
     tree: Tree,
     width: f64,
     height: f64,
+    title: String,
     caption: String,
     description: String,
-    /// The SVG before its text became outlines: what the tests look at.
-    #[cfg(test)]
+    /// The SVG before its text became outlines.
     pub(super) drawing: String,
+    /// The PNG that [`RASTER`] stands for in it.
+    raster: Option<Arc<Vec<u8>>>,
 }
 
 impl Figure {
@@ -62,7 +66,8 @@ impl Figure {
             title: title.clone(),
             reason,
         };
-        let tree = Tree::from_str(&drawing, &options(raster))
+        let raster = raster.map(|raster| Arc::new(raster.png));
+        let tree = Tree::from_str(&drawing, &options(raster.clone()))
             .map_err(|error| failed(error.to_string()))?;
         // A tenth of a unit is a hundredth of a pixel.
         let outlines = tree.to_string(&WriteOptions {
@@ -83,10 +88,11 @@ impl Figure {
             tree,
             width,
             height,
+            title,
             caption,
             description,
-            #[cfg(test)]
             drawing,
+            raster,
         })
     }
 
@@ -94,6 +100,20 @@ impl Figure {
     #[must_use]
     pub fn svg(&self) -> &str {
         &self.svg
+    }
+
+    /// The picture as SVG whose text is text, for a page that has the face: a fraction of the size, and words can be
+    /// searched and copied. See [`page_fonts`](super::page_fonts).
+    #[must_use]
+    pub fn page_svg(&self) -> String {
+        let mut drawing = self.drawing.clone();
+        if let Some(png) = &self.raster {
+            let address = format!("href=\"data:image/png;base64,{}\"", STANDARD.encode(&**png));
+            drawing = drawing.replacen(&format!("href=\"{RASTER}\""), &address, 1);
+        }
+        let words = format!("{} {}", self.caption, self.description);
+        let (head, body) = drawing.split_once('>').unwrap_or((&drawing, ""));
+        format!("{head}{}{body}", self::words(&self.title, &words))
     }
 
     /// The picture before its text became outlines.
@@ -190,8 +210,7 @@ fn in_pixels(drawing: &str, width: f64, height: f64, raster: Option<&Raster>) ->
 const RASTER: &str = "raster";
 
 /// Options that know the embedded face and the figure's bitmap and reach no file.
-fn options(raster: Option<Raster>) -> Options<'static> {
-    let png = raster.map(|raster| Arc::new(raster.png));
+fn options(png: Option<Arc<Vec<u8>>>) -> Options<'static> {
     Options {
         font_family: font::FAMILY.to_owned(),
         fontdb: font::database(),
@@ -238,7 +257,15 @@ fn with_words(outlines: &str, width: f64, height: f64, title: &str, description:
     // usvg leaves a space after the comma of a data address; strict readers do not.
     let body = body.replacen(";base64, ", ";base64,", 1);
     format!(
-        "{head} viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{}</title><desc>{}</desc>{body}\n",
+        "{head} viewBox=\"0 0 {width} {height}\"{}{body}\n",
+        words(title, description)
+    )
+}
+
+/// The end of an SVG's opening tag, and what it is in words.
+fn words(title: &str, description: &str) -> String {
+    format!(
+        " role=\"img\"><title>{}</title><desc>{}</desc>",
         escaped(title),
         escaped(description.trim()),
     )

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 use resvg::usvg::fontdb::{Database, Source};
 
@@ -17,6 +19,20 @@ static BOLD: &[u8] = include_bytes!("../../assets/fonts/ReplicateSans-Bold.ttf")
 /// plotters divides a font size by this to get the em of the SVG text. The embedded face is made so that its widths
 /// agree: see `assets/fonts/subset.py`.
 const PLOTTERS_EM: f64 = 1.24;
+
+/// Rules of a style sheet that bring the face, for a page with [`Figure::page_svg`](super::Figure::page_svg) in it.
+#[must_use]
+pub fn page_fonts() -> String {
+    [(REGULAR, 400), (BOLD, 700)]
+        .map(|(face, weight)| {
+            let face = STANDARD.encode(face);
+            format!(
+                "@font-face {{ font-family: \"{FAMILY}\"; font-weight: {weight}; \
+                 src: url(data:font/ttf;base64,{face}); }}\n"
+            )
+        })
+        .concat()
+}
 
 /// Weight of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -613,6 +613,11 @@ fn tiles_have_hard_edges_and_exact_greys() {
         "{caption}"
     );
     assert!(figure.svg().contains("data:image/png;base64,i"));
+    let page = figure.page_svg();
+    assert!(page.contains("data:image/png;base64,i") && !page.contains("\"raster\""));
+    // Nothing that drawings side by side in a page could share.
+    assert!(!page.contains(" id=") && !page.contains("url("));
+    assert!(page.contains("<text") && page.contains("<title>") && page.contains("Orange: 1"));
     let png = Pixmap::decode_png(&figure.png().unwrap()).unwrap();
     // Seven pixels of a tile across 600: a factor of 85, twice that in the PNG; the grid ends 33 pixels above the foot.
     let (cell, left) = (170, 32);

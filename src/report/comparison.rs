@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::Table;
+use super::{Endings, Table};
 use crate::claims::{Summary, Value};
 
 /// One metric of one variant.
@@ -21,17 +21,6 @@ pub struct Comparison {
     pub endings: Endings,
     /// What was printed, where it compares.
     pub published: Option<Value>,
-}
-
-/// How many of a variant's runs ended in a way that a reader has to know of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Endings {
-    /// Runs of the plan, done or not.
-    pub planned: usize,
-    /// Runs that diverged: they have no value of any metric.
-    pub diverged: usize,
-    /// Runs that ended on a degenerate solution: their values count like any others.
-    pub collapsed: usize,
 }
 
 impl Comparison {

@@ -6,6 +6,7 @@
 
 pub mod comparison;
 pub mod content;
+pub mod endings;
 mod gather;
 pub mod html;
 pub mod json;
@@ -18,8 +19,9 @@ mod rows;
 pub mod runs_csv;
 pub mod table;
 
-pub use comparison::{Comparison, Endings};
+pub use comparison::Comparison;
 pub use content::Report;
+pub use endings::Endings;
 pub use gather::gather;
 pub use table::Table;
 

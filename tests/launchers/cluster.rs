@@ -183,6 +183,18 @@ PartitionName=closed Nodes=ALL PriorityTier=1 MaxTime=INFINITE State=DOWN
         controller.wait().unwrap();
     }
 
+    /// Returns once the controller's files tell of a job what it knows now: it writes some seconds after a change.
+    pub fn write_down(&self, job: &str) {
+        let file = self.path().join("state/job_state");
+        let written = || fs::metadata(&file).and_then(|about| about.modified()).ok();
+        let before = written();
+        let job = format!("JobId={job}");
+        self.ask("scontrol", &["update", &job, "Comment=noted"]);
+        super::site::wait_until("jobs are written down", Duration::from_mins(1), || {
+            written() > before
+        });
+    }
+
     /// A command of Slurm's.
     pub fn call(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(name);

@@ -13,6 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::content::{Chapter, Counts, Experiment, Report};
 use super::numbers::{count, duration};
 use crate::claims::Judgement;
+use crate::plot::page_fonts;
 use marks::{anchor, class, icon, word};
 
 const STYLE: &str = include_str!("style.css");
@@ -28,7 +29,7 @@ pub fn page(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title(report)) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(page_fonts())) (PreEscaped(STYLE)) }
             }
             body {
                 (top(report))

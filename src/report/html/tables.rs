@@ -10,7 +10,7 @@ use super::note;
 use crate::claims::Value;
 use crate::plot::Figure;
 use crate::report::Comparison;
-use crate::report::content::{DataSheet, Experiment, FigurePair, RunLine};
+use crate::report::content::{DataSheet, Experiment, RunLine};
 use crate::report::numbers::{count, duration, n_of, number, signed, spread};
 
 /// A table that may be wider than a phone: it scrolls by itself, with the keyboard too.
@@ -85,32 +85,24 @@ fn of_paper(row: &Comparison) -> Markup {
 
 pub(super) fn figures(experiment: &Experiment) -> Markup {
     html! {
-        @for (place, pair) in experiment.figures.iter().enumerate() {
+        @for pair in &experiment.figures {
             div.pair {
-                (figure(experiment, pair, place, true, &pair.ours))
+                (figure(experiment, &pair.name, true, &pair.ours))
                 @if let Some(published) = &pair.published {
-                    (figure(experiment, pair, place, false, published))
+                    (figure(experiment, &pair.name, false, published))
                 }
             }
         }
     }
 }
 
-fn figure(
-    experiment: &Experiment,
-    pair: &FigurePair,
-    place: usize,
-    is_ours: bool,
-    figure: &Figure,
-) -> Markup {
-    let whose = if is_ours { "ours" } else { "published" };
-    let prefix = anchor(&["figure", &experiment.id, &place.to_string(), whose]);
+fn figure(experiment: &Experiment, name: &str, is_ours: bool, figure: &Figure) -> Markup {
     html! {
         figure {
-            div.sheet { (PreEscaped(apart(figure.svg(), &prefix))) }
+            div.sheet { (PreEscaped(figure.page_svg())) }
             figcaption {
                 @if is_ours {
-                    "Ours (" code { (pair.name) } "), over what was published where it compares."
+                    "Ours (" code { (name) } "), over what was published where it compares."
                 } @else {
                     "The published numbers alone, redrawn."
                 }
@@ -118,14 +110,6 @@ fn figure(
             }
         }
     }
-}
-
-/// Gives the ids of a drawing, and references to them, names of their own: several drawings stand in
-/// one page.
-fn apart(svg: &str, prefix: &str) -> String {
-    svg.replace(" id=\"", &format!(" id=\"{prefix}:"))
-        .replace("url(#", &format!("url(#{prefix}:"))
-        .replace("href=\"#", &format!("href=\"#{prefix}:"))
 }
 
 pub(super) fn deviations(experiment: &Experiment) -> Markup {
@@ -324,18 +308,4 @@ fn cell(experiment: &Experiment, run: &RunLine, title: &str) -> String {
     let row = rows.find(|row| row.title == title && row.variant == run.variant);
     let value = row.and_then(|row| run.metrics.get(&row.metric).copied().flatten());
     value.map_or_else(|| "–".to_owned(), |value| minus(&number(value)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn drawings_do_not_share_ids() {
-        let svg = "<clipPath id=\"c\"/><g clip-path=\"url(#c)\"/><use href=\"#c\"/>";
-        assert_eq!(
-            apart(svg, "p"),
-            "<clipPath id=\"p:c\"/><g clip-path=\"url(#p:c)\"/><use href=\"#p:c\"/>"
-        );
-    }
 }
