@@ -15,7 +15,9 @@ mod table1;
 
 pub use method::DcSomrl;
 pub use model::DcSomrlCohort;
-pub use relevance::{Distance, Insertion, MapSettings, Neighbours, RelevanceMap, Response};
+pub use relevance::{
+    Distance, Insertion, MapSettings, Measure, Neighbours, RelevanceMap, Response,
+};
 pub use sensitivity::Sensitivity;
 pub use settings::{MapLoss, Reconstruction, Settings};
 pub use table1::Table1;

@@ -26,6 +26,23 @@ pub enum Distance {
     AsCoded,
 }
 
+/// What of the weighted distance the activation is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The sum of weighted squares itself, as the code of the authors and of the predecessors.
+    #[default]
+    Squared,
+    /// Its root, as the predecessors' papers print it. Losses keep the squares.
+    Root,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_squared(measure: &Measure) -> bool {
+    *measure == Measure::Squared
+}
+
 /// How far a sample reaches beyond its winner, to other nodes above the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,14 +86,30 @@ pub struct MapSettings {
     pub epsilon: f64,
     /// The reading of the weighted distance.
     pub distance: Distance,
+    /// What of it the activation is made from.
+    #[serde(default, skip_serializing_if = "is_squared")]
+    pub measure: Measure,
     /// The neighbourhood.
     pub neighbours: Neighbours,
+    /// `e_n / e_b`: the rate of nodes that a sample reaches without being won by it, as a part of the winners'.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub neighbour_rate: f64,
     /// Its width at the first iteration ..
     pub width_start: f64,
     /// .. and at the last; in between it falls exponentially.
     pub width_end: f64,
     /// What new nodes are made from.
     pub insertion: Insertion,
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_whole(rate: &f64) -> bool {
+    rate.total_cmp(&1.0).is_eq()
 }
 
 impl MapSettings {
@@ -106,9 +139,13 @@ impl MapSettings {
                 return Err(format!("{name} must be above 0 and at most 1, not {value}"));
             }
         }
-        if !(0.0..=1.0).contains(&self.life_decay) {
-            let decay = self.life_decay;
-            return Err(format!("the life decay must be 0 to 1, not {decay}"));
+        for (name, value) in [
+            ("the life decay", self.life_decay),
+            ("the neighbours' rate", self.neighbour_rate),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(format!("{name} must be 0 to 1, not {value}"));
+            }
         }
         for (name, value) in [
             ("the slope", self.slope),
@@ -190,7 +227,7 @@ impl RelevanceMap {
         self.life.gt(0.0).to_kind(Kind::Float)
     }
 
-    /// `D_j(z)` as the activation has it, `[models, batch, nodes]`, for codes `[models, batch, features]`.
+    /// `D_j(z)`, `[models, batch, nodes]`, for codes `[models, batch, features]`.
     fn distances(&self, z: &Tensor) -> Tensor {
         let squares = (z.unsqueeze(2) - self.centres.unsqueeze(1)).square();
         match self.settings.distance {
@@ -208,7 +245,11 @@ impl RelevanceMap {
     pub fn activations(&self, z: &Tensor) -> Tensor {
         let sums = self.relevance.sum_dim_intlist(-1, false, Kind::Float);
         let sums = sums.unsqueeze(1);
-        let activation = &sums / (self.distances(z) + &sums + self.settings.epsilon);
+        let distances = match self.settings.measure {
+            Measure::Squared => self.distances(z),
+            Measure::Root => self.distances(z).sqrt(),
+        };
+        let activation = &sums / (distances + &sums + self.settings.epsilon);
         activation.masked_fill(&self.life.le(0.0).unsqueeze(1), FREE)
     }
 
@@ -311,7 +352,7 @@ impl RelevanceMap {
         let others = reach * winning.logical_not().unsqueeze(1).to_kind(Kind::Float);
         let (of_others, weight) = means(&others, z);
         let reached = others.gt(0.0).sum_dim_intlist(1, false, Kind::Float);
-        let share = weight / reached.clamp_min(1.0);
+        let share = weight / reached.clamp_min(1.0) * settings.neighbour_rate;
         let rate = share.where_self(
             &winning.logical_not(),
             &Tensor::from(1.0_f32).to_device(z.device()),

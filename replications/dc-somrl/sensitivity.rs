@@ -100,8 +100,8 @@ const DRAWS: Setting = Setting {
     effect: Effect::Selects,
 };
 
-static SETTINGS: [Setting; 17] = {
-    let mut all = [DRAWS; 17];
+static SETTINGS: [Setting; SHARED.len() + 2] = {
+    let mut all = [DRAWS; SHARED.len() + 2];
     let mut place = 0;
     while place < SHARED.len() {
         all[place] = SHARED[place];

@@ -27,8 +27,8 @@ const SOM_VAE: Setting = Setting {
     effect: Effect::Alters,
 };
 
-static SETTINGS: [Setting; 17] = {
-    let mut all = [SOM_VAE; 17];
+static SETTINGS: [Setting; SHARED.len() + 2] = {
+    let mut all = [SOM_VAE; SHARED.len() + 2];
     let mut place = 0;
     while place < SHARED.len() {
         all[place] = SHARED[place];
