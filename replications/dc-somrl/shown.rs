@@ -208,8 +208,8 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         settings: words.collect(),
         groups: groups.collect(),
         top: 1.0,
-        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; VAE: SOM-VAE; 1k: at 1000 iterations, \
-                  the others at their own budgets. All rows; SOM-VAE's published values are of rows held out"
+        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; VAE: SOM-VAE; 1k: at as many \
+                  iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's published values are of rows held out"
             .to_owned(),
         note: results.note(),
     }
@@ -335,12 +335,7 @@ fn topology(
     };
     let panels = [
         panel(BY_RELEVANCE, "by relevance", "closest", "minwd"),
-        panel(
-            BY_ACTIVATION,
-            "by winners",
-            "most frequent",
-            "coactivation",
-        ),
+        panel(BY_ACTIVATION, "by winners", "most frequent", "coactivation"),
     ];
     let last = classes.iter().fold(0.0_f32, |most, &class| most.max(class)) as usize;
     Some(Scatter {
