@@ -174,12 +174,13 @@ mod tests {
     #[test]
     fn later_settings_leave_the_keys_of_older_runs_alone() {
         let value = Settings::paper().to_value();
-        let changes: [(&str, fn(&mut Settings)); 3] = [
-            ("/batch_order", |s| s.batch_order = BatchOrder::Shuffled),
-            ("/map/measure", |s| s.map.measure = Measure::Root),
-            ("/map/neighbour_rate", |s| s.map.neighbour_rate = 0.5),
+        let names = ["/batch_order", "/map/measure", "/map/neighbour_rate"];
+        let changes: [fn(&mut Settings); 3] = [
+            |s| s.batch_order = BatchOrder::Shuffled,
+            |s| s.map.measure = Measure::Root,
+            |s| s.map.neighbour_rate = 0.5,
         ];
-        for (later, change) in changes {
+        for (later, change) in names.into_iter().zip(changes) {
             assert!(value.pointer(later).is_none(), "{later}");
             let mut settings = Settings::paper();
             change(&mut settings);
