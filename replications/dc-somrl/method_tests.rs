@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tch::Device;
 
-use super::super::relevance::MapSettings;
+use super::super::map_settings::MapSettings;
 use super::*;
 use crate::nn::Precision;
 use crate::train::drive::StopAfter;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::super::relevance::{Distance, MapSettings};
+use super::super::map_settings::{Distance, MapSettings};
 use super::*;
 
 fn settings() -> Settings {

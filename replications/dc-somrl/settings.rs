@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::relevance::{Distance, Insertion, MapSettings, Measure, Neighbours};
+use super::map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
 use crate::nn::adam::AdamOptions;
 use crate::replications::desom::BatchOrder;
 use crate::train::{Error, settings};
