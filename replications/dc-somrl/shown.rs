@@ -197,19 +197,19 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         }
     });
     let words = results.variants.iter().map(|variant| {
-        let word = variant
-            .id
-            .replace("som-vae", "VAE")
-            .replace("desom", "DESOM");
-        word.replace("dc-somrl", "DC").replace("-1000", " 1k")
+        // There is room for three letters below each of six bars.
+        let word = variant.id.replace("som-vae", "VAE").replace("desom", "DE");
+        let word = word.replace("dc-somrl", "DC").replace(KMEANS, "KM");
+        word.replace("-1000", " 1k")
     });
     Bars {
         title: format!("DC-SOMRL and others on {}", results.data_title),
         settings: words.collect(),
         groups: groups.collect(),
         top: 1.0,
-        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; VAE: SOM-VAE; 1k: at as many \
-                  iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's published values are of rows held out"
+        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; DE: DESOM; VAE: SOM-VAE; KM: k-means; \
+                  1k: at as many iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's \
+                  published values are of rows held out"
             .to_owned(),
         note: results.note(),
     }
