@@ -1,6 +1,7 @@
 //! The options that both experiments have, and the settings they come to.
 
 use super::Settings;
+use crate::nn::adam::{AdamOptions, EpsilonForm};
 use crate::replication::{BadSetting, Changes, Effect, Profile, Setting};
 
 const fn choice(
@@ -28,11 +29,16 @@ const fn number(name: &'static str, help: &'static str) -> Setting {
 }
 
 /// Options about the model.
-pub(super) const SHARED: [Setting; 15] = [
+pub(super) const SHARED: [Setting; 22] = [
     choice(
         "relevance",
         "The weighted distance: relevance by relevance (paper), or their mean times the plain one (code)",
         &["per-dimension", "as-coded"],
+    ),
+    choice(
+        "distance",
+        "The activation is made from the weighted sum of squares (code), or from its root",
+        &["squared", "root"],
     ),
     choice(
         "neighbours",
@@ -66,6 +72,11 @@ pub(super) const SHARED: [Setting; 15] = [
         "life-decay",
         "Life that a node loses in a step; 0: none is removed",
     ),
+    number("epsilon", "Added to the activation's denominator, e"),
+    number(
+        "neighbour-rate",
+        "Rate of nodes that are reached but win nothing, e_n, as a part of e_b",
+    ),
     number(
         "width-start",
         "Width of the neighbourhood at the first iteration",
@@ -75,6 +86,27 @@ pub(super) const SHARED: [Setting; 15] = [
         "Width of the neighbourhood at the last iteration",
     ),
     number("learning-rate", "Step size of Adam"),
+    choice(
+        "adam",
+        "Adam's small constant: that of Keras (1e-7), or of PyTorch (1e-8)",
+        &["keras", "pytorch"],
+    ),
+    choice(
+        "batch-order",
+        "Rows in the order of the file, or in another one every pass",
+        &["file", "shuffled"],
+    ),
+    Setting {
+        name: "training-rows",
+        placeholder: "N",
+        help: "Train on the first N rows and hold the others out",
+        choices: &[],
+        effect: Effect::Alters,
+    },
+    number(
+        "connection",
+        "Nodes are connected whose relevances differ by less than this times the root of the features",
+    ),
     Setting {
         name: "nodes",
         placeholder: "N",
@@ -106,6 +138,19 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
     if let Some(choice) = changes.choice("relevance")? {
         settings.map.distance = choice;
     }
+    if let Some(choice) = changes.choice("distance")? {
+        settings.map.measure = choice;
+    }
+    if let Some(choice) = changes.choice("batch-order")? {
+        settings.batch_order = choice;
+    }
+    if let Some(EpsilonForm::Pytorch) = changes.choice("adam")? {
+        settings.adam = AdamOptions {
+            epsilon: 1e-8,
+            epsilon_form: EpsilonForm::Pytorch,
+            ..settings.adam
+        };
+    }
     if let Some(choice) = changes.choice("neighbours")? {
         settings.map.neighbours = choice;
     }
@@ -125,6 +170,9 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         ("smoothing", &mut settings.map.smoothing),
         ("slope", &mut settings.map.slope),
         ("life-decay", &mut settings.map.life_decay),
+        ("epsilon", &mut settings.map.epsilon),
+        ("neighbour-rate", &mut settings.map.neighbour_rate),
+        ("connection", &mut settings.connection),
         ("width-start", &mut settings.map.width_start),
         ("width-end", &mut settings.map.width_end),
         ("learning-rate", &mut settings.adam.learning_rate),
@@ -137,6 +185,9 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
     settings.map.nodes = changes
         .parsed("nodes", whole)?
         .unwrap_or(settings.map.nodes);
+    settings.training_rows = changes
+        .parsed("training-rows", whole)?
+        .or(settings.training_rows);
     settings.iterations = iterations(changes)?.unwrap_or(settings.iterations);
     // Which option is wrong, the message says.
     Settings::read(&settings.to_value()).map_err(|error| {

@@ -7,7 +7,8 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use super::quality::{
-    Joined, Majorities, by_activation, by_relevance, confusion, joined, nearest_rows, nearest_share,
+    Joined, Majorities, all_pairs, by_activation, by_relevance, confusion, joined, nearest_rows,
+    nearest_share,
 };
 use super::{DcSomrlCohort, Settings, pictures};
 use crate::cluster::KMeans;
@@ -15,6 +16,7 @@ use crate::evaluation;
 use crate::metrics::{evaluate_labels, reported};
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
+use crate::replications::desom::BatchOrder;
 use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::train::{
@@ -24,6 +26,9 @@ use crate::train::{
 
 /// Rows whose activations are computed at once: a few hundred megabytes of differences.
 const AT_ONCE: i64 = 4096;
+/// Other connection distances that are looked at, times the root of the features: the predecessors searched
+/// from 0 to 0.5.
+pub(super) const CLOSER: [f64; 3] = [0.05, 0.1, 0.2];
 /// Rows on which k-means says which classes it confuses.
 const CONFUSED_ROWS: i64 = 10_000;
 
@@ -40,7 +45,9 @@ const CONFUSED_ROWS: i64 = 10_000;
 ///   nodes of different classes (`across`), and the mean rank, 0 to 1, of the classes that these join by how
 ///   often k-means confuses them (`confusion_rank`), of nodes whose
 ///   relevances are close, and of nodes that are first and second for some held-out row;
-///   `edge_confusion_rank` is the former's, the predecessors' connections;
+///   `edges.minwd=C.*` are those of other distances C, and `edges.all.*` of all pairs of nodes that win rows:
+///   the rank that connections at random have. Connections that are all pairs have no rank: they single out
+///   nothing. `edge_confusion_rank` is that of `minwd`, the predecessors' connections;
 /// - `reconstruction_loss`: mean squared error over all rows and features; `prototype_error`: the same
 ///   between each row and its winner, decoded: it needs no labels, and hyper-parameters are chosen by it;
 /// - `prototype_spread`: see [`evaluation::spread`], of the decoded nodes.
@@ -53,11 +60,13 @@ impl Method for DcSomrl {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
-        Ok(Some(Settings::read(settings)?.to_value().to_string()))
+        let settings = Settings::read(settings)?;
+        // Models of one cohort see the same batches; shuffled ones are each run's own.
+        Ok((settings.batch_order == BatchOrder::File).then(|| settings.to_value().to_string()))
     }
 
     fn can_round(&self) -> bool {
@@ -319,16 +328,30 @@ impl Trained<'_> {
             .map_err(|error| Error::Clustering(error.to_string()))?;
         let confusion = confusion(&clusters.labels, classes, labels.classes);
 
-        let within = self.settings.connection * (self.settings.latent as f64).sqrt();
-        let relevance = self.map_part(&self.models.map().relevance);
-        let close = by_relevance(&relevance, &majorities, within);
+        let pairs = all_pairs(&self.map_part(&self.models.map().relevance), &majorities);
+        let root = (self.settings.latent as f64).sqrt();
+        let close = by_relevance(&pairs, self.settings.connection * root);
         let together = by_activation(&applied.activation.narrow(0, start, count), &majorities);
-        for (name, edges) in [("minwd", &close), ("coactivation", &together)] {
+        let mut kinds = vec![
+            ("all".to_owned(), by_relevance(&pairs, f64::INFINITY)),
+            ("minwd".to_owned(), close.clone()),
+            ("coactivation".to_owned(), together.clone()),
+        ];
+        kinds.extend(CLOSER.map(|share| {
+            let edges = by_relevance(&pairs, share * root);
+            (format!("minwd={share}"), edges)
+        }));
+        for (name, edges) in kinds {
             let Joined {
                 edges,
                 across,
                 rank,
-            } = joined(edges, &majorities, &confusion);
+            } = joined(&edges, &majorities, &confusion);
+            let rank = if edges == pairs.len() && name != "all" {
+                f64::NAN
+            } else {
+                rank
+            };
             let mut insert = |metric: &str, value: f64| {
                 metrics.insert(format!("edges.{name}.{metric}"), value);
             };

@@ -1,11 +1,11 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use tch::Device;
 
-use super::super::relevance::MapSettings;
+use super::super::map_settings::MapSettings;
 use super::*;
 use crate::nn::Precision;
 use crate::train::drive::StopAfter;
@@ -88,6 +88,13 @@ fn a_run_has_its_metrics_and_pictures_and_repeats_itself() {
     for name in ["som.life", pictures::PLACES, pictures::IMAGES] {
         assert!(kept.contains(&name), "{name} {kept:?}");
     }
+    let metric = |name: &str| first.metrics[name];
+    let used = metric("units_used");
+    assert_eq!(metric("edges.all.count"), used * (used - 1.0) / 2.0);
+    // At s = 1 relevances are that close: all pairs are connected, and that has no rank.
+    assert_eq!(metric("edges.minwd.count"), metric("edges.all.count"));
+    assert!(metric("edge_confusion_rank").is_nan());
+    assert!(metric("edges.minwd=0.05.count") <= metric("edges.minwd=0.2.count"));
     let second = run(Path::new(""), &data());
     // What is undefined is NaN, which equals nothing.
     assert_eq!(

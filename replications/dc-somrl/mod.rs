@@ -2,6 +2,7 @@
 //! `LatinX` in AI at ICML 2020), and its experiments.
 
 mod changes;
+mod map_settings;
 mod method;
 mod model;
 mod pictures;
@@ -13,9 +14,10 @@ mod settings;
 mod shown;
 mod table1;
 
+pub use map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
 pub use method::DcSomrl;
 pub use model::DcSomrlCohort;
-pub use relevance::{Distance, Insertion, MapSettings, Neighbours, RelevanceMap, Response};
+pub use relevance::{RelevanceMap, Response};
 pub use sensitivity::Sensitivity;
 pub use settings::{MapLoss, Reconstruction, Settings};
 pub use table1::Table1;

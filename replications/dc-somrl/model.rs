@@ -2,7 +2,7 @@
 //!
 //! `z = sigmoid(encode(x))` goes to the map and to the decoder; `L = L_rec + alpha L_map` trains the
 //! autoencoder by Adam, and the map learns by itself from the same codes. The models of a cohort see the same
-//! batches, in file order; they differ in their seeds.
+//! batches; they differ in their seeds.
 
 use std::collections::HashMap;
 
@@ -13,6 +13,7 @@ use super::relevance::RelevanceMap;
 use super::settings::{MapLoss, Reconstruction};
 use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
 use crate::random::{self, Seed};
+use crate::replications::desom::BatchOrder;
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable};
 
@@ -22,8 +23,8 @@ const AT_ONCE: i64 = 4096;
 /// What the losses of the last step are computed from.
 #[derive(Debug)]
 struct LastStep {
-    start: i64,
-    rows: i64,
+    /// `[batch, D]`
+    rows: Tensor,
     /// `[models]`
     map_loss: Tensor,
 }
@@ -41,11 +42,16 @@ pub struct DcSomrlCohort {
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Pass>,
     last: Option<LastStep>,
+    /// Whose order shuffled batches have.
+    seed: Seed,
+    /// The order of a pass, `[rows]`, where batches are shuffled.
+    order: Option<(u64, Tensor)>,
 }
 
 impl DcSomrlCohort {
     /// Untrained models on the first rows of `data` `[rows, D]`, as many as the settings say: weights from
-    /// each seed's stream `"weights"`, maps without a node.
+    /// each seed's stream `"weights"`, maps without a node. Shuffled batches come in the first seed's order:
+    /// seeds that are to have their own are models of their own.
     #[must_use]
     pub fn new(settings: &Settings, seeds: &[Seed], data: &Tensor) -> Self {
         let rows = settings.training_rows.unwrap_or(i64::MAX);
@@ -66,6 +72,8 @@ impl DcSomrlCohort {
             data,
             passes: HashMap::new(),
             last: None,
+            seed: seeds.first().copied().unwrap_or(Seed(0)),
+            order: None,
         }
     }
 
@@ -112,13 +120,37 @@ impl DcSomrlCohort {
         map && state::is_finite(&self.parameters, &self.adam, model)
     }
 
-    /// First row and number of rows of the batch at an iteration.
-    fn batch(&self, iteration: u64) -> (i64, i64) {
+    /// The batch at an iteration, `[batch, D]`: contiguous slices of the file, or of the pass's order, the
+    /// last one of a pass shorter.
+    fn batch(&mut self, iteration: u64) -> Tensor {
         let rows = self.data.size()[0];
         let batch = self.settings.batch.min(rows);
         let per_pass = (rows as u64).div_ceil(batch as u64);
         let start = (iteration % per_pass) as i64 * batch;
-        (start, batch.min(rows - start))
+        let length = batch.min(rows - start);
+        match self.settings.batch_order {
+            BatchOrder::File => self.data.narrow(0, start, length),
+            BatchOrder::Shuffled => {
+                let chosen = self.order(iteration / per_pass).narrow(0, start, length);
+                self.data.index_select(0, &chosen)
+            }
+        }
+    }
+
+    /// The order of the rows in a pass, `[rows]`, from the seed's stream `"batch order p"` for pass `p`.
+    fn order(&mut self, pass: u64) -> Tensor {
+        if let Some((known, order)) = &self.order
+            && *known == pass
+        {
+            return order.shallow_clone();
+        }
+        let rows = self.data.size()[0] as usize;
+        let mut stream = random::stream(self.seed, &format!("batch order {pass}"));
+        let order = random::distinct_indices(&mut stream, rows, rows);
+        let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
+        let order = Tensor::from_slice(&order).to_device(self.data.device());
+        self.order = Some((pass, order.shallow_clone()));
+        order
     }
 
     /// The map's loss `[models]` and its gradient with respect to the codes, and the map's step.
@@ -159,8 +191,8 @@ impl Trainable for DcSomrlCohort {
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        let (start, rows) = self.batch(iteration);
-        let x = self.data.narrow(0, start, rows);
+        let x = self.batch(iteration);
+        let rows = x.size()[0];
         if !self.passes.contains_key(&rows) {
             let pass = Pass::new(&self.network, &self.parameters, rows, Precision::Exact);
             self.passes.insert(rows, pass);
@@ -186,11 +218,7 @@ impl Trainable for DcSomrlCohort {
         // The sigmoid's way back.
         let _ = delta.shallow_clone().g_mul_(&(&z * (1.0 - &z)));
         pass.backward_encoder(&x, &mut update)?;
-        self.last = Some(LastStep {
-            start,
-            rows,
-            map_loss,
-        });
+        self.last = Some(LastStep { rows: x, map_loss });
         Ok(())
     }
 
@@ -198,8 +226,8 @@ impl Trainable for DcSomrlCohort {
         let Some(last) = &self.last else {
             return Vec::new();
         };
-        let x = self.data.narrow(0, last.start, last.rows);
-        let reconstruction = self.passes[&last.rows].reconstruction_losses(&x);
+        let pass = &self.passes[&last.rows.size()[0]];
+        let reconstruction = pass.reconstruction_losses(&last.rows);
         let nodes = self.map.occupied().sum_dim_intlist(-1, false, Kind::Double);
         vec![
             ("reconstruction", reconstruction),

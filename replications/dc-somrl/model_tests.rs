@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::super::relevance::{Distance, MapSettings};
+use super::super::map_settings::{Distance, MapSettings};
 use super::*;
 
 fn settings() -> Settings {
@@ -54,8 +54,7 @@ fn a_step_is_that_of_autograd() {
             let reference = DcSomrlCohort::new(&settings, &[Seed(3)], &data());
             let mut values = reference.parameters.values.shallow_clone();
             values.copy_(&model.parameters.values);
-            let (start, rows) = model.batch(5);
-            let x = model.data.narrow(0, start, rows);
+            let x = model.batch(5);
             let leaves: Vec<(String, Tensor)> = state::weights(&reference.parameters, 0)
                 .into_iter()
                 .map(|(name, part)| (name, part.copy().set_requires_grad(true)))
@@ -141,6 +140,44 @@ fn a_restored_model_goes_on_to_the_same_bits() {
         other.restore(0, 30, &stored).unwrap_err(),
         "som.life is missing"
     );
+}
+
+#[test]
+fn a_shuffled_pass_has_every_row_once_in_an_order_of_its_own() {
+    let shuffled = Settings {
+        batch_order: BatchOrder::Shuffled,
+        ..settings()
+    };
+    let pass = |model: &mut DcSomrlCohort, pass: u64| -> Vec<f32> {
+        // 28 rows in batches of 8, by their first feature.
+        let batches = (4 * pass..4 * pass + 4).map(|step| model.batch(step).select(1, 0));
+        Vec::try_from(Tensor::cat(&batches.collect::<Vec<_>>(), 0)).unwrap()
+    };
+    let of = |settings: &Settings, seed| {
+        let mut model = DcSomrlCohort::new(settings, &[Seed(seed)], &data());
+        [pass(&mut model, 0), pass(&mut model, 1)]
+    };
+    let [file, again] = of(&settings(), 0);
+    assert_eq!(file, again);
+    let [first, second] = of(&shuffled, 0);
+    let [other, _] = of(&shuffled, 1);
+    assert!(first != file && first != second && first != other);
+    for mut order in [first, second, other] {
+        let mut rows = file.clone();
+        order.sort_by(f32::total_cmp);
+        rows.sort_by(f32::total_cmp);
+        assert_eq!(order, rows);
+    }
+    // A resumed run sees the rows that are left of its pass.
+    let mut whole = DcSomrlCohort::new(&shuffled, &[Seed(1)], &data());
+    run(&mut whole, 0, 10);
+    let mut first = DcSomrlCohort::new(&shuffled, &[Seed(1)], &data());
+    run(&mut first, 0, 6);
+    let stored: Named = first.state(0).into_iter().collect();
+    let mut second = DcSomrlCohort::new(&shuffled, &[Seed(1)], &data());
+    second.restore(0, 6, &stored).unwrap();
+    run(&mut second, 6, 10);
+    assert_eq!(second.parameters.values, whole.parameters.values);
 }
 
 #[test]

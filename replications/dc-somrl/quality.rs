@@ -1,7 +1,7 @@
 //! What the paper says of its prototypes, as numbers: classes they stand for, their nearest samples, and the
 //! classes that their connections join.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tch::{Kind, Tensor};
 
@@ -63,43 +63,48 @@ pub(super) fn nearest_share(rows: &Tensor, labels: &[u8], majorities: &Majoritie
     shares.iter().sum::<f64>() / shares.len() as f64
 }
 
-/// Pairs of nodes that win rows and whose relevances `[nodes, features]` are less than `within` apart.
-pub(super) fn by_relevance(
-    relevance: &Tensor,
-    majorities: &Majorities,
-    within: f64,
-) -> Vec<[usize; 2]> {
+/// All pairs of nodes that win rows, with the distance of their relevances `[nodes, features]`, the closest
+/// first.
+pub(super) fn all_pairs(relevance: &Tensor, majorities: &Majorities) -> Vec<([usize; 2], f64)> {
+    // Distances by matrix products would lose the small ones.
     let distances = Tensor::cdist(relevance, relevance, 2.0, 2).to_kind(Kind::Double);
     let distances: Vec<Vec<f64>> = distances.try_into().unwrap_or_default();
-    let mut edges = Vec::new();
+    let mut pairs = Vec::new();
     for (one, row) in distances.iter().enumerate() {
         for (other, &distance) in row.iter().enumerate().skip(one + 1) {
-            let both = majorities.wins[one] > 0 && majorities.wins[other] > 0;
-            if both && distance < within {
-                edges.push([one, other]);
+            if majorities.wins[one] > 0 && majorities.wins[other] > 0 {
+                pairs.push(([one, other], distance));
             }
         }
     }
-    edges
+    pairs.sort_by(|one, other| one.1.total_cmp(&other.1));
+    pairs
+}
+
+/// Those of [`all_pairs`] that are less than `within` apart.
+pub(super) fn by_relevance(pairs: &[([usize; 2], f64)], within: f64) -> Vec<[usize; 2]> {
+    let close = pairs.iter().filter(|(_, distance)| *distance < within);
+    close.map(|(pair, _)| *pair).collect()
 }
 
 /// Pairs of nodes that are the first and the second of some row, `activation` being `[rows, nodes]`
-/// (competitive Hebbian learning, Martinetz & Schulten 1991).
+/// (competitive Hebbian learning, Martinetz & Schulten 1991), those of the most rows first.
 pub(super) fn by_activation(activation: &Tensor, majorities: &Majorities) -> Vec<[usize; 2]> {
     if activation.size()[1] < 2 {
         return Vec::new();
     }
     let (_, first) = activation.topk(2, -1, true, true);
     let pairs: Vec<Vec<i64>> = first.try_into().unwrap_or_default();
-    let edges: BTreeSet<[usize; 2]> = pairs
-        .iter()
-        .map(|pair| {
-            let (one, other) = (pair[0] as usize, pair[1] as usize);
-            [one.min(other), one.max(other)]
-        })
-        .filter(|pair| pair.iter().all(|&node| majorities.wins[node] > 0))
-        .collect();
-    edges.into_iter().collect()
+    let mut rows: BTreeMap<[usize; 2], usize> = BTreeMap::new();
+    for pair in pairs {
+        let (one, other) = (pair[0] as usize, pair[1] as usize);
+        if majorities.wins[one] > 0 && majorities.wins[other] > 0 {
+            *rows.entry([one.min(other), one.max(other)]).or_default() += 1;
+        }
+    }
+    let mut edges: Vec<([usize; 2], usize)> = rows.into_iter().collect();
+    edges.sort_by_key(|&(_, rows)| std::cmp::Reverse(rows));
+    edges.into_iter().map(|(edge, _)| edge).collect()
 }
 
 /// How often a clustering confuses two classes: of all pairs of rows, one of each class, the share that lies
@@ -208,17 +213,24 @@ mod tests {
         let relevance =
             Tensor::from_slice(&[0.0_f32, 0.0, 0.3, 0.0, 0.3, 0.1, 1.0, 1.0]).view([4, 2]);
         // Node 2 wins nothing: never connected, though closest to node 1.
-        assert_eq!(by_relevance(&relevance, &majorities(), 0.5), [[0, 1]]);
-        assert_eq!(by_relevance(&relevance, &majorities(), 2.0).len(), 3);
+        let pairs = all_pairs(&relevance, &majorities());
+        let order: Vec<[usize; 2]> = pairs.iter().map(|(pair, _)| *pair).collect();
+        assert_eq!(order, [[0, 1], [1, 3], [0, 3]]);
+        assert!((pairs[2].1 - 2.0_f64.sqrt()).abs() < 1e-6);
+        assert_eq!(by_relevance(&pairs, 0.5), [[0, 1]]);
+        assert_eq!(by_relevance(&pairs, 2.0), order);
         let activation = [
             0.9_f32, 0.8, 0.0, 0.1, //
             0.8, 0.9, 0.0, 0.1, //
             0.1, 0.2, 0.9, 0.8, //
-            0.1, 0.7, 0.0, 0.8,
+            0.1, 0.7, 0.0, 0.8, //
+            0.1, 0.8, 0.0, 0.7, //
+            0.1, 0.9, 0.0, 0.7,
         ];
-        let activation = Tensor::from_slice(&activation).view([4, 4]);
+        let activation = Tensor::from_slice(&activation).view([6, 4]);
         let edges = by_activation(&activation, &majorities());
-        assert_eq!(edges, [[0, 1], [1, 3]]);
+        // Three rows and two.
+        assert_eq!(edges, [[1, 3], [0, 1]]);
     }
 
     #[test]

@@ -12,119 +12,9 @@
 //! train it; the others become new nodes while there are free ones. All of it is tensor operations over
 //! models, samples and nodes; no loop goes over any of them.
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// Which weighted distance the activation is made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Distance {
-    /// Every feature by its own relevance, as the paper's equation and its predecessors have it.
-    PerDimension,
-    /// The plain squared distance times the mean relevance, as the authors' code computes it: relevances
-    /// then cancel out of the activation.
-    AsCoded,
-}
-
-/// How far a sample reaches beyond its winner, to other nodes above the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Neighbours {
-    /// `exp(-(a_winner - a_j) / g)`: our reading of "a radial basis function with an exponential decay
-    /// according to the level of activation of each node".
-    Activation,
-    /// `exp(-rank / g)` by the order of activations, as in a neural gas.
-    Rank,
-    /// Not at all.
-    None,
-}
-
-/// What a new node is made from, for each winner whose samples are below the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Insertion {
-    /// The mean of these samples, as the authors' code does it.
-    Means,
-    /// The one of lowest activation.
-    Farthest,
-}
-
-/// The map's settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MapSettings {
-    /// Most nodes there can be.
-    pub nodes: i64,
-    /// `a_t`: the activation from which on a sample trains its winner.
-    pub threshold: f64,
-    /// `e_b`: the part of its way to the samples that a winner goes in a step.
-    pub rate: f64,
-    /// `beta`: with the rate, how fast the moving average follows.
-    pub smoothing: f64,
-    /// `s`: how gently relevance falls with the average distance.
-    pub slope: f64,
-    /// Life that every node loses in a step; a winner's is set back to 1. 0: nodes live for ever.
-    pub life_decay: f64,
-    /// Keeps the activation finite.
-    pub epsilon: f64,
-    /// The reading of the weighted distance.
-    pub distance: Distance,
-    /// The neighbourhood.
-    pub neighbours: Neighbours,
-    /// Its width at the first iteration ..
-    pub width_start: f64,
-    /// .. and at the last; in between it falls exponentially.
-    pub width_end: f64,
-    /// What new nodes are made from.
-    pub insertion: Insertion,
-}
-
-impl MapSettings {
-    /// The neighbourhood's width at an iteration.
-    #[must_use]
-    pub fn width(&self, iteration: u64, iterations: u64) -> f64 {
-        let last = iterations.saturating_sub(1).max(1) as f64;
-        let share = (iteration as f64 / last).min(1.0);
-        self.width_start * (self.width_end / self.width_start).powf(share)
-    }
-
-    /// What is wrong with them, in words.
-    ///
-    /// # Errors
-    /// If a number is out of its range.
-    pub fn check(&self) -> Result<(), String> {
-        if !(1..=4096).contains(&self.nodes) {
-            return Err(format!("nodes must be 1 to 4096, not {}", self.nodes));
-        }
-        let unit = [
-            ("the threshold", self.threshold),
-            ("the rate", self.rate),
-            ("the smoothing", self.smoothing),
-        ];
-        for (name, value) in unit {
-            if !(value > 0.0 && value <= 1.0) {
-                return Err(format!("{name} must be above 0 and at most 1, not {value}"));
-            }
-        }
-        if !(0.0..=1.0).contains(&self.life_decay) {
-            let decay = self.life_decay;
-            return Err(format!("the life decay must be 0 to 1, not {decay}"));
-        }
-        for (name, value) in [
-            ("the slope", self.slope),
-            ("the width at the start", self.width_start),
-            ("the width at the end", self.width_end),
-            ("epsilon", self.epsilon),
-        ] {
-            if !(value > 0.0 && value <= 1e6) {
-                return Err(format!(
-                    "{name} must be above 0 and at most 1e6, not {value}"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
+use super::map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
 
 /// Below this a life is over: sums of decays are not exact.
 const DEAD: f64 = 1e-6;
@@ -190,7 +80,7 @@ impl RelevanceMap {
         self.life.gt(0.0).to_kind(Kind::Float)
     }
 
-    /// `D_j(z)` as the activation has it, `[models, batch, nodes]`, for codes `[models, batch, features]`.
+    /// `D_j(z)`, `[models, batch, nodes]`, for codes `[models, batch, features]`.
     fn distances(&self, z: &Tensor) -> Tensor {
         let squares = (z.unsqueeze(2) - self.centres.unsqueeze(1)).square();
         match self.settings.distance {
@@ -208,7 +98,11 @@ impl RelevanceMap {
     pub fn activations(&self, z: &Tensor) -> Tensor {
         let sums = self.relevance.sum_dim_intlist(-1, false, Kind::Float);
         let sums = sums.unsqueeze(1);
-        let activation = &sums / (self.distances(z) + &sums + self.settings.epsilon);
+        let distances = match self.settings.measure {
+            Measure::Squared => self.distances(z),
+            Measure::Root => self.distances(z).sqrt(),
+        };
+        let activation = &sums / (distances + &sums + self.settings.epsilon);
         activation.masked_fill(&self.life.le(0.0).unsqueeze(1), FREE)
     }
 
@@ -311,7 +205,7 @@ impl RelevanceMap {
         let others = reach * winning.logical_not().unsqueeze(1).to_kind(Kind::Float);
         let (of_others, weight) = means(&others, z);
         let reached = others.gt(0.0).sum_dim_intlist(1, false, Kind::Float);
-        let share = weight / reached.clamp_min(1.0);
+        let share = weight / reached.clamp_min(1.0) * settings.neighbour_rate;
         let rate = share.where_self(
             &winning.logical_not(),
             &Tensor::from(1.0_f32).to_device(z.device()),

@@ -13,7 +13,9 @@ fn settings() -> MapSettings {
         life_decay: 0.3,
         epsilon: 1e-3,
         distance: Distance::PerDimension,
+        measure: Measure::Squared,
         neighbours: Neighbours::Activation,
+        neighbour_rate: 1.0,
         width_start: 0.1,
         width_end: 0.001,
         insertion: Insertion::Means,
@@ -73,6 +75,40 @@ fn activations_are_those_computed_by_hand() {
         as_coded.double_value(&[0, 0, 1]),
         1.25 / (1.25 + 0.1 + 0.001),
     );
+    let rooted = MapSettings {
+        measure: Measure::Root,
+        ..settings()
+    };
+    let rooted = map(rooted, &centres, &relevance).activations(&z);
+    // The roots of 0.08 and 0.04.
+    let of_root = 1.5 / (1.501 + 0.08_f64.sqrt());
+    close(rooted.double_value(&[0, 0, 0]), of_root);
+    close(rooted.double_value(&[0, 0, 1]), 1.25 / (1.251 + 0.2));
+    assert_eq!(rooted.double_value(&[0, 0, 2]), -1.0);
+}
+
+#[test]
+fn nodes_that_are_reached_without_winning_have_a_rate_of_their_own() {
+    let z = tensor(&[0.5, 0.52], &[1, 1, 2]);
+    let moved = |neighbour_rate: f64| {
+        let settings = MapSettings {
+            neighbour_rate,
+            ..settings()
+        };
+        let mut map = map(settings, &[0.5, 0.5, 0.5, 0.6], &[1.0; 4]);
+        let response = map.respond(&z);
+        let reach = map.reach(&response, 1.0);
+        map.learn(&z, &response, &reach);
+        let node = |node: i64| map.centres.double_value(&[0, node, 1]);
+        (node(0), 0.6 - node(1))
+    };
+    let (whole, half, none) = (moved(1.0), moved(0.5), moved(0.0));
+    close(whole.0, 0.505);
+    assert_eq!([whole.0, half.0], [none.0, none.0]);
+    // exp(-(a_winner - a_j)) is nearly 1.
+    assert!(whole.1 > 0.019 && whole.1 < 0.02, "{}", whole.1);
+    close(half.1, whole.1 / 2.0);
+    close(none.1, 0.0);
 }
 
 #[test]

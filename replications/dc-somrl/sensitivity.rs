@@ -100,8 +100,8 @@ const DRAWS: Setting = Setting {
     effect: Effect::Selects,
 };
 
-static SETTINGS: [Setting; 17] = {
-    let mut all = [DRAWS; 17];
+static SETTINGS: [Setting; SHARED.len() + 2] = {
+    let mut all = [DRAWS; SHARED.len() + 2];
     let mut place = 0;
     while place < SHARED.len() {
         all[place] = SHARED[place];
@@ -180,9 +180,12 @@ impl Replication for Sensitivity {
             variants.push(variant(format!("search-{number:02}"), draw));
         }
         for parameter in &PARAMETERS {
-            // The ends and the middle are enough for a first look.
-            let values = parameter.values.iter().step_by(if quick { 2 } else { 1 });
-            for &value in values {
+            let usual = parameter.of(&base);
+            for (place, &value) in parameter.values.iter().enumerate() {
+                // The ends and the middle are enough for a first look; what is not changed costs nothing.
+                if quick && place % 2 == 1 && value.total_cmp(&usual).is_ne() {
+                    continue;
+                }
                 let mut settings = base.clone();
                 *(parameter.field)(&mut settings) = value;
                 variants.push(variant(format!("{}={value}", parameter.name), &settings));
@@ -259,9 +262,33 @@ mod tests {
     }
 
     #[test]
+    fn all_five_parameters_are_compared_with_the_settings_of_table_1() {
+        for profile in Profile::ALL {
+            let base = settings(profile, &Changes::default()).unwrap();
+            let variants = Sensitivity.protocol(profile, &Changes::default()).unwrap();
+            let variants = variants.variants;
+            for (name, usual) in [
+                ("a_t", base.map.threshold),
+                ("e_b", base.map.rate),
+                ("beta", base.map.smoothing),
+                ("s", base.map.slope),
+                ("nodes", base.map.nodes as f64),
+            ] {
+                let prefix = format!("{name}=");
+                let of_it: Vec<&str> = variants
+                    .iter()
+                    .filter_map(|variant| variant.id.strip_prefix(&prefix))
+                    .collect();
+                assert!(of_it.len() >= 2, "{name} {of_it:?}");
+                assert!(of_it.contains(&usual.to_string().as_str()), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn every_variant_s_settings_are_understood_by_its_method() {
         for (profile, count) in [
-            (Profile::Quick, 6 + 3 + 3 + 2 + 3 + 2),
+            (Profile::Quick, 6 + 4 + 3 + 3 + 3 + 2),
             (Profile::Paper, 24 + 19 + 4),
         ] {
             let protocol = Sensitivity.protocol(profile, &Changes::default()).unwrap();

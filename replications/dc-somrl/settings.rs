@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::relevance::{Distance, Insertion, MapSettings, Neighbours};
+use super::map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
 use crate::nn::adam::AdamOptions;
+use crate::replications::desom::BatchOrder;
 use crate::train::{Error, settings};
 
 /// What the reconstruction loss is.
@@ -25,6 +26,12 @@ pub enum MapLoss {
     Samples,
     /// Of the means of each winner's samples, after the map's step, summed over winners: the authors' code.
     Means,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_of_file(order: &BatchOrder) -> bool {
+    *order == BatchOrder::File
 }
 
 /// All settings of a DC-SOMRL run.
@@ -52,6 +59,9 @@ pub struct Settings {
     /// Only so many rows, the first ones, are trained on; all if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_rows: Option<i64>,
+    /// In which order the rows come. Another one for each seed cannot train as a cohort.
+    #[serde(default, skip_serializing_if = "is_of_file")]
+    pub batch_order: BatchOrder,
     /// Nodes are connected whose relevances differ by less than this times the root of the latent features.
     pub connection: f64,
     /// Held-out rows whose codes the run with seed 0 keeps for its picture; 0: none.
@@ -79,13 +89,16 @@ impl Settings {
                 life_decay: 0.1,
                 epsilon: 1e-3,
                 distance: Distance::PerDimension,
+                measure: Measure::Squared,
                 neighbours: Neighbours::Activation,
+                neighbour_rate: 1.0,
                 width_start: 0.1,
                 width_end: 0.001,
                 insertion: Insertion::Means,
             },
             adam: AdamOptions::keras(),
             training_rows: Some(60_000),
+            batch_order: BatchOrder::File,
             connection: 0.5,
             pictured: 2000,
         }
@@ -159,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn later_settings_leave_the_keys_of_older_runs_alone() {
+        let value = Settings::paper().to_value();
+        let names = ["/batch_order", "/map/measure", "/map/neighbour_rate"];
+        let changes: [fn(&mut Settings); 3] = [
+            |s| s.batch_order = BatchOrder::Shuffled,
+            |s| s.map.measure = Measure::Root,
+            |s| s.map.neighbour_rate = 0.5,
+        ];
+        for (later, change) in names.into_iter().zip(changes) {
+            assert!(value.pointer(later).is_none(), "{later}");
+            let mut settings = Settings::paper();
+            change(&mut settings);
+            assert!(settings.to_value().pointer(later).is_some(), "{later}");
+            assert_eq!(Settings::read(&settings.to_value()).unwrap(), settings);
+        }
+    }
+
+    #[test]
     fn senseless_settings_are_named() {
         let refused = |change: fn(&mut Settings)| {
             let mut settings = Settings::paper();
@@ -175,6 +206,12 @@ mod tests {
             (refused(|s| s.map.rate = 0.0), "the rate must"),
             (refused(|s| s.map.life_decay = -0.1), "the life decay must"),
             (refused(|s| s.map.slope = 0.0), "the slope must"),
+            (refused(|s| s.map.epsilon = 0.0), "epsilon must"),
+            (refused(|s| s.connection = -1.0), "the connection must"),
+            (
+                refused(|s| s.map.neighbour_rate = 2.0),
+                "the neighbours' rate",
+            ),
             (refused(|s| s.map.width_end = 0.0), "the width at the end"),
             (refused(|s| s.adam.beta1 = 1.0), "beta1"),
             (

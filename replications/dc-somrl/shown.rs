@@ -32,15 +32,24 @@ const SHOWN: [(&str, &str, &str); 6] = [
 ];
 
 /// What only DC-SOMRL has.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 19] = [
     ("nodes", "nodes"),
     ("nodes that win a row", "units_used"),
     ("classes with a node", "classes_covered"),
     ("ten nearest of a node's class", "top10_purity"),
+    ("pairs of nodes", "edges.all.count"),
+    ("of them across classes", "edges.all.across"),
+    ("rank of their confusion", "edges.all.confusion_rank"),
     ("connections by relevance", "edges.minwd.count"),
     ("of them across classes", "edges.minwd.across"),
     ("rank of their confusion", "edge_confusion_rank"),
-    ("connections by activation", "edges.coactivation.count"),
+    ("connections within 0.2", "edges.minwd=0.2.count"),
+    ("rank of their confusion", "edges.minwd=0.2.confusion_rank"),
+    ("connections within 0.1", "edges.minwd=0.1.count"),
+    ("rank of their confusion", "edges.minwd=0.1.confusion_rank"),
+    ("connections within 0.05", "edges.minwd=0.05.count"),
+    ("rank of their confusion", "edges.minwd=0.05.confusion_rank"),
+    ("connections by winners", "edges.coactivation.count"),
     ("of them across classes", "edges.coactivation.across"),
     (
         "rank of their confusion",
@@ -48,6 +57,8 @@ const OWN: [(&str, &str); 10] = [
     ),
 ];
 
+/// More connections than these hide what they connect.
+const MOST_LINKS: usize = 100;
 /// The variant that is ours.
 const OURS: &str = "dc-somrl";
 const KMEANS: &str = "k-means";
@@ -125,8 +136,9 @@ pub(super) fn caption(results: &Results) -> String {
         "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
          Purity and NMI of all rows unless held out; k-means on pixels. Published: Table 1, where SOM-VAE's \
          row\nis of held-out rows and arithmetic, the others' NMI geometric.\n\
-         Rank of confusion: of the classes that connections join, by k-means; 0.5 is chance, 1 the pair\n\
-         that it confuses most.",
+         Rank of confusion: of the classes that connections join, by k-means; chance is that of all pairs of \
+         nodes,\n1 the pair that it confuses most; none where all pairs are connected, which singles out \
+         nothing.",
         results.data_title
     );
     for variant in &results.variants {
@@ -185,19 +197,19 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         }
     });
     let words = results.variants.iter().map(|variant| {
-        let word = variant
-            .id
-            .replace("som-vae", "VAE")
-            .replace("desom", "DESOM");
-        word.replace("dc-somrl", "DC").replace("-1000", " 1k")
+        // There is room for three letters below each of six bars.
+        let word = variant.id.replace("som-vae", "VAE").replace("desom", "DE");
+        let word = word.replace("dc-somrl", "DC").replace(KMEANS, "KM");
+        word.replace("-1000", " 1k")
     });
     Bars {
         title: format!("DC-SOMRL and others on {}", results.data_title),
         settings: words.collect(),
         groups: groups.collect(),
         top: 1.0,
-        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; VAE: SOM-VAE; 1k: at 1000 iterations, \
-                  the others at their own budgets. All rows; SOM-VAE's published values are of rows held out"
+        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; DE: DESOM; VAE: SOM-VAE; KM: k-means; \
+                  1k: at as many iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's \
+                  published values are of rows held out"
             .to_owned(),
         note: results.note(),
     }
@@ -289,17 +301,28 @@ fn topology(
         let value = record.metric(metric);
         value.map_or("undefined".to_owned(), |value| format!("{value:.2}"))
     };
-    let panel = |name: &str, heading: &str, key: &str| {
+    let pairs = nodes * nodes.saturating_sub(1) / 2;
+    let panel = |name: &str, heading: &str, most: &str, key: &str| {
         let links: Vec<[usize; 2]> = floats(tensors.get(name)?)
             .chunks_exact(2)
             .map(|pair| [pair[0] as usize, pair[1] as usize])
             .collect();
+        let rank = if links.len() == pairs {
+            "every pair is connected: no rank".to_owned()
+        } else {
+            let rank = value(&format!("edges.{key}.confusion_rank"));
+            format!("rank of their confusion {rank}")
+        };
+        let connections = if links.len() > MOST_LINKS {
+            format!("the {MOST_LINKS} {most} of {} connections", links.len())
+        } else {
+            format!("{} connections", links.len())
+        };
         Some(Cloud {
-            heading: format!("{heading}: {} connections", links.len()),
+            heading: format!("{heading}: {connections}"),
             remark: format!(
-                "{} across classes, rank of their confusion {}",
-                value(&format!("edges.{key}.across")),
-                value(&format!("edges.{key}.confusion_rank"))
+                "{} across classes, {rank}",
+                value(&format!("edges.{key}.across"))
             ),
             points: places[..rows]
                 .iter()
@@ -307,12 +330,12 @@ fn topology(
                 .map(|(&at, &class)| (at, class as usize))
                 .collect(),
             marks: places[rows..].to_vec(),
-            links,
+            links: links.into_iter().take(MOST_LINKS).collect(),
         })
     };
     let panels = [
-        panel(BY_RELEVANCE, "by relevance", "minwd"),
-        panel(BY_ACTIVATION, "first and second winner", "coactivation"),
+        panel(BY_RELEVANCE, "by relevance", "closest", "minwd"),
+        panel(BY_ACTIVATION, "by winners", "most frequent", "coactivation"),
     ];
     let last = classes.iter().fold(0.0_f32, |most, &class| most.max(class)) as usize;
     Some(Scatter {
@@ -321,7 +344,9 @@ fn topology(
         classes: (0..=last).map(|class| class.to_string()).collect(),
         caption: format!(
             "After Medeiros et al. (2020), Fig. 2. {} of the rows held out, perplexity 30; colours are classes, \
-             crosses the {nodes} prototypes that win rows, lines their connections. n = 1 run, seed 0",
+             crosses the {nodes} prototypes that win rows, lines their connections, of each kind the {MOST_LINKS} \
+             strongest at most: by the distance of relevances, or by how many rows have both as first and second \
+             winner. n = 1 run, seed 0",
             rows.min(shown)
         ),
         note: results.note(),

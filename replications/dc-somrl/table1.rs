@@ -27,8 +27,8 @@ const SOM_VAE: Setting = Setting {
     effect: Effect::Alters,
 };
 
-static SETTINGS: [Setting; 17] = {
-    let mut all = [SOM_VAE; 17];
+static SETTINGS: [Setting; SHARED.len() + 2] = {
+    let mut all = [SOM_VAE; SHARED.len() + 2];
     let mut place = 0;
     while place < SHARED.len() {
         all[place] = SHARED[place];
@@ -229,6 +229,11 @@ mod tests {
             ("threshold", "1.5", "the threshold must be"),
             ("rate", "much", "expected a number"),
             ("nodes", "0", "nodes must be"),
+            ("epsilon", "0", "epsilon must be"),
+            ("connection", "-1", "the connection must be"),
+            ("neighbour-rate", "2", "the neighbours' rate must be"),
+            ("training-rows", "0", "rows must be"),
+            ("adam", "sgd", "pytorch"),
             ("iterations", "0", "expected a whole number"),
             ("relevance", "none", "as-coded"),
         ] {

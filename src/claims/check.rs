@@ -236,6 +236,9 @@ impl Checker<'_> {
                 self.several("metrics", &test.metrics, 1, claim)?;
                 self.several("variants", &test.variants, 1, claim)?;
                 self.reason(&test.reason, "test.bound.reason", claim)?;
+                if let Some(meaning) = &test.undefined {
+                    self.reason(meaning, "test.bound.undefined", claim)?;
+                }
                 let numbers = [&test.at_least, &test.at_most, &test.worst];
                 for number in numbers.into_iter().flatten() {
                     self.require(number.is_finite(), number, || {

@@ -269,6 +269,10 @@ pub struct Bound {
     /// counted with ours when a mean is tested; without it a mean gets the weaker words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<At<f64>>,
+    /// What it means that a run has no value, where further runs would not mend it. With it runs none of which
+    /// has one are undecidable, and the verdict says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<String>,
     /// Why these numbers.
     pub reason: String,
 }

@@ -226,9 +226,10 @@ fn link(page: &mut Pixmap, [x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) {
         return;
     };
     let mut paint = Paint::default();
-    paint.set_color_rgba8(0, 0, 0, 150);
+    // Many of them have to leave the points visible.
+    paint.set_color_rgba8(0, 0, 0, 110);
     let stroke = Stroke {
-        width: (0.7 * FINE) as f32,
+        width: (0.5 * FINE) as f32,
         ..Stroke::default()
     };
     page.stroke_path(&path, &paint, &stroke, Transform::identity(), None);

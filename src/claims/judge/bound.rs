@@ -150,7 +150,9 @@ fn finding(
         Aggregate::Iqm => "mean of the middle half",
     };
     let label = format!("{metric} of {variant} {range}");
-    let sample = case.sample(&label, variant, metric)?;
+    let sample = case
+        .sample(&label, variant, metric)
+        .map_err(|stop| without_value(stop, test, variant))?;
     let numbers = sample.numbers();
     let base = |verdict, words| Finding {
         ours: vec![Group::of(variant, metric, &sample)],
@@ -219,6 +221,26 @@ fn finding(
         .insert("interquartile_mean", middle.estimate);
     finding.better = on_the_good_side(case, test, metric, value, &finding);
     Ok(finding)
+}
+
+/// Where no run has a value and the claim knows why, no number of further runs decides.
+fn without_value(stop: Box<Finding>, test: &Bound, variant: &str) -> Box<Finding> {
+    let (Some(meaning), [runs]) = (&test.undefined, stop.ours.as_slice()) else {
+        return stop;
+    };
+    if runs.n > 0 || runs.undefined == 0 || runs.diverged > 0 {
+        return stop;
+    }
+    let (label, all) = (&stop.label, count(runs.undefined, "run"));
+    let words = format!("{label}: undecidable. None of {all} of {variant} has a value: {meaning}.");
+    let verdict = Verdict::Inconclusive {
+        more_seeds: Further::Never,
+    };
+    Box::new(Finding {
+        verdict,
+        words,
+        ..*stop
+    })
 }
 
 /// How many further runs decide if mean and spread stay as they are.

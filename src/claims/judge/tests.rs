@@ -420,6 +420,39 @@ fn few_runs_have_no_middle_half() {
 }
 
 #[test]
+fn a_metric_that_no_run_can_have_is_undecidable_and_says_why() {
+    let bound = "[claim.test.bound]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\nat_least = 0.7\n\
+                 reason = \"why\"";
+    let test = format!("{bound}\nundefined = \"all are alike\"");
+    let mut none = results(&[("a", 0.9)]);
+    for run in &mut none.runs {
+        run.values.insert("purity".to_owned(), None);
+    }
+    let judgement = judged(&test, &none);
+    assert_eq!(
+        judgement.headline(),
+        "inconclusive (no number of seeds would decide)"
+    );
+    assert_eq!(
+        judgement.explanation[0],
+        "purity of a at least 0.7: undecidable. None of 10 runs of a has a value: all are alike."
+    );
+    // Without a meaning, with a value, or after a divergence further seeds may decide.
+    assert!(judged(bound, &none).headline().contains("more seeds"));
+    let (mut one, mut lost) = (none.clone(), none);
+    one.runs[0].values.insert("purity".to_owned(), Some(0.9));
+    lost.runs[0].ending = Ending::Diverged;
+    for results in [one, lost] {
+        let headline = judged(&test, &results).headline();
+        assert!(headline.contains("more seeds"), "{headline}");
+    }
+    assert_eq!(
+        judged(&test, &results(&[("a", 0.9)])).verdict,
+        Verdict::Consistent
+    );
+}
+
+#[test]
 fn shares_of_runs_are_exact() {
     let test = "[claim.test.collapse]\nmetric = \"purity\"\nvariants = [\"a\"]\nat_most = 0.2\n\
                 share = 0.7\nreason = \"why\"";

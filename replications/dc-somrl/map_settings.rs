@@ -1,0 +1,151 @@
+//! What can be set in the map, and what each setting may be.
+
+use serde::{Deserialize, Serialize};
+
+/// Which weighted distance the activation is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distance {
+    /// Every feature by its own relevance, as the paper's equation and its predecessors have it.
+    PerDimension,
+    /// The plain squared distance times the mean relevance, as the authors' code computes it: relevances
+    /// then cancel out of the activation.
+    AsCoded,
+}
+
+/// What of the weighted distance the activation is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The sum of weighted squares itself, as the code of the authors and of the predecessors.
+    #[default]
+    Squared,
+    /// Its root, as the predecessors' papers print it. Losses keep the squares.
+    Root,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_squared(measure: &Measure) -> bool {
+    *measure == Measure::Squared
+}
+
+/// How far a sample reaches beyond its winner, to other nodes above the threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neighbours {
+    /// `exp(-(a_winner - a_j) / g)`: our reading of "a radial basis function with an exponential decay
+    /// according to the level of activation of each node".
+    Activation,
+    /// `exp(-rank / g)` by the order of activations, as in a neural gas.
+    Rank,
+    /// Not at all.
+    None,
+}
+
+/// What a new node is made from, for each winner whose samples are below the threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Insertion {
+    /// The mean of these samples, as the authors' code does it.
+    Means,
+    /// The one of lowest activation.
+    Farthest,
+}
+
+/// The map's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapSettings {
+    /// Most nodes there can be.
+    pub nodes: i64,
+    /// `a_t`: the activation from which on a sample trains its winner.
+    pub threshold: f64,
+    /// `e_b`: the part of its way to the samples that a winner goes in a step.
+    pub rate: f64,
+    /// `beta`: with the rate, how fast the moving average follows.
+    pub smoothing: f64,
+    /// `s`: how gently relevance falls with the average distance.
+    pub slope: f64,
+    /// Life that every node loses in a step; a winner's is set back to 1. 0: nodes live for ever.
+    pub life_decay: f64,
+    /// Keeps the activation finite.
+    pub epsilon: f64,
+    /// The reading of the weighted distance.
+    pub distance: Distance,
+    /// What of it the activation is made from.
+    #[serde(default, skip_serializing_if = "is_squared")]
+    pub measure: Measure,
+    /// The neighbourhood.
+    pub neighbours: Neighbours,
+    /// `e_n / e_b`: the rate of nodes that a sample reaches without being won by it, as a part of the winners'.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub neighbour_rate: f64,
+    /// Its width at the first iteration ..
+    pub width_start: f64,
+    /// .. and at the last; in between it falls exponentially.
+    pub width_end: f64,
+    /// What new nodes are made from.
+    pub insertion: Insertion,
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_whole(rate: &f64) -> bool {
+    rate.total_cmp(&1.0).is_eq()
+}
+
+impl MapSettings {
+    /// The neighbourhood's width at an iteration.
+    #[must_use]
+    pub fn width(&self, iteration: u64, iterations: u64) -> f64 {
+        let last = iterations.saturating_sub(1).max(1) as f64;
+        let share = (iteration as f64 / last).min(1.0);
+        self.width_start * (self.width_end / self.width_start).powf(share)
+    }
+
+    /// What is wrong with them, in words.
+    ///
+    /// # Errors
+    /// If a number is out of its range.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1..=4096).contains(&self.nodes) {
+            return Err(format!("nodes must be 1 to 4096, not {}", self.nodes));
+        }
+        let unit = [
+            ("the threshold", self.threshold),
+            ("the rate", self.rate),
+            ("the smoothing", self.smoothing),
+        ];
+        for (name, value) in unit {
+            if !(value > 0.0 && value <= 1.0) {
+                return Err(format!("{name} must be above 0 and at most 1, not {value}"));
+            }
+        }
+        for (name, value) in [
+            ("the life decay", self.life_decay),
+            ("the neighbours' rate", self.neighbour_rate),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(format!("{name} must be 0 to 1, not {value}"));
+            }
+        }
+        for (name, value) in [
+            ("the slope", self.slope),
+            ("the width at the start", self.width_start),
+            ("the width at the end", self.width_end),
+            ("epsilon", self.epsilon),
+        ] {
+            if !(value > 0.0 && value <= 1e6) {
+                return Err(format!(
+                    "{name} must be above 0 and at most 1e6, not {value}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
