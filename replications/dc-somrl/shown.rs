@@ -308,6 +308,7 @@ fn topology(
                 .collect(),
             marks: places[rows..].to_vec(),
             links,
+            world: None,
         })
     };
     let panels = [
