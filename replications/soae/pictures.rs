@@ -286,7 +286,8 @@ pub(super) fn pictures(
             x_label: "norm over its mean".to_owned(),
             panels: shown.iter().map(Shown::norms).collect(),
             caption: format!(
-                "{} held-out codes of each model, in bins of 0.1; one run of each, that with the lowest seed.",
+                "{} held-out codes of each model, in bins of 0.1, the last with all larger ones; one run of each, \
+                 that with the lowest seed.",
                 shown[0].codes.size()[0]
             ),
             note: note.clone(),
