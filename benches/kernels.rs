@@ -133,6 +133,7 @@ fn online_som(bencher: Bencher) {
         spread: som::online::Spread::Two,
         lengths: som::online::Lengths::Free,
         order: som::online::Order::Sequential,
+        ends: None,
     };
     let mut stream = random::stream(random::Seed(0), "bench");
     let start = som.random_rows(&rows, &mut stream);

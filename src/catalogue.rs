@@ -19,6 +19,7 @@ pub static REPLICATIONS: &[&dyn Replication] = &[
     &dc_somrl::Sensitivity,
     &soae::Experiment::Comparison,
     &soae::Experiment::Figures,
+    &soae::Som,
 ];
 
 /// What all papers say, those included whose experiments do not exist yet.

@@ -11,7 +11,9 @@ use replicate::data::{self, Access};
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
-use replicate::replications::soae::{self, Soae, Space};
+use replicate::replications::soae::{
+    self, Kernel, LatticeSettings, LatticeSom, Learning, Nodes, Soae, Space,
+};
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
 use replicate::train::observer::Silent;
@@ -80,6 +82,21 @@ fn self_organising(space: Space, training: soae::Training) -> serde_json::Value 
         batch: 256,
         iterations: 20,
         training,
+        held_out: 297,
+    };
+    settings.to_value()
+}
+
+fn on_a_lattice(learning: Learning) -> serde_json::Value {
+    let settings = LatticeSettings {
+        map: replicate::som::Grid {
+            rows: 20,
+            columns: 20,
+        },
+        batch: 256,
+        iterations: 10,
+        sigma: [5.0, 0.5],
+        learning,
         held_out: 297,
     };
     settings.to_value()
@@ -391,6 +408,14 @@ fn results_do_not_depend_on_the_number_of_threads() {
             };
             self_organising(space, training)
         });
+    let map = on_a_lattice(Learning::Table {
+        rate: [0.5, 0.01],
+        kernel: Kernel::Normalised,
+        nodes: Nodes::Drawn,
+    });
+    let network = on_a_lattice(Learning::Network {
+        hidden: vec![300, 200],
+    });
     for (method, settings, precision) in [
         (&Desom as &dyn Method, small().to_value(), Precision::Exact),
         (&Desom, small().to_value(), Precision::Fast),
@@ -401,6 +426,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
         (&Soae, variational, Precision::Exact),
         (&Soae, torus, Precision::Exact),
         (&Soae, sphere, Precision::Exact),
+        (&LatticeSom, map, Precision::Exact),
+        (&LatticeSom, network, Precision::Exact),
     ] {
         let one = run(method, settings.clone(), precision, 1);
         let two = run(method, settings, precision, 2);

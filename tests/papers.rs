@@ -9,7 +9,7 @@ use replicate::claims::{Conditions, Published, Results, Verdict, judge, prospect
 
 #[test]
 fn papers_parse() {
-    for (paper, claims) in [("desom", 49), ("dec", 24), ("dc-somrl", 12), ("soae", 10)] {
+    for (paper, claims) in [("desom", 49), ("dec", 24), ("dc-somrl", 12), ("soae", 17)] {
         let file = format!("replications/{paper}/paper.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         let published = Published::parse(&file, &text).unwrap();

@@ -331,6 +331,7 @@ fn topology(
                 .collect(),
             marks: places[rows..].to_vec(),
             links: links.into_iter().take(MOST_LINKS).collect(),
+            world: None,
         })
     };
     let panels = [

@@ -316,6 +316,7 @@ fn scatter(
                 .collect(),
             marks: places[rows..].to_vec(),
             links: Vec::new(),
+            world: None,
         })
     };
     let panels: Vec<Cloud> = [

@@ -189,6 +189,7 @@ impl Shared {
                 spread,
                 lengths,
                 order: Order::Random,
+                ends: None,
             },
             desom,
             epochs,

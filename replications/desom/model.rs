@@ -316,6 +316,7 @@ fn organised(settings: &Settings, prototypes: &Tensor, codes: &Tensor) -> Tensor
         spread: Spread::TwoPi,
         lengths: Lengths::Free,
         order: Order::Sequential,
+        ends: None,
     };
     // Nothing is drawn: the order is the data's.
     let mut rng = random::stream(Seed(0), "unused");

@@ -5,8 +5,9 @@ use std::f64::consts::{PI, TAU};
 use tch::{Kind, Tensor};
 
 use super::Space;
+use super::embedding::at;
 use super::model::Model;
-use crate::nn::slices::slice;
+use crate::nn::slices::{ordered_sum, slice};
 
 /// Cells a side of the grids below.
 pub(super) const SIDE: usize = 20;
@@ -26,7 +27,6 @@ pub(super) fn norms(rows: &Tensor) -> [f64; 3] {
 /// row or column to the next inside: 1 without a seam. For codes of two numbers, in their [`square`] (plane) or
 /// of all angles (torus).
 pub(super) fn seam_ratio(model: &Model, codes: &Tensor) -> f64 {
-    let side = SIDE as i64;
     let images = match model.settings.space {
         Space::Plane => {
             let (centre, half) = square(codes);
@@ -34,10 +34,14 @@ pub(super) fn seam_ratio(model: &Model, codes: &Tensor) -> f64 {
         }
         other => model.decode(&other.grid(SIDE, 0.0)),
     };
-    let grid = images.view([side, side, -1]);
+    seam(&images.view([SIDE as i64, SIDE as i64, -1]))
+}
+
+/// [`seam_ratio`] of images in rows and columns, `[rows, columns, D]`, at least two of each.
+pub(super) fn seam(grid: &Tensor) -> f64 {
     let (mut seam, mut inside) = (0.0, 0.0);
     for axis in [0, 1] {
-        let change = (&grid - grid.roll([1], [axis])).to_kind(Kind::Double);
+        let change = (grid - grid.roll([1], [axis])).to_kind(Kind::Double);
         let change = change
             .square()
             .sum_dim_intlist(2, false, Kind::Double)
@@ -45,9 +49,27 @@ pub(super) fn seam_ratio(model: &Model, codes: &Tensor) -> f64 {
         let lines = change.sum_dim_intlist(1 - axis, false, Kind::Double);
         let lines: Vec<f64> = Vec::try_from(lines).unwrap_or_default();
         seam += lines[0];
-        inside += lines[1..].iter().sum::<f64>() / (SIDE - 1) as f64;
+        inside += lines[1..].iter().sum::<f64>() / (lines.len() - 1) as f64;
     }
     seam / inside
+}
+
+/// How much images change around the poles of the sphere in three dimensions, in parts of how much they change
+/// around its equator: the mean distance of the images at [`SIDE`] longitudes from the first. 0 but for
+/// rounding, because a pole is one place.
+pub(super) fn pole_spread(model: &Model) -> f64 {
+    let around = |latitude: f64| {
+        let longitudes = (0..SIDE).map(|turn| TAU * turn as f64 / SIDE as f64);
+        let codes: Vec<f32> = longitudes
+            .flat_map(|longitude| at(latitude, longitude))
+            .map(|one| one as f32)
+            .collect();
+        let images = model.decode(&Tensor::from_slice(&codes).view([-1, 3]));
+        let change = (&images - images.narrow(0, 0, 1)).to_kind(Kind::Double);
+        let change = change.square().sum_dim_intlist(1, false, Kind::Double);
+        ordered_sum(&change.sqrt())
+    };
+    f64::midpoint(around(PI / 2.0), around(-PI / 2.0)) / around(0.0)
 }
 
 /// How evenly codes fill the torus of two angles or the sphere in three dimensions: the entropy of their
@@ -72,10 +94,15 @@ pub(super) fn occupancy(space: Space, codes: &Tensor) -> Option<f64> {
         };
         counts[place(a) * SIDE + place(b)] += 1;
     }
+    Some(evenness(&counts))
+}
+
+/// The entropy of shares over its largest value: 1 where all counts are equal, 0 where one has everything.
+pub(super) fn evenness(counts: &[u32]) -> f64 {
     let n: f64 = counts.iter().map(|&count| f64::from(count)).sum();
     let shares = counts.iter().filter(|count| **count > 0);
     let entropy = shares.map(|&count| -f64::from(count) / n * (f64::from(count) / n).ln());
-    Some(entropy.sum::<f64>() / (counts.len() as f64).ln())
+    entropy.sum::<f64>() / (counts.len() as f64).ln()
 }
 
 /// The centre `[1, m]` and the half side of a square: the median code, and the distance from it that 95 % of

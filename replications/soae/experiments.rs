@@ -1,17 +1,15 @@
 //! `soae`, the comparison, and `soae-figures`, its pictures: what is run.
 
-use super::{Settings, Soae, Space, Training, pictures, published, shown};
-use crate::baselines::{KMeansBaseline, KMeansSettings, MiniSom, MiniSomSettings};
+use super::lattice::classic;
+use super::{LatticeSom, Settings, Soae, Space, Training, pictures, published, shown};
+use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::Published;
-use crate::evaluation::PostClusters;
 use crate::plot::Figure;
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
 use crate::runs::{Record, Store};
-use crate::som::online::{Lengths, Order, Spread};
-use crate::som::{Grid, OnlineSom};
 
 /// The experiments on the draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub enum Experiment {
     Figures,
 }
 
-const SETTINGS: &[Setting] = &[Setting {
+pub(super) const SETTINGS: &[Setting] = &[Setting {
     name: "iterations",
     placeholder: "N",
     help: "Iterations of each training (our protocol: 10000)",
@@ -89,7 +87,7 @@ fn changed() -> Vec<(String, Training)> {
     all
 }
 
-fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
+pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
     let mut settings = Settings {
         space: Space::Plane,
         latent: 2,
@@ -134,24 +132,12 @@ fn variant(id: &str, data: &'static str, settings: &Settings) -> Variant {
     }
 }
 
-/// The classic online map of 20 x 20 units on pixels; it is shown as many rows as the encoders are. Its radius
-/// falls from 3 to 1.
-fn online_map(base: &Settings) -> MiniSomSettings {
-    MiniSomSettings {
-        som: OnlineSom {
-            map: Grid {
-                rows: 20,
-                columns: 20,
-            },
-            updates: base.iterations * base.batch.unsigned_abs(),
-            learning_rate: 0.5,
-            sigma: 3.0,
-            spread: Spread::Two,
-            lengths: Lengths::Free,
-            order: Order::Random,
-        },
-        post_clusters: PostClusters::Classes,
-        encoder: None,
+/// The data sets of a profile.
+pub(super) fn sets(profile: Profile) -> &'static [&'static str] {
+    match profile {
+        Profile::Smoke => &["digits"],
+        Profile::Quick => &["mnist"],
+        Profile::Paper => &["mnist", "fashion-mnist"],
     }
 }
 
@@ -186,11 +172,7 @@ impl Replication for Experiment {
 
     fn protocol(&self, profile: Profile, changes: &Changes) -> Result<Protocol, BadSetting> {
         let base = base(profile, changes)?;
-        let sets: &[&'static str] = match profile {
-            Profile::Smoke => &["digits"],
-            Profile::Quick => &["mnist"],
-            Profile::Paper => &["mnist", "fashion-mnist"],
-        };
+        let sets = sets(profile);
         let mut variants = Vec::new();
         for &data in sets {
             let mut rows = two_dimensional().to_vec();
@@ -221,8 +203,8 @@ impl Replication for Experiment {
             });
             variants.push(Variant {
                 id: format!("{data}/som-20x20"),
-                method: &MiniSom::ON_FEATURES,
-                settings: online_map(&base).to_value(),
+                method: &LatticeSom,
+                settings: classic(&base).to_value(),
                 data,
             });
         }

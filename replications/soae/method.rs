@@ -1,32 +1,25 @@
 //! SOAE and the autoencoders beside it as a method: training one model and evaluating it on held-out rows.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use super::latent::{self, on_cpu};
 use super::model::{Model, normal};
-use super::{Settings, Space, Training, controls, neighbours};
-use crate::cluster::KMeans;
+use super::{Settings, Space, Training, controls};
 use crate::device::TrainingProducts;
-use crate::distances::Sampling;
-use crate::metrics::{evaluate_labels, reported};
 use crate::nn::Precision;
-use crate::nn::slices::{ordered_sum, slice};
+use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
-use crate::som::quality::sharpness_ratio;
+use crate::runs::checkpoint::Progress;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
+    Context, Driven, Error, Event, Finished, Kept, Member, Method, Runs, TrainingData, Trial, Work,
     drive, time_of_step,
 };
 
-/// Neighbours of trustworthiness and continuity.
-const NEIGHBOURS: usize = 12;
-/// Held-out rows of which those are taken, and that are kept for pictures.
-const SAMPLED: usize = 2000;
 /// Images drawn from each model's latent space.
 const SAMPLES: i64 = 1000;
 
@@ -44,6 +37,11 @@ impl Method for Soae {
     }
 
     fn version(&self) -> u32 {
+        // 2: agreement of labels, and the spread of images around the poles.
+        2
+    }
+
+    fn trained_since(&self) -> u32 {
         1
     }
 
@@ -65,7 +63,7 @@ impl Method for Soae {
         let step = time_of_step(&mut model)?;
         // Held-out rows are encoded and decoded twice, then compared with one another.
         let per_row = step.as_secs_f64() / settings.batch as f64;
-        let ranked = settings.held_out.min(SAMPLED as i64) as f64;
+        let ranked = settings.held_out.min(latent::SAMPLING.limit as i64) as f64;
         Ok(Work {
             iterations: settings.iterations,
             per_iteration: step,
@@ -85,6 +83,31 @@ impl Method for Soae {
             }
         }
         Ok(Some(runs))
+    }
+
+    fn evaluate(
+        &self,
+        member: &Member,
+        trained: &Kept,
+        context: &Context,
+    ) -> Result<Finished, Error> {
+        let settings = Settings::read(&member.settings)?;
+        let place = (context.data.dims(), context.device);
+        let model = Model::stored(&settings, member.seed, place, &trained.weights);
+        let progress = Progress {
+            iteration: settings.iterations,
+            iterations: settings.iterations,
+            elapsed: Duration::ZERO,
+            resumed: 0,
+            curves: trained.curves.clone(),
+            diverged: None,
+        };
+        let model = model.map_err(Error::Settings)?;
+        let finished = finish(&model, member.seed, context.data, progress)?;
+        Ok(Finished {
+            evaluation: Duration::ZERO,
+            ..finished
+        })
     }
 }
 
@@ -116,7 +139,23 @@ fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> 
         fraction: 1.0,
         detail: "evaluating",
     });
+    finish(&model, member.seed, data, progress).map(Some)
+}
+
+/// What a model that is trained to its end came to.
+fn finish(
+    model: &Model,
+    seed: Seed,
+    data: &TrainingData,
+    progress: Progress,
+) -> Result<Finished, Error> {
     let clock = Instant::now();
+    let held_out = data.between(data.rows() - model.settings.held_out, data.rows());
+    let evaluated = if progress.diverged.is_none() && model.is_finite() {
+        evaluate(model, seed, &held_out)?
+    } else {
+        None
+    };
     let mut run = Finished {
         outcome: Outcome::Completed,
         metrics: BTreeMap::new(),
@@ -125,12 +164,6 @@ fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> 
         training: progress.elapsed,
         evaluation: Duration::ZERO,
         resumed: progress.resumed,
-    };
-    let held_out = data.between(trained_on, data.rows());
-    let evaluated = if progress.diverged.is_none() && model.is_finite() {
-        evaluate(&model, member.seed, &held_out)?
-    } else {
-        None
     };
     if let Some((metrics, kept)) = evaluated {
         run.metrics = metrics;
@@ -141,21 +174,21 @@ fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> 
         run.outcome = Outcome::Diverged { iteration };
     }
     run.evaluation = clock.elapsed();
-    Ok(Some(run))
+    Ok(run)
 }
 
-type Evaluated = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
+pub(super) type Evaluated = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
 
 /// What a trained model is worth on held-out rows. Metrics:
 ///
 /// - `reconstruction_error`, also called `sleep_loss` of a SOAE: mean squared error over rows and features;
 /// - `wake_loss`: the same of what is decoded at neighbours of the codes, at the kernel's last width;
-/// - `reconstruction_sharpness`, `sample_sharpness`: see [`sharpness_ratio`]; samples are drawn from the whole
+/// - `reconstruction_sharpness`, `sample_sharpness`: see [`latent::sharpness`]; samples are drawn from the whole
 ///   torus or sphere, a standard normal (VAE), or near codes of held-out rows (SOAE in the plane);
 /// - `norm_mean`, `norm_sd`, `norm_cv`: norms of embedded codes; `raw_norm_*`: of raw codes;
-/// - `trustworthiness`, `continuity` of the 12 nearest among `ranked_rows` rows, and of shuffled codes;
-/// - `accuracy`, `nmi_geometric`, `purity` and the other agreements of k-means on embedded codes;
-/// - `seam_ratio` (two numbers; plane, torus) and `occupancy` (two angles; sphere in three dimensions).
+/// - `seam_ratio` (two numbers; plane, torus), `pole_spread` (sphere in three dimensions) and `occupancy` (two
+///   angles; sphere in three dimensions);
+/// - what [`latent::measures`] gives of codes.
 ///
 /// With them what pictures need: codes of a sample and their classes. `None` if codes are beyond 32-bit
 /// floats.
@@ -165,10 +198,9 @@ fn evaluate(
     held_out: &TrainingData,
 ) -> Result<Option<Evaluated>, Error> {
     let (settings, space) = (&model.settings, model.settings.space);
-    let on_cpu = |tensor: Tensor| tensor.to_device(Device::Cpu).contiguous();
     let rows = &held_out.features;
-    let codes = on_cpu(model.codes(rows));
-    let images = on_cpu(model.decode(&codes));
+    let codes = on_cpu(&model.codes(rows));
+    let images = on_cpu(&model.decode(&codes));
     let error = mean_squared_error(&images, rows);
     if !error.is_finite() {
         return Ok(None);
@@ -184,21 +216,15 @@ fn evaluate(
         note("sleep_loss", error);
         note("wake_loss", mean_squared_error(&model.decode(&near), rows));
     }
-    let side = (rows.size()[1] as f64).sqrt() as usize;
-    let data = on_cpu(rows.shallow_clone());
-    if side * side == rows.size()[1] as usize {
-        let of = |images: &Tensor| {
-            let ratio = sharpness_ratio(slice(&data), slice(images), [side, side]);
-            let ratio = ratio.map_err(|error| Error::Metrics(error.to_string()))?;
-            Ok::<f64, Error>(ratio.unwrap_or(f64::NAN))
-        };
-        note("reconstruction_sharpness", of(&images)?);
-        if let Some(drawn) = draw(model, seed, &codes, SAMPLES) {
-            note("sample_sharpness", of(&on_cpu(model.decode(&drawn)))?);
-        }
+    if let Some(sharpness) = latent::sharpness(rows, &images)? {
+        note("reconstruction_sharpness", sharpness);
     }
-    let embedded = on_cpu(space.embed(&codes));
-    for (name, of) in [("norm", &embedded), ("raw_norm", &codes)] {
+    if let Some(drawn) = draw(model, seed, &codes, SAMPLES)
+        && let Some(sharpness) = latent::sharpness(rows, &model.decode(&drawn))?
+    {
+        note("sample_sharpness", sharpness);
+    }
+    for (name, of) in [("norm", &space.embed(&codes)), ("raw_norm", &codes)] {
         let [mean, sd, cv] = controls::norms(of);
         note(&format!("{name}_mean"), mean);
         note(&format!("{name}_sd"), sd);
@@ -207,56 +233,18 @@ fn evaluate(
     if settings.latent == 2 && space != Space::Sphere {
         note("seam_ratio", controls::seam_ratio(model, &codes));
     }
+    if settings.latent == 3 && space == Space::Sphere {
+        note("pole_spread", controls::pole_spread(model));
+    }
     if let Some(occupancy) = controls::occupancy(space, &codes) {
         note("occupancy", occupancy);
     }
-    let sampling = Sampling {
-        limit: SAMPLED,
-        seed: Seed(0),
-    };
-    let count = rows.size()[0] as usize;
-    let order = random::distinct_indices(&mut random::stream(seed, "shuffled codes"), count, count);
-    let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
-    let shuffled = codes.index_select(0, &Tensor::from_slice(&order));
-    for (prefix, codes) in [("", &codes), ("shuffled.", &shuffled)] {
-        let found = neighbours::neighbourhoods(
-            (slice(&data), rows.size()[1] as usize),
-            (slice(codes), settings.latent as usize),
-            space,
-            NEIGHBOURS,
-            &sampling,
-            NonZeroUsize::MIN,
-        );
-        let [trust, continuity, ranked] = found.map_or([f64::NAN; 3], |found| {
-            [found.trustworthiness, found.continuity, found.rows as f64]
-        });
-        note(&format!("{prefix}trustworthiness"), trust);
-        note(&format!("{prefix}continuity"), continuity);
-        if prefix.is_empty() {
-            note("ranked_rows", ranked);
-        }
-    }
-    let sampled: Vec<i64> = sampling
-        .rows(count)
-        .into_iter()
-        .map(|row| row as i64)
-        .collect();
-    let sampled = Tensor::from_slice(&sampled);
+    metrics.extend(latent::measures(held_out, &codes, space, seed)?);
+    let sampled = latent::sampled(rows.size()[0] as usize);
     let mut kept = vec![(CODES.to_owned(), codes.index_select(0, &sampled))];
     if let Some(labels) = &held_out.labels {
-        let fitted = KMeans::new(labels.classes)
-            .fit(&embedded, &mut random::stream(seed, "k-means on codes"))
-            .map_err(|error| Error::Clustering(error.to_string()))?;
-        let scores = evaluate_labels(&fitted.labels, held_out.classes())
-            .map_err(|error| Error::Metrics(error.to_string()))?;
-        for (name, value) in reported(scores) {
-            note(name, value);
-        }
-        let classes: Vec<f32> = labels
-            .values
-            .iter()
-            .map(|&class| f32::from(class))
-            .collect();
+        let classes = labels.values.iter();
+        let classes: Vec<f32> = classes.map(|&class| f32::from(class)).collect();
         let classes = Tensor::from_slice(&classes).index_select(0, &sampled);
         kept.push((CLASSES.to_owned(), classes));
     }
@@ -264,7 +252,7 @@ fn evaluate(
 }
 
 /// The mean over rows and features.
-fn mean_squared_error(images: &Tensor, rows: &Tensor) -> f64 {
+pub(super) fn mean_squared_error(images: &Tensor, rows: &Tensor) -> f64 {
     let squares = (images - rows.to_device(images.device())).square();
     ordered_sum(&squares.sum_dim_intlist(1, false, Kind::Double)) / rows.numel() as f64
 }
@@ -294,3 +282,7 @@ pub(super) fn draw(model: &Model, seed: Seed, codes: &Tensor, count: i64) -> Opt
         }
     }
 }
+
+#[cfg(test)]
+#[path = "method_tests.rs"]
+mod tests;

@@ -2,12 +2,15 @@
 //! neighbourhood kernel on the plane, the torus or the sphere between them. The draft has no numbers; the
 //! experiments are ours.
 
+mod agreement;
 mod chain;
 mod controls;
 mod embedding;
 #[cfg(test)]
 mod embedding_tests;
 mod experiments;
+mod latent;
+mod lattice;
 mod method;
 mod model;
 mod neighbours;
@@ -15,8 +18,10 @@ mod pictures;
 mod settings;
 mod shown;
 
+pub use agreement::label_agreement;
 pub use embedding::Space;
 pub use experiments::Experiment;
+pub use lattice::{Kernel, LatticeSettings, LatticeSom, Learning, Nodes, Som};
 pub use method::Soae;
 pub use neighbours::{Neighbourhoods, neighbourhoods};
 pub use settings::{Settings, Training};

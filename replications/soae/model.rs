@@ -67,17 +67,17 @@ impl Model {
         }
     }
 
-    /// A trained model from its stored weights.
+    /// A trained model from its stored weights, for rows of so many features on a device.
     ///
     /// # Errors
     /// If they do not fit the settings; the message says which.
     pub fn stored(
         settings: &Settings,
         seed: Seed,
-        dims: i64,
+        (dims, device): (i64, Device),
         weights: &Named,
     ) -> Result<Self, String> {
-        let none = Tensor::zeros([0, dims], (Kind::Float, Device::Cpu));
+        let none = Tensor::zeros([0, dims], (Kind::Float, device));
         let model = Self::blank(settings, seed, &none);
         for (name, chain) in [("encoder.", &model.encoder), ("decoder.", &model.decoder)] {
             let own = weights.iter().filter(|(one, _)| one.starts_with(name));

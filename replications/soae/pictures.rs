@@ -1,12 +1,12 @@
 //! Pictures of latent spaces: what is decoded all over them, codes, samples, norms.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::controls;
 use super::embedding::at;
 use super::method::{CLASSES, CODES, draw};
 use super::model::Model;
-use super::shown::pictured;
+use super::shown::{data_sets, pictured};
 use super::{Settings, Space};
 use crate::data;
 use crate::nn::slices::slice;
@@ -42,7 +42,8 @@ impl<'a> Shown<'a> {
         };
         let settings = Settings::read(&record.identity.settings)?;
         let seed = record.identity.seed;
-        let model = Model::stored(&settings, seed, entry.dims() as i64, &weights);
+        let place = (entry.dims() as i64, Device::Cpu);
+        let model = Model::stored(&settings, seed, place, &weights);
         let classes = weights.get(CLASSES).map(Tensor::contiguous);
         let classes = classes.iter().flat_map(|classes| slice(classes).to_vec());
         Ok(Some(Self {
@@ -175,13 +176,16 @@ impl<'a> Shown<'a> {
         placed.collect()
     }
 
-    /// Codes by class; the torus by its two angles, the sphere by longitude and sine of latitude.
+    /// Codes by class; the torus by its two angles, the sphere by longitude and height.
     fn cloud(&self) -> Cloud {
         let m = self.codes.size()[1] as usize;
         let turn = std::f32::consts::TAU;
         let place = |code: &[f32]| match (self.model.settings.space, code) {
             (Space::Torus, &[a, b]) => [a, b].map(|a| a - turn * (a / turn).round()),
-            (Space::Sphere, &[x, y, z]) => [y.atan2(x), z / (x * x + y * y + z * z).sqrt()],
+            // Stretched, which leaves equal areas equal, to half the width that longitudes take.
+            (Space::Sphere, &[x, y, z]) => {
+                [y.atan2(x), turn / 4.0 * z / (x * x + y * y + z * z).sqrt()]
+            }
             _ => [code[0], code[1]],
         };
         let codes = slice(&self.codes).chunks_exact(m).zip(&self.classes);
@@ -189,13 +193,18 @@ impl<'a> Shown<'a> {
             heading: self.id.to_owned(),
             remark: match self.model.settings.space {
                 Space::Plane => "code",
-                Space::Torus => "angles from -\u{3c0} to \u{3c0}",
-                Space::Sphere => "longitude, sine of latitude",
+                Space::Torus => "both angles, -\u{3c0} to \u{3c0}; opposite sides are one",
+                Space::Sphere => "longitude across, height up: areas as on the sphere",
             }
             .to_owned(),
             points: codes.map(|(code, &class)| (place(code), class)).collect(),
             marks: Vec::new(),
             links: Vec::new(),
+            world: match self.model.settings.space {
+                Space::Plane => None,
+                Space::Torus => Some([turn / 2.0; 2]),
+                Space::Sphere => Some([turn / 2.0, turn / 4.0]),
+            },
         }
     }
 
@@ -240,17 +249,8 @@ pub(super) fn pictures(
 ) -> Result<Vec<(String, Figure)>, crate::Error> {
     let _no_graph = tch::no_grad_guard();
     let mut figures = Vec::new();
-    let mut sets: Vec<&str> = Vec::new();
-    for variant in &results.variants {
-        let set = variant.id.split('/').next().unwrap_or_default();
-        if !sets.contains(&set) {
-            sets.push(set);
-        }
-    }
     let note = results.note();
-    for set in sets {
-        let variants = results.variants.iter();
-        let variants = variants.filter(|variant| variant.id.split('/').next() == Some(set));
+    for (set, variants) in data_sets(results) {
         let mut shown = Vec::new();
         for variant in variants {
             shown.extend(Shown::read(variant, store)?);
@@ -286,7 +286,8 @@ pub(super) fn pictures(
             x_label: "norm over its mean".to_owned(),
             panels: shown.iter().map(Shown::norms).collect(),
             caption: format!(
-                "{} held-out codes of each model, in bins of 0.1; one run of each, that with the lowest seed.",
+                "{} held-out codes of each model, in bins of 0.1, the last with all larger ones; one run of each, \
+                 that with the lowest seed.",
                 shown[0].codes.size()[0]
             ),
             note: note.clone(),
@@ -303,7 +304,7 @@ fn samples(set: &str, shown: &[Shown], note: Option<String>) -> ImageGrid {
     for one in shown {
         if let Some(codes) = draw(&one.model, one.seed, &one.codes, SAMPLES as i64) {
             tiles.extend(one.tiles(&codes));
-            names.push(one.id);
+            names.push(one.id.split_once('/').map_or(one.id, |(_, name)| name));
         }
     }
     ImageGrid {
@@ -315,7 +316,7 @@ fn samples(set: &str, shown: &[Shown], note: Option<String>) -> ImageGrid {
         gap: 1,
         caption: format!(
             "From the top: {}. Drawn from a standard normal (VAE), the whole torus or sphere, and near \
-             codes of held-out rows (SOAE in the plane).",
+             codes of held-out rows (SOAE in the plane): {SAMPLES} of one run each, that with the lowest seed.",
             names.join(", ")
         ),
         note,

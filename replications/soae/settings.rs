@@ -109,15 +109,10 @@ impl Settings {
     /// Width of the kernel at an iteration, `s_0 (s_T / s_0)^(t / (T - 1))`; `None` without a kernel.
     #[must_use]
     pub fn sigma(&self, iteration: u64) -> Option<f64> {
-        let Training::Alternating {
-            sigma: [first, last],
-            ..
-        } = self.training
-        else {
+        let Training::Alternating { sigma, .. } = self.training else {
             return None;
         };
-        let end = self.iterations.saturating_sub(1).max(1) as f64;
-        Some(first * (last / first).powf(iteration as f64 / end))
+        Some(falling(sigma, iteration, self.iterations))
     }
 
     /// Steps of encoder and decoder after so many iterations.
@@ -149,4 +144,10 @@ impl Settings {
             .chain([dims])
             .collect()
     }
+}
+
+/// The value at step `t` of `count` of what falls geometrically from the first number to the last.
+pub(super) fn falling([first, last]: [f64; 2], t: u64, count: u64) -> f64 {
+    let end = count.saturating_sub(1).max(1) as f64;
+    first * (last / first).powf(t as f64 / end)
 }

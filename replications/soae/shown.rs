@@ -10,7 +10,7 @@ use crate::runs::{Outcome, Record};
 use crate::train::Method;
 
 /// Titles of metrics, and their names in records.
-const SHOWN: [(&str, &str); 17] = [
+const SHOWN: [(&str, &str); 19] = [
     ("reconstruction error", "reconstruction_error"),
     ("wake loss", "wake_loss"),
     ("sharpness, reconstructions", "reconstruction_sharpness"),
@@ -20,6 +20,7 @@ const SHOWN: [(&str, &str); 17] = [
     ("sd / mean of norms", "norm_cv"),
     ("trustworthiness", "trustworthiness"),
     ("continuity", "continuity"),
+    ("label agreement", "label_agreement"),
     ("accuracy", "accuracy"),
     ("NMI", "nmi_geometric"),
     ("purity", "purity"),
@@ -27,6 +28,7 @@ const SHOWN: [(&str, &str); 17] = [
     ("NMI, grouped units", "clustered.nmi_geometric"),
     ("purity, grouped units", "clustered.purity"),
     ("seam ratio", "seam_ratio"),
+    ("spread at the poles", "pole_spread"),
     ("occupancy", "occupancy"),
 ];
 
@@ -51,10 +53,16 @@ fn summary(records: &[Record], metric: &str) -> Summary {
     Summary::of(records.iter().map(|record| record.metric(metric)))
 }
 
-/// Metric by metric, variant by variant; what none of a variant's runs has is left out.
+/// Metric by metric, variant by variant.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
+    compared(results, &SHOWN)
+}
+
+/// Metrics, by title and name in records, one after the other, variant by variant; what none of a variant's runs
+/// has is left out.
+pub(super) fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Comparison> {
     let mut rows = Vec::new();
-    for (title, metric) in SHOWN {
+    for &(title, metric) in shown {
         for variant in &results.variants {
             let mut runs = variant.records.iter();
             if !runs.any(|run| run.metrics.contains_key(metric)) {
@@ -84,9 +92,9 @@ pub(super) fn caption(results: &Results) -> String {
     let mut caption = format!(
         "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs. The draft has no numbers.\n\
          Held-out rows; errors are mean squares. Sharpness: 1 is that of the data. Trustworthiness and\n\
-         continuity of the 12 nearest among 2000 rows (or all there are), with the distance of the latent \
-         space.\nAccuracy, NMI (geometric) and purity of k-means on embedded codes; k-means on pixels \
-         and the map see all rows.",
+         continuity of the 12 nearest, label agreement of the 10 nearest among 2000 rows (or all there are), \
+         with the\ndistance of the latent space; the map's codes are places on its lattice. Accuracy, NMI \
+         (geometric) and\npurity of k-means on embedded codes; k-means on pixels sees all rows.",
         results.data_title
     );
     if let Some(note) = results.note() {
@@ -172,6 +180,27 @@ pub(super) fn pictured(variant: &VariantRecords) -> Option<&Record> {
         .find(|record| record.outcome == Outcome::Completed && record.identity.method == Soae.id())
 }
 
+/// The variants of each data set, in their order.
+pub(super) fn data_sets(results: &Results) -> Vec<(&str, Vec<&VariantRecords>)> {
+    let mut sets: Vec<(&str, Vec<&VariantRecords>)> = Vec::new();
+    for variant in &results.variants {
+        let set = variant.id.split('/').next().unwrap_or_default();
+        match sets.iter_mut().find(|(known, _)| *known == set) {
+            Some((_, variants)) => variants.push(variant),
+            None => sets.push((set, vec![variant])),
+        }
+    }
+    sets
+}
+
+/// A curve of a record as points; those that are not numbers break it.
+pub(super) fn line(record: &Record, name: &str) -> Option<Vec<(f64, f64)>> {
+    let values = record.curves.values.get(name)?;
+    let points = record.curves.iteration.iter().zip(values);
+    let points = points.map(|(&x, &y)| (x as f64, y.unwrap_or(f64::NAN)));
+    Some(points.collect())
+}
+
 /// The losses of both passes and the kernel's width, a figure for each SOAE.
 ///
 /// # Errors
@@ -182,12 +211,7 @@ pub(super) fn losses(results: &Results) -> Result<Vec<(String, Figure)>, crate::
         let Some(record) = pictured(variant) else {
             continue;
         };
-        let line = |name: &str| {
-            let values = record.curves.values.get(name)?;
-            let points = record.curves.iteration.iter().zip(values);
-            let points = points.map(|(&x, &y)| (x as f64, y.unwrap_or(f64::NAN)));
-            Some(points.collect::<Vec<_>>())
-        };
+        let line = |name: &str| line(record, name);
         let (Some(wake), Some(sleep), Some(sigma)) = (line("wake"), line("sleep"), line("sigma"))
         else {
             continue;

@@ -69,6 +69,15 @@ impl MiniSomSettings {
                 som.sigma
             ));
         }
+        if let Some(ends) = som.ends {
+            let fits = |first: f64, last: f64| last > 0.0 && last <= first;
+            if !(fits(som.learning_rate, ends.learning_rate) && fits(som.sigma, ends.sigma)) {
+                return Err(
+                    "MiniSom settings: ends must be above 0 and at most what they fall from"
+                        .to_owned(),
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -246,6 +255,7 @@ mod tests {
                 spread: online::Spread::Two,
                 lengths: online::Lengths::Free,
                 order: online::Order::Random,
+                ends: None,
             },
             post_clusters: PostClusters::Classes,
             encoder: None,
@@ -265,6 +275,15 @@ mod tests {
             (refused(|s| s.som.updates = 0), "at least one update"),
             (refused(|s| s.som.learning_rate = 1.5), "learning rate"),
             (refused(|s| s.som.sigma = -1.0), "sigma"),
+            (
+                refused(|s| {
+                    s.som.ends = Some(online::Ends {
+                        learning_rate: 0.6,
+                        sigma: 0.5,
+                    });
+                }),
+                "ends must be above 0 and at most",
+            ),
             (
                 refused(|s| s.som.sigma = f64::NAN),
                 "som.sigma: must be a finite",

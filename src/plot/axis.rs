@@ -80,7 +80,8 @@ fn step(least: f64) -> f64 {
         .unwrap_or(10.0 * power)
 }
 
-/// Powers of ten within the domain; where fewer than two are, multiples of 1, 2 and 5 between them.
+/// Powers of ten within the domain; where fewer than two are, multiples of 1, 2 and 5 between them, and where these
+/// are fewer than two, the ticks of a linear axis.
 fn log_ticks((low, high): (f64, f64), most: usize) -> Vec<(f64, String)> {
     const SLACK: f64 = 1e-9;
     let first = (low.log10() - SLACK).ceil() as i32;
@@ -104,11 +105,8 @@ fn log_ticks((low, high): (f64, f64), most: usize) -> Vec<(f64, String)> {
     if last == first && high <= low * (1.0 + SLACK) {
         return vec![(low, format!("10{}", superscript(first)))];
     }
-    let mut ends = vec![(low, number(low))];
-    if high > low {
-        ends.push((high, number(high)));
-    }
-    ends
+    // So narrow that it hardly differs from a linear one.
+    linear_ticks((low, high), most)
 }
 
 /// The smallest domain with room around the values: whole 1-2-5 steps, or on a logarithmic axis a little on each side.
@@ -255,6 +253,7 @@ mod tests {
         );
         assert_eq!(words(log_ticks((1e-6, 1e6), 5)).len(), 5);
         assert_eq!(words(log_ticks((0.018, 0.06), 5)), ["0.02", "0.05"]);
+        assert_eq!(words(log_ticks((0.0611, 0.1198), 5)), ["0.08", "0.10"]);
         assert_eq!(words(log_ticks((0.003, 0.003), 5)), ["0.003"]);
         assert_eq!(words(log_ticks((0.01, 0.01), 5)), ["10\u{207b}\u{b2}"]);
         let short = between_powers((0.5, 3.0));

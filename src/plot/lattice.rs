@@ -1,4 +1,5 @@
-//! Values on the units of a map as coloured cells, side by side: U-matrices, label maps.
+//! Values on the units of a map as coloured cells, side by side: U-matrices, label maps. More than three panels
+//! stand in two rows.
 
 use plotters::style::RGBColor;
 
@@ -26,12 +27,12 @@ pub struct LatticePanel {
     pub range: Option<(f64, f64)>,
 }
 
-/// Panels side by side.
+/// Panels side by side; in two rows where they are more than three.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lattice {
     /// One line above everything.
     pub title: String,
-    /// From left to right.
+    /// From left to right, row by row.
     pub panels: Vec<LatticePanel>,
     /// Sentences below; empty cells are added.
     pub caption: String,
@@ -43,6 +44,10 @@ pub struct Lattice {
 const PANEL: f64 = 340.0;
 /// Between two panels.
 const BETWEEN: f64 = 34.0;
+/// Between two rows of panels.
+const BELOW: f64 = 14.0;
+/// Panels that still stand in one row.
+const MOST_IN_ROW: usize = 3;
 /// Height of the label above a panel.
 const LABEL: f64 = 24.0;
 /// Height of the colour key below a panel, its numbers included.
@@ -68,12 +73,16 @@ impl Lattice {
         for panel in &self.panels {
             self.check(panel)?;
         }
-        let count = self.panels.len() as f64;
-        let height = self
-            .panels
-            .iter()
-            .map(|panel| LABEL + panel.height() + KEY)
-            .fold(0.0, f64::max);
+        let in_row = match self.panels.len() {
+            few @ 1..=MOST_IN_ROW => few,
+            many => many.div_ceil(2),
+        };
+        let height = |row: &[LatticePanel]| {
+            let heights = row.iter().map(|panel| LABEL + panel.height() + KEY);
+            heights.fold(0.0, f64::max)
+        };
+        let heights: Vec<f64> = self.panels.chunks(in_row).map(height).collect();
+        let count = in_row as f64;
         let empty: usize = self.panels.iter().map(LatticePanel::empty_cells).sum();
         let empty = match empty {
             0 => String::new(),
@@ -88,10 +97,14 @@ impl Lattice {
             // A single panel leaves the caption little room.
             width: (count * PANEL + (count - 1.0) * BETWEEN).max(420.0) + 2.0 * MARGIN,
         };
-        frame.compose(height, |canvas, top| {
-            for (index, panel) in self.panels.iter().enumerate() {
-                let left = MARGIN + index as f64 * (PANEL + BETWEEN);
-                panel.draw(canvas, (left, top))?;
+        let all = heights.iter().sum::<f64>() + (heights.len() - 1) as f64 * BELOW;
+        frame.compose(all, |canvas, mut top| {
+            for (row, height) in self.panels.chunks(in_row).zip(&heights) {
+                for (index, panel) in row.iter().enumerate() {
+                    let left = MARGIN + index as f64 * (PANEL + BETWEEN);
+                    panel.draw(canvas, (left, top))?;
+                }
+                top += height + BELOW;
             }
             Ok(None)
         })

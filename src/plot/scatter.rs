@@ -39,6 +39,9 @@ pub struct Cloud {
     pub marks: Vec<[f32; 2]>,
     /// Lines between marks, as pairs of their numbers.
     pub links: Vec<[usize; 2]>,
+    /// Half the width and half the height of the whole world, about the origin, of which points may fill a part:
+    /// drawn as a rectangle. Without one the panel shows where points and marks are.
+    pub world: Option<[f32; 2]>,
 }
 
 const SIDE: f64 = 360.0;
@@ -111,6 +114,15 @@ impl Scatter {
             for (index, panel) in self.panels.iter().enumerate() {
                 let [x, y] = corner(index);
                 let view = View::of(panel, [x, y]);
+                if let Some([across, up]) = panel.world {
+                    let corners = [[-across, -up], [across, -up], [across, up], [-across, up]];
+                    for side in 0..4 {
+                        let ends = [corners[side], corners[(side + 1) % 4]];
+                        if let [Some(one), Some(other)] = ends.map(|at| view.place(at)) {
+                            link(&mut page, one, other);
+                        }
+                    }
+                }
                 for (at, class) in &panel.points {
                     let Some(at) = view.place(*at) else { continue };
                     dot(&mut page, at, CLASSES[class % CLASSES.len()]);
@@ -171,7 +183,11 @@ struct View {
 
 impl View {
     fn of(panel: &Cloud, corner: [f64; 2]) -> Self {
+        let corners = panel
+            .world
+            .map(|[across, up]| [[-across, -up], [across, up]]);
         let points = panel.points.iter().map(|(at, _)| at).chain(&panel.marks);
+        let points = points.chain(corners.iter().flatten());
         let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
         for at in points.filter(|at| at.iter().all(|value| value.is_finite())) {
             for axis in 0..2 {
@@ -269,6 +285,7 @@ mod tests {
             marks: vec![[0.5, 0.5], [0.9, 0.1]],
             // Beyond the marks: not drawn.
             links: vec![[0, 1], [1, 2]],
+            world: None,
         }
     }
 
@@ -293,6 +310,24 @@ mod tests {
         assert!(figure.description().contains("3 panels of 9 points"));
         assert!(figure.svg().contains("data:image/png;base64,"));
         assert!(figure.height() > 2.0 * SIDE);
+    }
+
+    #[test]
+    fn a_world_is_shown_whole() {
+        let whole = Cloud {
+            world: Some([3.0, 2.0]),
+            ..cloud(vec![([0.1, 0.0], 0), ([0.2, 0.1], 1)])
+        };
+        let view = View::of(&whole, [0.0, 0.0]);
+        let [x, y] = view
+            .place([3.0, 2.0])
+            .unwrap()
+            .map(|pixel| f64::from(pixel) / FINE);
+        assert!(
+            (x - (SIDE - 6.0)).abs() < 1e-3
+                && (y - (SIDE / 2.0 - (SIDE - 12.0) / 3.0)).abs() < 1e-3
+        );
+        assert!(scatter(vec![whole]).draw().is_ok());
     }
 
     #[test]

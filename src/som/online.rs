@@ -10,13 +10,14 @@
 //!
 //! with `dr`, `dc` the differences of rows and columns on the map (Kohonen 1982, in the form of the Python
 //! package `MiniSom`, with which the golden values of the tests were made). Rate and radius end at a
-//! third of where they start.
+//! third of where they start, unless [`Ends`] say where: then both fall geometrically,
+//! `a(t) = a0 (a1 / a0)^(t / (T - 1))`.
 //!
 //! Updates follow one another, so nothing can be batched. The loop moves a prototype towards this sample
 //! and measures its distance from the next one while it is in the first-level cache: the map is read once
 //! for each sample. Sums have a fixed order, whatever the width of the processor's vectors.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,16 @@ pub enum Lengths {
     Unit,
 }
 
+/// Where rate and radius end, and that they fall geometrically.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ends {
+    /// The rate at the last update, above 0.
+    pub learning_rate: f64,
+    /// The radius at the last update, above 0.
+    pub sigma: f64,
+}
+
 /// How an online map is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +86,9 @@ pub struct OnlineSom {
     pub lengths: Lengths,
     /// See [`Order`].
     pub order: Order,
+    /// See [`Ends`]; none is `MiniSom`'s decay to a third.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
 }
 
 /// Updates between two calls of the hook.
@@ -106,37 +120,68 @@ impl OnlineSom {
             .to_kind(Kind::Float)
             .contiguous();
         let mut trained = prototypes.to_device(Device::Cpu).copy().contiguous();
-        let [rows, dims] = [data.size()[0] as usize, data.size()[1] as usize];
-        let values = slice(&data);
-        let row = |index: usize| &values[index * dims..(index + 1) * dims];
+        let rows = data.size()[0] as usize;
         let mut next_row = |t: u64| match self.order {
             Order::Sequential => (t % rows as u64) as usize,
             Order::Random => random::index(rng, rows),
         };
-        let mut rates = vec![0.0_f32; self.map.units()];
-        let mut distances = rates.clone();
-        let map = slice_mut(&mut trained);
-        let unit = self.lengths == Lengths::Unit;
-        let mut sample = row(next_row(0));
-        // Nothing moves yet, and no length changes: this only measures.
-        advance(map, &rates, [sample, sample], false, &mut distances);
-        for t in 0..self.updates {
-            if t % HOOK_INTERVAL == 0 && hook(t as f64 / self.updates as f64).is_break() {
+        let mut done = 0;
+        while done < self.updates {
+            if hook(done as f64 / self.updates as f64).is_break() {
                 return None;
             }
-            self.rates(super::loss::lowest(&distances), t, &mut rates);
-            let next = row(next_row(t + 1));
-            advance(map, &rates, [sample, next], unit, &mut distances);
-            sample = next;
+            let end = (done + HOOK_INTERVAL).min(self.updates);
+            self.stretch(&data, &mut trained, done..end, &mut next_row);
+            done = end;
         }
         Some(trained)
     }
 
+    /// Some of the updates of a training, one after the other: stretch after stretch they give the bits that
+    /// [`OnlineSom::train`] gives at once. `next_row` says which row of `data` is shown at an update, and is
+    /// asked once for each, in their order. Gives the mean over the updates of the squared distance of the
+    /// sample from its winner, before that moves.
+    ///
+    /// `data` `[rows, dims]` and `prototypes` `[units, dims]`, which are moved, are contiguous floats on the
+    /// CPU.
+    ///
+    /// # Panics
+    /// If they are not: a bug of the caller.
+    pub fn stretch(
+        &self,
+        data: &Tensor,
+        prototypes: &mut Tensor,
+        updates: Range<u64>,
+        next_row: &mut dyn FnMut(u64) -> usize,
+    ) -> f64 {
+        let unit = self.lengths == Lengths::Unit;
+        stretch(
+            data,
+            prototypes,
+            (updates, unit),
+            next_row,
+            &mut |winner, t, rates| {
+                self.rates(winner, t, rates);
+            },
+        )
+    }
+
     /// Each unit's share of the way to the sample at update `t`, for this winner.
     fn rates(&self, winner: usize, t: u64, rates: &mut [f32]) {
-        let decay = 1.0 + 2.0 * t as f64 / self.updates as f64;
-        let rate = self.learning_rate / decay;
-        let radius = self.sigma / decay;
+        let (rate, radius) = match self.ends {
+            None => {
+                let decay = 1.0 + 2.0 * t as f64 / self.updates as f64;
+                (self.learning_rate / decay, self.sigma / decay)
+            }
+            Some(ends) => {
+                let part = t as f64 / self.updates.saturating_sub(1).max(1) as f64;
+                let fallen = |first: f64, last: f64| first * (last / first).powf(part);
+                (
+                    fallen(self.learning_rate, ends.learning_rate),
+                    fallen(self.sigma, ends.sigma),
+                )
+            }
+        };
         let variance = radius * radius;
         let divisor = match self.spread {
             Spread::TwoPi => 2.0 * std::f64::consts::PI * variance,
@@ -155,6 +200,41 @@ impl OnlineSom {
             }
         }
     }
+}
+
+/// What [`OnlineSom::stretch`] does, with the rates of all units at an update, given its winner, from
+/// elsewhere; lengths become 1 if the second part of `updates` says so.
+pub(crate) fn stretch(
+    data: &Tensor,
+    prototypes: &mut Tensor,
+    (updates, unit): (Range<u64>, bool),
+    next_row: &mut dyn FnMut(u64) -> usize,
+    rates_of: &mut dyn FnMut(usize, u64, &mut [f32]),
+) -> f64 {
+    if updates.is_empty() {
+        return 0.0;
+    }
+    let units = prototypes.size()[0] as usize;
+    let (values, dims) = (slice(data), data.size()[1] as usize);
+    let row = |index: usize| &values[index * dims..(index + 1) * dims];
+    let mut rates = vec![0.0_f32; units];
+    let mut distances = rates.clone();
+    let map = slice_mut(prototypes);
+    let mut sample = row(next_row(updates.start));
+    // Nothing moves yet, and no length changes: this only measures.
+    advance(map, &rates, [sample, sample], false, &mut distances);
+    let count = (updates.end - updates.start) as f64;
+    let mut sum = 0.0;
+    for t in updates.clone() {
+        let winner = super::loss::lowest(&distances);
+        sum += f64::from(distances[winner]);
+        rates_of(winner, t, &mut rates);
+        let last = t + 1 == updates.end;
+        let next = if last { sample } else { row(next_row(t + 1)) };
+        advance(map, &rates, [sample, next], unit, &mut distances);
+        sample = next;
+    }
+    sum / count
 }
 
 /// Moves each prototype of `map` by its rate towards the first sample, scales it to length 1 if `unit`
@@ -314,6 +394,7 @@ mod tests {
             spread: Spread::Two,
             lengths: Lengths::Free,
             order,
+            ends: None,
         }
     }
 
@@ -384,6 +465,60 @@ mod tests {
         for unit in [false, true] {
             assert_eq!(run(advance, unit), run(advance_plain, unit));
         }
+    }
+
+    #[test]
+    fn stretch_after_stretch_is_the_training_at_once() {
+        let ends = Some(Ends {
+            learning_rate: 0.01,
+            sigma: 0.5,
+        });
+        for (lengths, ends) in [(Lengths::Free, ends), (Lengths::Unit, None)] {
+            let som = OnlineSom {
+                lengths,
+                ends,
+                ..som(Order::Random)
+            };
+            let (data, start) = case(70);
+            let mut map = start.copy();
+            let mut rng = random::stream(Seed(0), "test");
+            let mut errors = Vec::new();
+            for first in (0..200).step_by(7) {
+                let updates = first..(first + 7).min(200);
+                let mut next_row = |_| random::index(&mut rng, 60);
+                errors.push(som.stretch(&data, &mut map, updates, &mut next_row));
+            }
+            assert_eq!(map, trained(&som, 70), "{lengths:?}");
+            assert!(errors[0] > 0.0 && errors[28] < errors[0], "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn rate_and_radius_end_where_they_are_told_to() {
+        let som = OnlineSom {
+            ends: Some(Ends {
+                learning_rate: 0.01,
+                sigma: 0.5,
+            }),
+            ..som(Order::Random)
+        };
+        let at = |t| {
+            let mut rates = vec![0.0; 12];
+            som.rates(5, t, &mut rates);
+            // The winner's own share, and that of the unit beside it.
+            [rates[5], rates[6]].map(f64::from)
+        };
+        let close =
+            |[a, b]: [f64; 2], [x, y]: [f64; 2]| (a - x).abs() < 1e-7 && (b - y).abs() < 1e-7;
+        assert!(close(at(0), [0.5, 0.5 * (-1.0_f64 / 4.5).exp()]));
+        assert!(close(at(199), [0.01, 0.01 * (-2.0_f64).exp()]));
+        assert!(at(0)[0] > at(1)[0] && at(100)[0] > at(101)[0]);
+    }
+
+    #[test]
+    fn ends_leave_the_keys_of_older_runs_alone() {
+        let value = serde_json::to_value(som(Order::Random)).unwrap();
+        assert!(value.get("ends").is_none());
     }
 
     #[test]
