@@ -83,7 +83,7 @@ impl Trainable for Explicit {
         iteration.is_multiple_of(self.rule.update_interval)
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&self, _: usize) -> bool {
         self.targets.ended
     }
 
@@ -111,14 +111,14 @@ impl Trainable for Explicit {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.variables, &self.descender);
+        let mut state = model::state(&self.variables, &self.descender, 0);
         state.extend(self.targets.state());
         state
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.targets.restore(stored)?;
-        model::restore(&self.variables, &self.descender, stored)?;
+        model::restore(&self.variables, &self.descender, 0, stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }

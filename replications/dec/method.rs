@@ -151,7 +151,7 @@ fn one(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     tell(context, 0.0, "k-means");
     let data = model::rows(&settings.start, member.seed, context.data)?;
     let widths = settings.start.widths(data.dims());
-    let model = Model::zeros(&widths, settings.clusters, context.device);
+    let model = Model::zeros(&widths, settings.clusters, 1, context.device);
     state::set_weights(&model.parameters, 0, &part.weights).map_err(Error::Settings)?;
     let codes = model.encode(&data.features);
     let kmeans = KMeans {

@@ -127,7 +127,7 @@ impl Phase {
                 data.rows(),
                 rule.batch,
                 rule.order,
-                seed,
+                &[seed],
                 "order of phase, pass",
             ),
             passes: HashMap::new(),
@@ -182,7 +182,7 @@ impl Trainable for Phase {
         iteration.is_multiple_of(self.rule.update_interval)
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&self, _: usize) -> bool {
         self.targets.ended
     }
 
@@ -234,14 +234,14 @@ impl Trainable for Phase {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.model.parameters, &self.descender);
+        let mut state = model::state(&self.model.parameters, &self.descender, 0);
         state.extend(self.targets.state());
         state
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.targets.restore(stored)?;
-        model::restore(&self.model.parameters, &self.descender, stored)?;
+        model::restore(&self.model.parameters, &self.descender, 0, stored)?;
         let steps = if self.rule.restart {
             iteration % self.rule.update_interval
         } else {

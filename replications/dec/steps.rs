@@ -25,7 +25,7 @@ impl Steps {
     /// The pretraining of `start` on `features` `[rows, D]`, which are not scaled.
     #[must_use]
     pub fn pretraining(start: &Start, features: &Tensor, precision: Precision) -> Self {
-        let training = Training::new(start, Seed(0), features, precision);
+        let training = Training::new(start, &[Seed(0)], features, precision);
         Self(Kind::Pretraining(Box::new(training)))
     }
 
@@ -43,6 +43,7 @@ impl Steps {
         let model = Model::zeros(
             &start.widths(features.size()[1]),
             clusters,
+            1,
             features.device(),
         );
         let (network, parameters) = (&model.network, &model.parameters);

@@ -236,7 +236,7 @@ impl Pass {
     ) -> Result<(), tch::TchError> {
         let last = &self.layers[self.layers.len() - 1];
         let scale = 2.0 / self.values_of_each(rows);
-        scaled_error(&last.delta, &last.output, &self.as_products(rows), scale);
+        scaled_error(&last.delta, &last.output, &as_products(rows), scale);
         if let Some(weights) = weights {
             let _ = self.of_each(&last.delta).g_mul_(weights);
         }
@@ -321,16 +321,7 @@ impl Pass {
         let rows = self.rounded.as_ref().map_or(rows, |rounded| &rounded.rows);
         match (self.models, rows.dim()) {
             (2.., 2) => rows.expand([self.models, -1, -1], false),
-            _ => self.as_products(rows),
-        }
-    }
-
-    /// Rows without the model dimension that products of a cohort of one lack.
-    fn as_products(&self, rows: &Tensor) -> Tensor {
-        if rows.dim() == 3 {
-            plain(rows)
-        } else {
-            rows.shallow_clone()
+            _ => as_products(rows),
         }
     }
 
@@ -338,6 +329,15 @@ impl Pass {
     fn values_of_each(&self, rows: &Tensor) -> f64 {
         let columns = rows.size()[rows.dim() - 1];
         (self.batch * columns) as f64
+    }
+}
+
+/// Rows without the model dimension that products of a cohort of one lack.
+fn as_products(rows: &Tensor) -> Tensor {
+    if rows.dim() == 3 {
+        plain(rows)
+    } else {
+        rows.shallow_clone()
     }
 }
 

@@ -34,7 +34,7 @@ fn data() -> TrainingData {
 /// A rule at its beginning, on codes of an encoder with random weights.
 fn begin(rule: Rule) -> Box<dyn Clustering> {
     let data = data();
-    let model = Model::zeros(&[12, 16, 3], 3, Device::Cpu);
+    let model = Model::zeros(&[12, 16, 3], 3, 1, Device::Cpu);
     let mut weights = random::stream(Seed(1), "weights");
     let (network, parameters) = (&model.network, &model.parameters);
     network.initialise_as(Initial::Glorot, parameters, 0, &mut weights);
@@ -171,14 +171,14 @@ fn the_rule_that_ends_a_training_is_not_forgotten() {
     assert_eq!(whole.0.centroids(), until_then.centroids());
     for cuts in [&[3][..], &[7], &[0, 5]] {
         let resumed = train(Rule::Descent(rule), cuts);
-        assert!(resumed.0.has_ended());
+        assert!(resumed.0.has_ended(0));
         assert_same(&whole, &resumed, &format!("{cuts:?}"));
     }
     // A checkpoint of the end itself: there is nothing left to do.
     let stored: Named = whole.0.state(0).into_iter().collect();
     let mut again = begin(Rule::Descent(rule));
     again.restore(0, whole.1.iteration, &stored).unwrap();
-    assert!(again.has_ended());
+    assert!(again.has_ended(0));
 }
 
 #[test]
