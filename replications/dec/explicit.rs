@@ -61,15 +61,15 @@ impl Explicit {
 }
 
 impl Clustering for Explicit {
-    fn model(&self) -> &Model {
-        &self.model
+    fn model(&self, _: usize) -> Model {
+        self.model.alone(0)
     }
 
-    fn codes(&self) -> Tensor {
+    fn codes(&self, _: usize) -> Tensor {
         self.variables.value(self.slots[0]).get(0)
     }
 
-    fn centroids(&self) -> Tensor {
+    fn centroids(&self, _: usize) -> Tensor {
         self.variables.value(self.slots[1]).get(0)
     }
 }
@@ -88,10 +88,11 @@ impl Trainable for Explicit {
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        let (codes, centroids) = (self.codes(), self.centroids());
-        if iteration.is_multiple_of(self.rule.update_interval)
-            && !self.targets.refresh(iteration, &codes, &centroids)
-        {
+        let (codes, centroids) = (self.codes(0), self.centroids(0));
+        if iteration.is_multiple_of(self.rule.update_interval) {
+            self.targets.refresh(iteration, &codes, &centroids);
+        }
+        if self.targets.ended {
             return Ok(());
         }
         let [delta, gradient] = &self.gradients;

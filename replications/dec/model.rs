@@ -38,9 +38,38 @@ impl Model {
         }
     }
 
+    /// A cohort of models of this shape: copies of those with these numbers in theirs.
+    pub(super) fn cohort(&self, chosen: &[(&Self, i64)]) -> Self {
+        let (layout, device) = (
+            self.parameters.layout().clone(),
+            self.parameters.values.device(),
+        );
+        let parameters = Parameters::zeros(layout, chosen.len() as i64, device);
+        for (index, (from, model)) in (0..).zip(chosen) {
+            let floats = from.parameters.model_of(&from.parameters.values, *model);
+            parameters.set_model_of(&parameters.values, index, &floats);
+        }
+        Self {
+            network: self.network.clone(),
+            parameters,
+            centroids: self.centroids,
+            map: self.map,
+        }
+    }
+
+    /// A copy of one of the models.
+    pub(super) fn alone(&self, model: i64) -> Self {
+        self.cohort(&[(self, model)])
+    }
+
     /// The centroids of the first model, `[clusters, latent]`; writing to them changes it.
     pub(super) fn centroids(&self) -> Tensor {
-        self.parameters.value(self.centroids).get(0)
+        self.all_centroids().get(0)
+    }
+
+    /// The centroids of each model, `[models, clusters, latent]`; writing to them changes it.
+    pub(super) fn all_centroids(&self) -> Tensor {
+        self.parameters.value(self.centroids)
     }
 
     /// Codes of all rows of the first model, `[rows, latent]`.
@@ -131,6 +160,21 @@ impl Descender {
             Self::Adam(adam) => {
                 adam.update(&parameters.values, parameters.range(segment), gradient)
             }
+        }
+    }
+
+    /// The state of some models, in their order; laid out as `into` is.
+    pub(super) fn only(&self, from: &Parameters, chosen: &[i64], into: &Parameters) -> Self {
+        let buffer = |buffer: &Tensor| {
+            let taken = into.values.zeros_like();
+            for (index, model) in (0..).zip(chosen) {
+                into.set_model_of(&taken, index, &from.model_of(buffer, *model));
+            }
+            taken
+        };
+        match self {
+            Self::Sgd(sgd) => Self::Sgd(sgd.with(buffer(&sgd.velocity))),
+            Self::Adam(adam) => Self::Adam(adam.with(buffer(&adam.first), buffer(&adam.second))),
         }
     }
 

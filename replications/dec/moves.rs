@@ -112,15 +112,15 @@ fn centroid_gradient(codes: &Tensor, centroids: &Tensor, excess: &Tensor) -> Ten
 }
 
 impl Clustering for Moving {
-    fn model(&self) -> &Model {
-        &self.model
+    fn model(&self, _: usize) -> Model {
+        self.model.alone(0)
     }
 
-    fn codes(&self) -> Tensor {
+    fn codes(&self, _: usize) -> Tensor {
         self.moved.shallow_clone()
     }
 
-    fn centroids(&self) -> Tensor {
+    fn centroids(&self, _: usize) -> Tensor {
         self.model.centroids()
     }
 }

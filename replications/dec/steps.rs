@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::model::Model;
-use super::phase::Phase;
+use super::phase::{Entrant, Phase};
 use super::pretraining::Training;
 use super::settings::{Descent, Start};
 use crate::cluster::student;
@@ -58,7 +58,13 @@ impl Steps {
             image: None,
         };
         let q = student::assignments(&model.encode(features), &first);
-        let phase = Phase::new(rule, model, &data, &student::labels(&q), Seed(0), precision);
+        let entrant = Entrant {
+            model,
+            data: &data,
+            labels: &student::labels(&q),
+            seed: Seed(0),
+        };
+        let phase = Phase::new(rule, &entrant, &[], precision);
         Self(Kind::Phase(Box::new(phase)))
     }
 
