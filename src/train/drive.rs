@@ -208,10 +208,7 @@ impl Loop {
         }
         this.iteration = starts.first().copied().unwrap_or(0);
         if starts.iter().any(|start| *start != this.iteration) {
-            return Err(Error::Settings(format!(
-                "runs that train together must have come equally far, not {starts:?} iterations: \
-                 start the same command again"
-            )));
+            return Err(Error::Apart(starts));
         }
         Ok(this)
     }

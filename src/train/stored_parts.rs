@@ -126,8 +126,14 @@ impl Parts for StoredParts<'_> {
             let cohort = take(&missing)?;
             if cohort.is_empty() {
                 wait(place, *seed, context);
-            } else if !train(need, &cohort, context)? {
-                return Ok(None);
+                continue;
+            }
+            match train(need, &cohort, context) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                // A checkpoint was of no use and lies aside now: they are divided otherwise next time.
+                Err(Error::Apart(_)) if cohort.len() > 1 => {}
+                Err(error) => return Err(error),
             }
         }
         let parts = seeds.iter().filter_map(|seed| found.get(seed));

@@ -174,3 +174,36 @@ fn what_the_disk_refuses_of_one_does_not_cost_the_others() {
         alone(&json!({"name": "one refused"}))
     );
 }
+
+/// It looks whole until it is read: found out when the cohort begins, and begun anew without the others.
+#[test]
+fn a_damaged_checkpoint_costs_nobody_else_anything() {
+    let sandbox = Sandbox::new();
+    let store = &sandbox.store;
+    let start = json!({"name": "one damaged", "pause": 110});
+    let stop = AtomicBool::new(false);
+    let observer = StopAt("starting 3/6", &stop);
+    let tasks = three(store, &start);
+    run_with(store, tasks.clone(), Device::Cuda(0), &observer, 1, &stop);
+    let path = place(store, &start, 1).checkpoint();
+    let mut bytes = fs::read(&path).unwrap();
+    let kind = bytes
+        .windows(5)
+        .position(|five| five == b"\"F32\"")
+        .unwrap();
+    bytes[kind + 1] = b'I';
+    fs::write(&path, bytes).unwrap();
+    assert!(place(store, &start, 1).progress().unwrap().iteration >= 3);
+
+    let report = run_tasks(store, tasks, Device::Cuda(0));
+    assert_eq!(
+        (report.finished, report.failures.len()),
+        (3, 0),
+        "{report:?}"
+    );
+    assert_eq!(
+        [0, 1, 2].map(|seed| made(store, &start, seed)),
+        [(2, 1), (1, 0), (2, 1)]
+    );
+    assert_eq!(weights(store, &start), alone(&start));
+}
