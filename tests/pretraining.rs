@@ -92,7 +92,8 @@ fn autoencoder(settings: &Settings, seed: u64, data: &TrainingData) -> Named {
     let need = settings.autoencoder().unwrap().need();
     let (go_on, parts) = (AtomicBool::new(false), InMemory::default());
     let context = context(data, &go_on, &parts);
-    let part = parts.get(&need, Seed(seed), &context).unwrap().unwrap();
+    let found = parts.get(&need, &[Seed(seed)], &context);
+    let part = found.unwrap().unwrap().remove(0);
     assert_eq!((part.outcome, part.is_new), (Outcome::Completed, true));
     part.weights
 }

@@ -1,20 +1,22 @@
 //! Which rows a step sees.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::settings::Order;
+use crate::nn::parameters::plain;
 use crate::random::{self, Seed};
 
-/// The batches of a training, in the order that its settings name.
+/// The batches of a cohort's training, in the order that its settings name.
 #[derive(Debug)]
 pub(super) struct Batches {
     rows: i64,
     batch: i64,
     order: Order,
-    seed: Seed,
+    /// Of each model.
+    seeds: Vec<Seed>,
     /// Where the random orders come from.
     purpose: &'static str,
-    /// The order of a pass, `[rows]`.
+    /// The orders of a pass, `[models, rows]`.
     shuffled: Option<(u64, Tensor)>,
 }
 
@@ -25,23 +27,25 @@ pub(super) enum Batch {
     Slice(i64, i64),
     /// Those numbered, `[batch]`.
     Chosen(Tensor),
+    /// Those numbered for each model, `[models, batch]`.
+    Own(Tensor),
 }
 
 impl Batches {
     /// Batches of `batch` out of `rows` rows; random orders come from the stream `"{purpose} {pass}"` of
-    /// the seed.
+    /// each model's seed.
     pub(super) fn new(
         rows: i64,
         batch: i64,
         order: Order,
-        seed: Seed,
+        seeds: &[Seed],
         purpose: &'static str,
     ) -> Self {
         Self {
             rows,
             batch: batch.min(rows),
             order,
-            seed,
+            seeds: seeds.to_vec(),
             purpose,
             shuffled: None,
         }
@@ -69,14 +73,19 @@ impl Batches {
             .as_ref()
             .is_none_or(|(known, _)| *known != pass)
         {
-            let mut stream = random::stream(self.seed, &format!("{} {pass}", self.purpose));
-            let order = random::distinct_indices(&mut stream, rows as usize, rows as usize);
-            let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
-            self.shuffled = Some((pass, Tensor::from_slice(&order).to_device(like.device())));
+            let purpose = format!("{} {pass}", self.purpose);
+            let mut orders = Vec::with_capacity(self.seeds.len() * rows as usize);
+            for seed in &self.seeds {
+                let mut stream = random::stream(*seed, &purpose);
+                let order = random::distinct_indices(&mut stream, rows as usize, rows as usize);
+                orders.extend(order.into_iter().map(|row| row as i64));
+            }
+            let orders = Tensor::from_slice(&orders).view([-1, rows]);
+            self.shuffled = Some((pass, orders.to_device(like.device())));
         }
-        let order = self.shuffled.as_ref().map(|(_, order)| order);
-        order.map_or(Batch::Slice(start, length), |order| {
-            Batch::Chosen(order.narrow(0, start, length))
+        let orders = self.shuffled.as_ref().map(|(_, orders)| orders);
+        orders.map_or(Batch::Slice(start, length), |orders| {
+            Batch::Own(orders.narrow(1, start, length))
         })
     }
 }
@@ -87,15 +96,40 @@ impl Batch {
         match self {
             Self::Slice(_, length) => *length,
             Self::Chosen(numbers) => numbers.size()[0],
+            Self::Own(numbers) => numbers.size()[1],
         }
     }
 
-    /// These rows of `tensor`: a view where they follow one another.
+    /// These rows of `tensor`, `[rows, D]` for all models or `[models, rows, D]` of each: `[batch, D]` where
+    /// all models see the same and for one model, else `[models, batch, D]`. A view where they follow one
+    /// another.
     pub(super) fn of(&self, tensor: &Tensor) -> Tensor {
-        match self {
-            Self::Slice(start, length) => tensor.narrow(0, *start, *length),
-            Self::Chosen(numbers) => tensor.index_select(0, numbers),
+        let tensor = match tensor.dim() {
+            3 => plain(tensor),
+            _ => tensor.shallow_clone(),
+        };
+        let side = tensor.dim() as i64 - 2;
+        let numbers = match self {
+            // What follows wants it without gaps.
+            Self::Slice(start, length) => return tensor.narrow(side, *start, *length).contiguous(),
+            Self::Chosen(numbers) => return tensor.index_select(side, numbers),
+            Self::Own(numbers) => numbers,
+        };
+        let size = numbers.size();
+        if size[0] == 1 && side == 0 {
+            return tensor.index_select(0, &numbers.get(0));
         }
+        let chosen = if side == 0 {
+            tensor.index_select(0, &numbers.reshape([-1]))
+        } else {
+            // Row after row of all models in one.
+            let columns = tensor.size()[2];
+            let first = Tensor::arange(size[0], (Kind::Int64, numbers.device()));
+            let numbers = numbers + (first * tensor.size()[1]).unsqueeze(1);
+            let rows = tensor.reshape([-1, columns]);
+            rows.index_select(0, &numbers.reshape([-1]))
+        };
+        chosen.view([size[0], size[1], -1])
     }
 }
 
@@ -106,12 +140,21 @@ mod tests {
 
     use super::*;
 
+    /// Rows that are their numbers.
+    fn numbers(rows: i64) -> Tensor {
+        Tensor::arange(rows, (Kind::Int64, Device::Cpu)).view([-1, 1])
+    }
+
+    fn values(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor.reshape([-1])).unwrap()
+    }
+
     fn seen(order: Order, steps: u64) -> Vec<Vec<i64>> {
-        let data = Tensor::arange(10, (Kind::Int64, Device::Cpu));
-        let mut batches = Batches::new(10, 4, order, Seed(3), "order");
+        let data = numbers(10);
+        let mut batches = Batches::new(10, 4, order, &[Seed(3)], "order");
         let rows = |step| {
             let batch = batches.at(step, &data);
-            let rows = Vec::<i64>::try_from(batch.of(&data)).unwrap();
+            let rows = values(&batch.of(&data));
             assert_eq!(rows.len() as i64, batch.len());
             rows
         };
@@ -136,17 +179,40 @@ mod tests {
             assert_eq!(pass, (0..10).collect::<Vec<_>>());
         }
         // A step does not depend on those before it.
-        let data = Tensor::arange(10, (Kind::Int64, Device::Cpu));
-        let mut batches = Batches::new(10, 4, Order::Shuffled, Seed(3), "order");
-        let fifth = Vec::<i64>::try_from(batches.at(4, &data).of(&data)).unwrap();
-        assert_eq!(fifth, steps[4]);
+        let data = numbers(10);
+        let mut batches = Batches::new(10, 4, Order::Shuffled, &[Seed(3)], "order");
+        assert_eq!(values(&batches.at(4, &data).of(&data)), steps[4]);
+    }
+
+    /// From rows that are the same for all, and from rows of each.
+    #[test]
+    fn each_model_of_a_cohort_sees_what_it_would_alone() {
+        let seeds = [Seed(3), Seed(8), Seed(5)];
+        let shared = numbers(10);
+        let own = Tensor::stack(&[&shared + 0, &shared + 100, &shared + 200], 0);
+        for order in [Order::Wrapped, Order::File, Order::Shuffled] {
+            let mut all = Batches::new(10, 4, order, &seeds, "order");
+            for step in 0..6 {
+                let together = all.at(step, &shared);
+                let from_own = together.of(&own);
+                assert_eq!(from_own.size(), [3, together.len(), 1]);
+                let from_shared = together.of(&shared).expand_as(&from_own);
+                for (index, seed) in (0..).zip(seeds) {
+                    let mut alone = Batches::new(10, 4, order, &[seed], "order");
+                    let expected = alone.at(step, &shared).of(&shared);
+                    assert_eq!(expected.dim(), 2);
+                    assert_eq!(from_shared.get(index), expected, "{order:?} {step}");
+                    assert_eq!(from_own.get(index) - 100 * index, expected);
+                }
+            }
+        }
     }
 
     #[test]
     fn a_batch_is_never_longer_than_the_data() {
-        let data = Tensor::arange(3, (Kind::Int64, Device::Cpu));
+        let data = numbers(3);
         for order in [Order::Wrapped, Order::File, Order::Shuffled] {
-            let mut batches = Batches::new(3, 256, order, Seed(0), "order");
+            let mut batches = Batches::new(3, 256, order, &[Seed(0)], "order");
             assert_eq!(batches.at(5, &data).len(), 3, "{order:?}");
         }
     }

@@ -61,15 +61,15 @@ impl Explicit {
 }
 
 impl Clustering for Explicit {
-    fn model(&self) -> &Model {
-        &self.model
+    fn model(&self, _: usize) -> Model {
+        self.model.alone(0)
     }
 
-    fn codes(&self) -> Tensor {
+    fn codes(&self, _: usize) -> Tensor {
         self.variables.value(self.slots[0]).get(0)
     }
 
-    fn centroids(&self) -> Tensor {
+    fn centroids(&self, _: usize) -> Tensor {
         self.variables.value(self.slots[1]).get(0)
     }
 }
@@ -83,15 +83,16 @@ impl Trainable for Explicit {
         iteration.is_multiple_of(self.rule.update_interval)
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&self, _: usize) -> bool {
         self.targets.ended
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        let (codes, centroids) = (self.codes(), self.centroids());
-        if iteration.is_multiple_of(self.rule.update_interval)
-            && !self.targets.refresh(iteration, &codes, &centroids)
-        {
+        let (codes, centroids) = (self.codes(0), self.centroids(0));
+        if iteration.is_multiple_of(self.rule.update_interval) {
+            self.targets.refresh(iteration, &codes, &centroids);
+        }
+        if self.targets.ended {
             return Ok(());
         }
         let [delta, gradient] = &self.gradients;
@@ -111,14 +112,14 @@ impl Trainable for Explicit {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.variables, &self.descender);
+        let mut state = model::state(&self.variables, &self.descender, 0);
         state.extend(self.targets.state());
         state
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.targets.restore(stored)?;
-        model::restore(&self.variables, &self.descender, stored)?;
+        model::restore(&self.variables, &self.descender, 0, stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ impl Trainable for Cut<'_> {
         self.inner.is_noted(iteration)
     }
 
-    fn has_ended(&self) -> bool {
-        self.inner.has_ended()
+    fn has_ended(&self, model: usize) -> bool {
+        self.inner.has_ended(model)
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
@@ -55,6 +56,16 @@ impl Trainable for Cut<'_> {
     }
 }
 
+/// Members of these seeds with their checkpoints in a folder.
+pub(super) fn members(folder: &Path, seeds: &[u64]) -> Vec<Member> {
+    let members = seeds.iter().map(|seed| Member {
+        settings: Value::Null,
+        seed: Seed(*seed),
+        checkpoint: folder.join(format!("{seed}.safetensors")),
+    });
+    members.collect()
+}
+
 /// What comes of a training that is interrupted after each of the steps `cuts`. Every time a new model,
 /// which knows nothing but the checkpoint, goes on.
 pub(super) fn train<M>(
@@ -63,36 +74,37 @@ pub(super) fn train<M>(
     cuts: &[u64],
 ) -> (M, Progress) {
     let folder = tempfile::tempdir().unwrap();
-    let member = Member {
-        settings: Value::Null,
-        seed: Seed(1),
-        checkpoint: folder.path().join("checkpoint"),
-    };
-    // The models have their own.
-    let data = TrainingData {
-        features: Tensor::zeros([1, 1], (Kind::Float, Device::Cpu)),
-        labels: None,
-        image: None,
-    };
+    let cohort = members(folder.path(), &[1]);
     for &after in cuts {
-        let driven = go_on(trainable(&mut begin()), Some(after), &member, &data);
-        assert!(matches!(driven, Driven::Interrupted), "{after} is too late");
+        go_on_until(trainable(&mut begin()), after, &cohort);
     }
     let mut model = begin();
-    let Driven::Finished(mut progress) = go_on(trainable(&mut model), None, &member, &data) else {
-        panic!("nobody interrupts");
-    };
-    let progress = progress.remove(0);
+    let progress = to_the_end(trainable(&mut model), &cohort).remove(0);
     assert_eq!(progress.resumed as usize, cuts.len());
     (model, progress)
 }
 
-fn go_on(
-    inner: &mut dyn Trainable,
-    after: Option<u64>,
-    member: &Member,
-    data: &TrainingData,
-) -> Driven {
+/// Trains from the checkpoints until step `after` is done.
+pub(super) fn go_on_until(inner: &mut dyn Trainable, after: u64, cohort: &[Member]) {
+    let driven = go_on(inner, Some(after), cohort);
+    assert!(matches!(driven, Driven::Interrupted), "{after} is too late");
+}
+
+/// Trains from the checkpoints, if there are any, to the end.
+pub(super) fn to_the_end(inner: &mut dyn Trainable, cohort: &[Member]) -> Vec<Progress> {
+    let Driven::Finished(progress) = go_on(inner, None, cohort) else {
+        panic!("nobody interrupts");
+    };
+    progress
+}
+
+fn go_on(inner: &mut dyn Trainable, after: Option<u64>, cohort: &[Member]) -> Driven {
+    // The models have their own.
+    let data = &TrainingData {
+        features: Tensor::zeros([1, 1], (Kind::Float, Device::Cpu)),
+        labels: None,
+        image: None,
+    };
     let interrupted = AtomicBool::new(false);
     let context = Context {
         data,
@@ -109,5 +121,5 @@ fn go_on(
         after,
         interrupted: &interrupted,
     };
-    drive(&mut cut, std::slice::from_ref(member), &context).unwrap()
+    drive(&mut cut, cohort, &context).unwrap()
 }

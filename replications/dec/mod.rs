@@ -4,6 +4,7 @@
 mod batches;
 mod experiments;
 mod explicit;
+mod found;
 #[cfg(test)]
 mod interruption;
 mod method;

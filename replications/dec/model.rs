@@ -12,7 +12,7 @@ use crate::train::{Error, TrainingData};
 /// Rows that are encoded at once: bounds the memory.
 const CHUNK: i64 = 4096;
 
-/// One model.
+/// A cohort of models; most are of one.
 #[derive(Debug)]
 pub(super) struct Model {
     pub network: Autoencoder,
@@ -23,8 +23,8 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// All zeros.
-    pub(super) fn zeros(widths: &[i64], clusters: usize, device: Device) -> Self {
+    /// All zeros, for so many models.
+    pub(super) fn zeros(widths: &[i64], clusters: usize, models: usize, device: Device) -> Self {
         let mut layout = Layout::default();
         let network = Autoencoder::new(widths, &mut layout);
         let map = layout.segment();
@@ -32,32 +32,80 @@ impl Model {
         let centroids = layout.add("dec.centroids", &[clusters as i64, latent]);
         Self {
             network,
-            parameters: Parameters::zeros(layout, 1, device),
+            parameters: Parameters::zeros(layout, models as i64, device),
             centroids,
             map,
         }
     }
 
-    /// The centroids, `[clusters, latent]`; writing to them changes the model.
-    pub(super) fn centroids(&self) -> Tensor {
-        self.parameters.value(self.centroids).get(0)
-    }
-
-    /// Codes of all rows, `[rows, latent]`.
-    pub(super) fn encode(&self, features: &Tensor) -> Tensor {
-        self.encode_to(self.network.depth(), features)
-    }
-
-    /// What enters encoder layer `depth`, for all rows.
-    pub(super) fn encode_to(&self, depth: usize, features: &Tensor) -> Tensor {
-        if depth == 0 {
-            return features.shallow_clone();
+    /// A cohort of models of this shape: copies of those with these numbers in theirs.
+    pub(super) fn cohort(&self, chosen: &[(&Self, i64)]) -> Self {
+        let (layout, device) = (
+            self.parameters.layout().clone(),
+            self.parameters.values.device(),
+        );
+        let parameters = Parameters::zeros(layout, chosen.len() as i64, device);
+        for (index, (from, model)) in (0..).zip(chosen) {
+            let floats = from.parameters.model_of(&from.parameters.values, *model);
+            parameters.set_model_of(&parameters.values, index, &floats);
         }
+        Self {
+            network: self.network.clone(),
+            parameters,
+            centroids: self.centroids,
+            map: self.map,
+        }
+    }
+
+    /// A copy of one of the models.
+    pub(super) fn alone(&self, model: i64) -> Self {
+        self.cohort(&[(self, model)])
+    }
+
+    /// The centroids of the first model, `[clusters, latent]`; writing to them changes it.
+    pub(super) fn centroids(&self) -> Tensor {
+        self.all_centroids().get(0)
+    }
+
+    /// The centroids of each model, `[models, clusters, latent]`; writing to them changes it.
+    pub(super) fn all_centroids(&self) -> Tensor {
+        self.parameters.value(self.centroids)
+    }
+
+    /// Codes of all rows of the first model, `[rows, latent]`.
+    pub(super) fn encode(&self, features: &Tensor) -> Tensor {
+        self.encode_to(self.network.depth(), 0, features)
+    }
+
+    /// What enters encoder layer `depth` of one model, for all rows.
+    pub(super) fn encode_to(&self, depth: usize, model: i64, features: &Tensor) -> Tensor {
         let chunks = features.split(CHUNK, 0);
         let codes = chunks
             .iter()
-            .map(|rows| self.network.encode_to(depth, &self.parameters, 0, rows));
+            .map(|rows| self.network.encode_to(depth, &self.parameters, model, rows));
         Tensor::cat(&codes.collect::<Vec<_>>(), 0)
+    }
+}
+
+/// The rows of one model, `[rows, D]`, out of those of all, or of each, `[models, rows, D]`.
+pub(super) fn rows_of(features: &Tensor, model: i64) -> Tensor {
+    if features.dim() == 3 {
+        features.get(model)
+    } else {
+        features.shallow_clone()
+    }
+}
+
+/// How many rows a model sees.
+pub(super) fn count(features: &Tensor) -> i64 {
+    features.size()[features.dim() - 2]
+}
+
+/// Tensors of each model as those of a cohort, `[models, ..]`; without a copy for one.
+pub(super) fn together(each: &[Tensor]) -> Tensor {
+    match each {
+        [one] => one.unsqueeze(0),
+        all => Tensor::stack(all, 0),
     }
 }
 
@@ -115,6 +163,21 @@ impl Descender {
         }
     }
 
+    /// The state of some models, in their order; laid out as `into` is.
+    pub(super) fn only(&self, from: &Parameters, chosen: &[i64], into: &Parameters) -> Self {
+        let buffer = |buffer: &Tensor| {
+            let taken = into.values.zeros_like();
+            for (index, model) in (0..).zip(chosen) {
+                into.set_model_of(&taken, index, &from.model_of(buffer, *model));
+            }
+            taken
+        };
+        match self {
+            Self::Sgd(sgd) => Self::Sgd(sgd.with(buffer(&sgd.velocity))),
+            Self::Adam(adam) => Self::Adam(adam.with(buffer(&adam.first), buffer(&adam.second))),
+        }
+    }
+
     /// Its buffers by their names in a checkpoint.
     fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
         match self {
@@ -132,12 +195,19 @@ impl Descender {
     }
 }
 
-/// Parameters and optimiser by name, for a checkpoint.
-pub(super) fn state(parameters: &Parameters, descender: &Descender) -> Vec<(String, Tensor)> {
-    let mut state = vec![("parameters".to_owned(), parameters.values.copy())];
-    let buffers = descender.buffers().into_iter();
-    state.extend(buffers.map(|(name, buffer)| (name.to_owned(), buffer.copy())));
-    state
+/// Parameters and optimiser of one model by name, for a checkpoint.
+pub(super) fn state(
+    parameters: &Parameters,
+    descender: &Descender,
+    model: usize,
+) -> Vec<(String, Tensor)> {
+    let mut buffers = vec![("parameters", &parameters.values)];
+    buffers.extend(descender.buffers());
+    let alone = buffers.into_iter().map(|(name, buffer)| {
+        let floats = parameters.alone(buffer, model as i64);
+        (name.to_owned(), floats)
+    });
+    alone.collect()
 }
 
 /// Puts back what [`state`] gave.
@@ -147,11 +217,34 @@ pub(super) fn state(parameters: &Parameters, descender: &Descender) -> Vec<(Stri
 pub(super) fn restore(
     parameters: &Parameters,
     descender: &Descender,
+    model: usize,
     stored: &Named,
 ) -> Result<(), String> {
     let mut buffers = descender.buffers();
     buffers.push(("parameters", &parameters.values));
-    fill(&buffers, stored)
+    let length = parameters.length_alone();
+    let found = buffers
+        .into_iter()
+        .map(|(name, buffer)| Ok((buffer, fitting(name, &[length], stored)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    for (buffer, floats) in found {
+        parameters.set_alone(buffer, model as i64, floats);
+    }
+    Ok(())
+}
+
+/// The stored tensor of that name and shape.
+fn fitting<'a>(name: &str, shape: &[i64], stored: &'a Named) -> Result<&'a Tensor, String> {
+    let tensor = stored
+        .get(name)
+        .ok_or_else(|| format!("{name} is missing"))?;
+    if tensor.size() != shape {
+        return Err(format!(
+            "{name} has the shape {:?}, this model needs {shape:?}",
+            tensor.size(),
+        ));
+    }
+    Ok(tensor)
 }
 
 /// Copies stored tensors into those of the same names.
@@ -161,16 +254,7 @@ pub(super) fn restore(
 pub(super) fn fill(buffers: &[(&str, &Tensor)], stored: &Named) -> Result<(), String> {
     let mut found = Vec::new();
     for (name, buffer) in buffers {
-        let tensor = stored
-            .get(*name)
-            .ok_or_else(|| format!("{name} is missing"))?;
-        if tensor.size() != buffer.size() {
-            return Err(format!(
-                "{name} has the shape {:?}, this model needs {:?}",
-                tensor.size(),
-                buffer.size()
-            ));
-        }
+        let tensor = fitting(name, &buffer.size(), stored)?;
         found.push((buffer.shallow_clone(), tensor));
     }
     for (mut buffer, tensor) in found {
@@ -206,6 +290,35 @@ pub(super) fn rows(start: &Start, seed: Seed, data: &TrainingData) -> Result<Tra
         seen.features = &seen.features * start.scale;
     }
     Ok(seen)
+}
+
+/// What runs of these seeds see, as [`rows`] does: in the same memory where it is the same.
+///
+/// # Errors
+/// As [`rows`].
+pub(super) fn rows_of_each(
+    start: &Start,
+    seeds: &[Seed],
+    data: &TrainingData,
+) -> Result<Vec<TrainingData>, Error> {
+    let (None, Some(first)) = (start.per_class, seeds.first()) else {
+        return seeds.iter().map(|&seed| rows(start, seed, data)).collect();
+    };
+    let same = rows(start, *first, data)?;
+    Ok(seeds.iter().map(|_| same.share()).collect())
+}
+
+/// The features of each run: `[rows, D]` where they are the same for all, or `[models, rows, D]`.
+pub(super) fn features(seen: &[TrainingData]) -> Tensor {
+    let each: Vec<Tensor> = seen
+        .iter()
+        .map(|one| one.features.shallow_clone())
+        .collect();
+    let is_same = |pair: &[Tensor]| pair[0].data_ptr() == pair[1].data_ptr();
+    match each.as_slice() {
+        [first, ..] if each.windows(2).all(is_same) => first.shallow_clone(),
+        all => Tensor::stack(all, 0),
+    }
 }
 
 /// `per_class` rows of each class, all mixed; fewer of a class that has fewer.

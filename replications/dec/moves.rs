@@ -61,7 +61,7 @@ impl Moving {
                 data.rows(),
                 rule.batch,
                 Order::Shuffled,
-                seed,
+                &[seed],
                 "order of fits, pass",
             ),
             passes: HashMap::new(),
@@ -112,15 +112,15 @@ fn centroid_gradient(codes: &Tensor, centroids: &Tensor, excess: &Tensor) -> Ten
 }
 
 impl Clustering for Moving {
-    fn model(&self) -> &Model {
-        &self.model
+    fn model(&self, _: usize) -> Model {
+        self.model.alone(0)
     }
 
-    fn codes(&self) -> Tensor {
+    fn codes(&self, _: usize) -> Tensor {
         self.moved.shallow_clone()
     }
 
-    fn centroids(&self) -> Tensor {
+    fn centroids(&self, _: usize) -> Tensor {
         self.model.centroids()
     }
 }
@@ -165,7 +165,7 @@ impl Trainable for Moving {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.model.parameters, &self.descender);
+        let mut state = model::state(&self.model.parameters, &self.descender, 0);
         state.extend(self.watch.state());
         state.push(("moved".to_owned(), self.moved.copy()));
         state
@@ -174,7 +174,7 @@ impl Trainable for Moving {
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.watch.restore(stored)?;
         fill(&[("moved", &self.moved)], stored)?;
-        model::restore(&self.model.parameters, &self.descender, stored)?;
+        model::restore(&self.model.parameters, &self.descender, 0, stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }

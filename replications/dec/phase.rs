@@ -3,31 +3,44 @@
 //! Every `update_interval` steps P is computed from the codes of the *whole* data set. The first time but
 //! for the very first that fewer labels have changed since the last refresh than the tolerance allows,
 //! training ends before anything is moved. Gradients are means over a batch.
+//!
+//! Runs of several seeds are a cohort. Each has a P, a watch and an end of its own; one that has ended is
+//! taken out of the cohort, which goes on without it.
 
-use std::collections::HashMap;
+mod live;
 
+use live::Live;
 use tch::{Kind, Tensor};
 
-use super::batches::Batches;
-use super::model::{self, Descender, Model, fill};
-use super::settings::{Descent, Moved};
+use super::model::{self, Model, fill};
+use super::settings::Descent;
 use super::watch::Watch;
-use crate::cluster::student::{self, Pull};
-use crate::nn::{Parameters, Pass, Precision, Segment};
+use crate::cluster::student;
+use crate::nn::{Parameters, Precision};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable, TrainingData};
 
-/// Something that ends with codes and centroids.
+/// Something that ends with codes and centroids, those of each of its runs.
 pub(super) trait Clustering: Trainable {
-    /// The model as it is now.
-    fn model(&self) -> &Model;
+    /// The model of a run as it is now, in memory of its own.
+    fn model(&self, run: usize) -> Model;
 
-    /// The codes of all rows as they are now, `[rows, latent]`.
-    fn codes(&self) -> Tensor;
+    /// The codes of all rows of a run as they are now, `[rows, latent]`.
+    fn codes(&self, run: usize) -> Tensor;
 
     /// The centroids among them, `[clusters, latent]`.
-    fn centroids(&self) -> Tensor;
+    fn centroids(&self, run: usize) -> Tensor;
+}
+
+/// What a run enters with: a pretrained model with its centroids in place, which k-means has labelled the
+/// rows by.
+#[derive(Debug)]
+pub(super) struct Entrant<'a> {
+    pub model: Model,
+    pub data: &'a TrainingData,
+    pub labels: &'a [u32],
+    pub seed: Seed,
 }
 
 /// P between two refreshes, and whether there will be another.
@@ -56,13 +69,12 @@ impl Targets {
         }
     }
 
-    /// P from codes and centroids; whether training goes on.
-    pub(super) fn refresh(&mut self, iteration: u64, codes: &Tensor, centroids: &Tensor) -> bool {
+    /// P from codes and centroids; notes whether training has ended.
+    pub(super) fn refresh(&mut self, iteration: u64, codes: &Tensor, centroids: &Tensor) {
         let q = student::assignments(codes, centroids);
         self.p = student::targets(&q);
         let changed = self.watch.look(iteration, &q, &self.p);
         self.ended = iteration > 0 && changed < self.tolerance;
-        !self.ended
     }
 
     pub(super) fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
@@ -90,86 +102,131 @@ impl Targets {
 #[derive(Debug)]
 pub(super) struct Phase {
     rule: Descent,
-    precision: Precision,
-    model: Model,
-    /// `[rows, D]`
-    features: Tensor,
+    /// What is trained.
+    live: Live,
+    runs: Vec<Run>,
+}
+
+#[derive(Debug)]
+struct Run {
     targets: Targets,
-    /// Codes of all rows, where the encoder is not moved.
-    fixed: Option<Tensor>,
-    descender: Descender,
-    batches: Batches,
-    /// By batch size.
-    passes: HashMap<i64, Pass>,
-    /// `[clusters, latent]`
-    centroid_gradient: Tensor,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// This model of the cohort. The last ones stay there when they have ended.
+    Live(i64),
+    /// Ended, while others go on.
+    Ended(Box<Live>),
 }
 
 impl Phase {
-    /// From a pretrained model with its centroids in place, which k-means has labelled the rows by.
+    /// A cohort; all have the same number of rows.
     pub(super) fn new(
         rule: Descent,
-        model: Model,
-        data: &TrainingData,
-        labels: &[u32],
-        seed: Seed,
+        first: &Entrant,
+        others: &[Entrant],
         precision: Precision,
     ) -> Self {
-        let centroids = model.centroids();
-        let clusters = centroids.size()[0] as usize;
-        let watch = Watch::new(data, labels, clusters);
-        let targets = Targets::new(watch, data.rows(), clusters, rule.tolerance, &data.features);
+        let live = Live::new(rule, first, others, precision);
+        let runs = (0..).zip(std::iter::once(first).chain(others));
+        let runs = runs.map(|(at, entrant)| {
+            let (data, clusters) = (entrant.data, entrant.model.centroids().size()[0] as usize);
+            let watch = Watch::new(data, entrant.labels, clusters);
+            let (rows, tolerance) = (data.rows(), rule.tolerance);
+            Run {
+                targets: Targets::new(watch, rows, clusters, tolerance, &data.features),
+                place: Place::Live(at),
+            }
+        });
         Self {
-            targets,
-            fixed: None,
-            descender: Descender::new(rule.optimiser, 1.0, &model.parameters.values),
-            batches: Batches::new(
-                data.rows(),
-                rule.batch,
-                rule.order,
-                seed,
-                "order of phase, pass",
-            ),
-            passes: HashMap::new(),
-            centroid_gradient: centroids.zeros_like(),
-            features: data.features.shallow_clone(),
+            runs: runs.collect(),
             rule,
-            precision,
-            model,
+            live,
         }
     }
 
+    /// Those of the models under way.
     pub(super) fn parameters(&self) -> &Parameters {
-        &self.model.parameters
+        &self.live.model.parameters
     }
 
-    fn refresh(&mut self, iteration: u64) -> bool {
-        let codes = self.codes();
-        let goes_on = self
-            .targets
-            .refresh(iteration, &codes, &self.model.centroids());
-        if self.rule.moved == Moved::Centroids {
-            self.fixed = Some(codes);
+    /// Where a run's model is, and which one it is there.
+    fn seat(&self, run: usize) -> (&Live, i64) {
+        match &self.runs[run].place {
+            Place::Live(at) => (&self.live, *at),
+            Place::Ended(alone) => (alone, 0),
         }
+    }
+
+    fn refresh(&mut self, iteration: u64) {
+        let mut codes = Vec::with_capacity(self.runs.len());
+        for run in &mut self.runs {
+            let Place::Live(at) = run.place else {
+                continue;
+            };
+            let own = self.live.codes(at);
+            let centroids = self.live.model.all_centroids().get(at);
+            run.targets.refresh(iteration, &own, &centroids);
+            codes.push(own);
+        }
+        self.live.keep_codes(&codes);
         if self.rule.restart {
-            self.descender.rest();
+            self.live.descender.rest();
         }
-        goes_on
+        self.take_out_ended();
+        self.hand_targets();
+    }
+
+    /// Takes those that have ended out of the cohort, unless that leaves nobody.
+    fn take_out_ended(&mut self) {
+        let live = |run: &Run| matches!(run.place, Place::Live(_));
+        let all = self.runs.iter().filter(|run| live(run)).count();
+        let going_on = |run: &&Run| live(run) && !run.targets.ended;
+        let left = self.runs.iter().filter(going_on).count();
+        if left == 0 || left == all {
+            return;
+        }
+        let mut kept = Vec::with_capacity(left);
+        for run in &mut self.runs {
+            let Place::Live(at) = run.place else {
+                continue;
+            };
+            if run.targets.ended {
+                run.place = Place::Ended(Box::new(self.live.only(&[at])));
+            } else {
+                run.place = Place::Live(kept.len() as i64);
+                kept.push(at);
+            }
+        }
+        self.live = self.live.only(&kept);
+    }
+
+    /// Gives the cohort the P of its models.
+    fn hand_targets(&mut self) {
+        let live = self.runs.iter().filter_map(|run| match run.place {
+            Place::Live(_) => Some(run.targets.p.shallow_clone()),
+            Place::Ended(_) => None,
+        });
+        self.live.p = model::together(&live.collect::<Vec<_>>());
     }
 }
 
 impl Clustering for Phase {
-    fn model(&self) -> &Model {
-        &self.model
+    fn model(&self, run: usize) -> Model {
+        let (live, at) = self.seat(run);
+        live.model.alone(at)
     }
 
-    fn codes(&self) -> Tensor {
-        let fixed = self.fixed.as_ref().map(Tensor::shallow_clone);
-        fixed.unwrap_or_else(|| self.model.encode(&self.features))
+    fn codes(&self, run: usize) -> Tensor {
+        let (live, at) = self.seat(run);
+        live.codes(at)
     }
 
-    fn centroids(&self) -> Tensor {
-        self.model.centroids()
+    fn centroids(&self, run: usize) -> Tensor {
+        let (live, at) = self.seat(run);
+        live.model.all_centroids().get(at)
     }
 }
 
@@ -182,73 +239,63 @@ impl Trainable for Phase {
         iteration.is_multiple_of(self.rule.update_interval)
     }
 
-    fn has_ended(&self) -> bool {
-        self.targets.ended
+    fn has_ended(&self, run: usize) -> bool {
+        self.runs[run].targets.ended
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        if iteration.is_multiple_of(self.rule.update_interval) && !self.refresh(iteration) {
+        if iteration.is_multiple_of(self.rule.update_interval) {
+            self.refresh(iteration);
+        }
+        if self.runs.iter().all(|run| run.targets.ended) {
             return Ok(());
         }
-        let batch = self.batches.at(iteration, &self.features);
-        let (x, p) = (batch.of(&self.features), batch.of(&self.targets.p));
-        let (network, parameters) = (&self.model.network, &self.model.parameters);
-        let (centroids, gradient) = (self.model.centroids(), &self.centroid_gradient);
-        let mut pull = Pull {
-            scale: 1.0 / batch.len() as f64,
-        };
-        if self.rule.moved == Moved::Centroids && self.fixed.is_none() {
-            // Resumed between two refreshes: the encoder is what it was.
-            self.fixed = Some(self.model.encode(&self.features));
-        }
-        self.descender.next_step();
-        let descender = &self.descender;
-        let mut update =
-            |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
-        if let Some(codes) = &self.fixed {
-            let codes = batch.of(codes);
-            pull.step(&codes, &centroids, &p, &codes.zeros_like(), gradient);
-            update(self.model.map, &gradient.view([-1]))?;
-            return Ok(());
-        }
-        let precision = self.precision;
-        let pass = self.passes.entry(batch.len());
-        let pass = pass.or_insert_with(|| Pass::new(network, parameters, batch.len(), precision));
-        pass.encode(&x);
-        if let Moved::Autoencoder(weight) = self.rule.moved {
-            pull.scale *= weight;
-            pass.decode();
-            pass.backward_decoder(&x, &mut update)?;
-        } else {
-            let _ = pass.code_delta().zero_();
-        }
-        let (code, delta) = (pass.code().get(0), pass.code_delta().get(0));
-        pull.step(&code, &centroids, &p, &delta, gradient);
-        update(self.model.map, &gradient.view([-1]))?;
-        pass.backward_encoder(&x, &mut update)?;
-        Ok(())
+        self.live.step(iteration)
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
-        self.targets.losses()
+        let each: Vec<_> = self.runs.iter().map(|run| run.targets.losses()).collect();
+        // One that had ended before the training was resumed has seen nothing since.
+        let names = each.iter().max_by_key(|losses| losses.len());
+        let names = names.into_iter().flatten().map(|(name, _)| *name);
+        let of = |losses: &Vec<(&str, Vec<f64>)>, name: &str| {
+            let mut losses = losses.iter();
+            let found = losses.find(|(own, _)| *own == name);
+            found.and_then(|(_, values)| values.first().copied())
+        };
+        names
+            .map(|name| {
+                let values = each.iter().map(|losses| of(losses, name));
+                (
+                    name,
+                    values.map(|value| value.unwrap_or(f64::NAN)).collect(),
+                )
+            })
+            .collect()
     }
 
-    fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.model.parameters, &self.descender);
-        state.extend(self.targets.state());
+    fn state(&self, run: usize) -> Vec<(String, Tensor)> {
+        let (live, at) = self.seat(run);
+        let mut state = model::state(&live.model.parameters, &live.descender, at as usize);
+        state.extend(self.runs[run].targets.state());
         state
     }
 
-    fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        self.targets.restore(stored)?;
-        model::restore(&self.model.parameters, &self.descender, stored)?;
-        let steps = if self.rule.restart {
-            iteration % self.rule.update_interval
-        } else {
-            iteration
-        };
-        self.descender.set_steps(steps);
-        self.fixed = None;
+    fn restore(&mut self, run: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        self.runs[run].targets.restore(stored)?;
+        let (live, at) = self.seat(run);
+        model::restore(&live.model.parameters, &live.descender, at as usize, stored)?;
+        if !self.runs[run].targets.ended {
+            let steps = if self.rule.restart {
+                iteration % self.rule.update_interval
+            } else {
+                iteration
+            };
+            self.live.descender.set_steps(steps);
+        }
+        self.live.forget_codes();
+        self.take_out_ended();
+        self.hand_targets();
         Ok(())
     }
 }

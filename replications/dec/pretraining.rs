@@ -1,5 +1,6 @@
 //! The autoencoder that DEC begins with, as a part that all runs of a seed share: greedy layer-wise
-//! denoising, then all layers together; or one of the two; or none.
+//! denoising, then all layers together; or one of the two; or none. Parts of several seeds are trained as a
+//! cohort.
 
 mod training;
 
@@ -16,6 +17,7 @@ use crate::device::TrainingProducts;
 use crate::nn::state;
 use crate::random::Seed;
 use crate::runs::Outcome;
+use crate::runs::checkpoint::Progress;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Need, Part, Trial, Work, drive, time_of_step,
 };
@@ -55,7 +57,7 @@ impl Part for DecPretraining {
         let rows = start.rows(trial.rows);
         let step = time_of_whole(&start, recipe.batch.min(rows), trial)?;
         let data = Tensor::zeros([1, trial.dims], (Kind::Float, trial.device));
-        let whole = Training::new(&start, Seed(0), &data, trial.precision);
+        let whole = Training::new(&start, &[Seed(0)], &data, trial.precision);
         let rows = recipe.rows.unwrap_or(rows).min(rows);
         let (iterations, work) = whole.work(rows);
         Ok(Work {
@@ -65,15 +67,15 @@ impl Part for DecPretraining {
         })
     }
 
-    fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
-        let start = Start::read(&member.settings)?;
-        let data = model::rows(&start, member.seed, context.data)?;
-        let mut training = Training::new(&start, member.seed, &data.features, context.precision);
-        let members = std::slice::from_ref(member);
-        let Driven::Finished(progress) = drive(&mut training, members, context)? else {
-            return Ok(None);
+    fn train(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+        let Some(first) = cohort.first() else {
+            return Ok(Some(Vec::new()));
         };
-        let Some(progress) = progress.into_iter().next() else {
+        let start = Start::read(&first.settings)?;
+        let seeds: Vec<Seed> = cohort.iter().map(|member| member.seed).collect();
+        let features = model::features(&model::rows_of_each(&start, &seeds, context.data)?);
+        let mut training = Training::new(&start, &seeds, &features, context.precision);
+        let Driven::Finished(progress) = drive(&mut training, cohort, context)? else {
             return Ok(None);
         };
         context.observer.notify(&Event::Advanced {
@@ -81,37 +83,46 @@ impl Part for DecPretraining {
             fraction: 1.0,
             detail: "evaluating",
         });
-        let clock = Instant::now();
-        let loss = training.loss();
-        let mut part = Finished {
-            outcome: Outcome::Completed,
-            metrics: BTreeMap::new(),
-            curves: progress.curves,
-            weights: Vec::new(),
-            training: progress.elapsed,
-            evaluation: clock.elapsed(),
-            resumed: progress.resumed,
-        };
-        if progress.diverged.is_some() || !loss.is_finite() {
-            let iteration = progress.diverged.unwrap_or(progress.iteration);
-            part.outcome = Outcome::Diverged { iteration };
-        } else {
-            part.metrics.insert("reconstruction_loss".to_owned(), loss);
-            part.weights = state::weights(&training.model.parameters, 0);
-            // Their places are taken later.
-            part.weights.retain(|(name, _)| name != "dec.centroids");
-        }
-        Ok(Some(part))
+        let parts = (0..).zip(progress);
+        let parts = parts.map(|(model, progress)| finish(&training, model, progress));
+        Ok(Some(parts.collect()))
     }
 }
 
-/// How long a step of the whole autoencoder takes on this thread, in batches of `batch`.
+/// What one model of a training came to.
+fn finish(training: &Training, model: i64, progress: Progress) -> Finished {
+    let clock = Instant::now();
+    let loss = training.loss(model);
+    let mut part = Finished {
+        outcome: Outcome::Completed,
+        metrics: BTreeMap::new(),
+        curves: progress.curves,
+        weights: Vec::new(),
+        training: progress.elapsed,
+        evaluation: clock.elapsed(),
+        resumed: progress.resumed,
+    };
+    if progress.diverged.is_some() || !loss.is_finite() {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
+        part.outcome = Outcome::Diverged { iteration };
+    } else {
+        part.metrics.insert("reconstruction_loss".to_owned(), loss);
+        part.weights = state::weights(&training.model.parameters, model);
+        // Their places are taken later.
+        part.weights.retain(|(name, _)| name != "dec.centroids");
+    }
+    part
+}
+
+/// How long a step of the whole autoencoder takes on this thread, in batches of `batch`, for all models of
+/// the trial together.
 pub(super) fn time_of_whole(start: &Start, batch: i64, trial: &Trial) -> Result<Duration, Error> {
     let data = Tensor::rand([batch, trial.dims], (Kind::Float, trial.device));
     let mut start = start.clone();
     start.pretraining.layer_wise = None;
     start.pretraining.batch = batch;
-    let mut training = Training::new(&start, Seed(0), &data, trial.precision);
+    let seeds: Vec<Seed> = (0..trial.models as u64).map(Seed).collect();
+    let mut training = Training::new(&start, &seeds, &data, trial.precision);
     let _products = TrainingProducts::set(trial.precision, trial.device)?;
     time_of_step(&mut training)
 }

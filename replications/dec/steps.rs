@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::model::Model;
-use super::phase::Phase;
+use super::phase::{Entrant, Phase};
 use super::pretraining::Training;
 use super::settings::{Descent, Start};
 use crate::cluster::student;
@@ -25,7 +25,7 @@ impl Steps {
     /// The pretraining of `start` on `features` `[rows, D]`, which are not scaled.
     #[must_use]
     pub fn pretraining(start: &Start, features: &Tensor, precision: Precision) -> Self {
-        let training = Training::new(start, Seed(0), features, precision);
+        let training = Training::new(start, &[Seed(0)], features, precision);
         Self(Kind::Pretraining(Box::new(training)))
     }
 
@@ -43,6 +43,7 @@ impl Steps {
         let model = Model::zeros(
             &start.widths(features.size()[1]),
             clusters,
+            1,
             features.device(),
         );
         let (network, parameters) = (&model.network, &model.parameters);
@@ -57,7 +58,13 @@ impl Steps {
             image: None,
         };
         let q = student::assignments(&model.encode(features), &first);
-        let phase = Phase::new(rule, model, &data, &student::labels(&q), Seed(0), precision);
+        let entrant = Entrant {
+            model,
+            data: &data,
+            labels: &student::labels(&q),
+            seed: Seed(0),
+        };
+        let phase = Phase::new(rule, &entrant, &[], precision);
         Self(Kind::Phase(Box::new(phase)))
     }
 

@@ -16,7 +16,7 @@
 //! As for the SOM's loss there are two implementations, a loop over slices for the CPU and tensor
 //! operations for a GPU, tested against each other, against autograd, and against numeric differences.
 //! Shapes are `[rows, latent]` for codes, `[clusters, latent]` for centroids, `[rows, clusters]` for P and
-//! Q.
+//! Q; a step takes those of a cohort as well, each with the models before.
 
 use tch::{Device, Kind, Tensor};
 
@@ -129,7 +129,7 @@ pub struct Pull {
 
 impl Pull {
     /// Adds `scale dKL/dz` to `code_delta` and writes `scale dKL/dm` to `centroid_gradient`, shaped as codes
-    /// and centroids are.
+    /// and centroids are: for one model, or for each of a cohort, `[models, rows, latent]` and so on.
     pub fn step(
         self,
         codes: &Tensor,
@@ -140,6 +140,15 @@ impl Pull {
     ) {
         if !is_plain(codes) {
             return self.step_tensors(codes, centroids, targets, code_delta, centroid_gradient);
+        }
+        if codes.dim() == 3 {
+            for model in 0..codes.size()[0] {
+                let [codes, centroids, targets, delta, gradient] =
+                    [codes, centroids, targets, code_delta, centroid_gradient]
+                        .map(|tensor| tensor.get(model));
+                self.step(&codes, &centroids, &targets, &delta, &gradient);
+            }
+            return;
         }
         let (mut code_delta, mut centroid_gradient) = (
             code_delta.shallow_clone(),
@@ -199,9 +208,9 @@ impl Pull {
         let q = &kernel / kernel.sum_dim_intlist(-1, true, kernel.kind());
         let pulls = (kernel * (targets - &q) * (2.0 * self.scale)).unsqueeze(-1) * difference;
         let mut code_delta = code_delta.shallow_clone();
-        let _ = code_delta.g_add_(&pulls.sum_dim_intlist(1, false, codes.kind()));
+        let _ = code_delta.g_add_(&pulls.sum_dim_intlist(-2, false, codes.kind()));
         let mut centroid_gradient = centroid_gradient.shallow_clone();
-        centroid_gradient.copy_(&pulls.sum_dim_intlist(0, false, codes.kind()).neg());
+        centroid_gradient.copy_(&pulls.sum_dim_intlist(-3, false, codes.kind()).neg());
     }
 }
 
@@ -213,7 +222,7 @@ fn assignments_tensors(codes: &Tensor, centroids: &Tensor) -> Tensor {
 /// `k` `[rows, clusters]` and `z - m` `[rows, clusters, latent]`. Sums of squared
 /// differences: the shorter `|z|^2 + |m|^2 - 2 z m` loses what tells codes of an untrained encoder apart.
 fn kernel_tensors(codes: &Tensor, centroids: &Tensor) -> (Tensor, Tensor) {
-    let difference = codes.unsqueeze(1) - centroids.unsqueeze(0);
+    let difference = codes.unsqueeze(-2) - centroids.unsqueeze(-3);
     let squared = difference.square().sum_dim_intlist(-1, false, codes.kind());
     ((squared + 1.0).reciprocal(), difference)
 }
@@ -328,6 +337,21 @@ mod tests {
                 worst(&gradient, &centroids.grad()) < bound,
                 "{clusters} {kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_cohort_s_gradients_are_those_of_its_models() {
+        let one = case(10, Kind::Float);
+        let other = [&one[0] * 0.5, &one[1] + 0.1, one[2].flip([0])];
+        let pairs = [0, 1, 2].map(|index| Tensor::stack(&[&one[index], &other[index]], 0));
+        for (step, bound) in [(Pull::step as Step, 0.0), (Pull::step_tensors, 1e-7)] {
+            let together = run(step, &pairs);
+            for (model, alone) in [(0, &one), (1, &other)] {
+                for (found, expected) in together.iter().zip(run(step, alone)) {
+                    assert!(worst(&found.get(model), &expected) <= bound);
+                }
+            }
         }
     }
 

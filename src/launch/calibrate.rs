@@ -1,7 +1,7 @@
 //! How long the pending runs will take here, and how many of them are best done at the same time: a
 //! short measurement, made under the conditions of the work itself.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use tch::Device;
@@ -38,7 +38,7 @@ struct Known<'a> {
 /// `shapes` has rows and dimensions of each data set by id. Tasks on another one have no estimate.
 ///
 /// What is not in `store` yet of what runs begin with (see [`crate::train::part`]) is in the estimate of
-/// the first run that needs it, and in no other.
+/// the first run that needs it, and in no other: its share of the time of those that are trained with it.
 ///
 /// # Errors
 /// If a thread cannot be started.
@@ -124,10 +124,18 @@ fn estimates(
         };
         let settings = &task.run.identity.settings;
         let work = known.work(key, || task.method.calibrate(settings, &trial).ok())?;
-        let parts = match task.run.reason {
+        let parts = if let Reason::EvaluationChanged { .. } = task.run.reason {
             // What is trained already needs none.
-            Reason::EvaluationChanged { .. } => Some(Duration::ZERO),
-            _ => known.parts(task, Trial { models: 1, ..trial })?,
+            Some(Duration::ZERO)
+        } else {
+            // Runs of one seed begin with one part.
+            let alike = tasks.iter().zip(&keys);
+            let alike = alike.filter(|(_, other)| {
+                *shared && other.as_ref().is_some_and(|(other, _)| other == key)
+            });
+            let seeds: BTreeSet<_> = alike.map(|(task, _)| task.run.identity.seed).collect();
+            let models = seeds.len().clamp(1, models);
+            known.parts(task, Trial { models, ..trial })?
         };
         let done = match task.run.reason {
             Reason::Resume { at, .. } => at,
@@ -189,11 +197,11 @@ impl Known<'_> {
             let alike = (
                 run.data.clone(),
                 part.id(),
-                format!("{} {settings}", run.precision.name()),
+                format!("{} {} {settings}", trial.models, run.precision.name()),
             );
             let work = self.work(&alike, || part.calibrate(settings, &trial).ok())?;
             let done = place.progress().map_or(0, |progress| progress.iteration);
-            let time = work.map(|work| work.remaining(done));
+            let time = work.map(|work| work.remaining(done) / trial.models as u32);
             sum = sum.zip(time).map(|(sum, time)| sum.saturating_add(time));
         }
         Ok(sum)

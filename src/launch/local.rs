@@ -225,7 +225,11 @@ fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
         };
         groups.entry((alike(&task), at)).or_default().push(task);
     }
-    groups.into_values().map(Cohort::from).collect()
+    // The largest first: what their runs begin with is then trained together, also for those that train
+    // alone.
+    let mut groups: Vec<Vec<Task>> = groups.into_values().collect();
+    groups.sort_by_key(|tasks| std::cmp::Reverse(tasks.len()));
+    groups.into_iter().map(Cohort::from).collect()
 }
 
 /// What runs have in common that may train as one cohort: data set, method, and shape, or the key of a

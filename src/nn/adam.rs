@@ -102,6 +102,18 @@ impl Adam {
         }
     }
 
+    /// The same after as many steps, with the moments of another cohort.
+    #[must_use]
+    pub fn with(&self, first: Tensor, second: Tensor) -> Self {
+        Self {
+            options: self.options,
+            steps: self.steps,
+            counter: self.counter.copy(),
+            first,
+            second,
+        }
+    }
+
     /// Another learning rate from the next step on.
     pub fn set_learning_rate(&mut self, rate: f64) {
         self.options.learning_rate = rate;

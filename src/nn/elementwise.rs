@@ -62,13 +62,15 @@ pub fn back_through_bias(delta: &Tensor, output: &Tensor, relu: bool, bias_gradi
     }
 }
 
-/// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models.
+/// `delta = scale (output - rows)`, with the same `rows` `[rows, columns]` for all models or with each
+/// model's own.
 pub fn scaled_error(delta: &Tensor, output: &Tensor, rows: &Tensor, scale: f64) {
     if !is_plain(delta) {
         return scaled_error_tensors(delta, output, rows, scale);
     }
-    for [mut delta, output] in models([delta, output]) {
-        let values = slice(&output).iter().zip(slice(rows));
+    let rows = rows.expand_as(output);
+    for [mut delta, output, rows] in models([delta, output, &rows]) {
+        let values = slice(&output).iter().zip(slice(&rows));
         for (delta, (output, target)) in slice_mut(&mut delta).iter_mut().zip(values) {
             *delta = scale as f32 * (output - target);
         }
@@ -180,5 +182,14 @@ mod tests {
         let delta = output.zeros_like();
         scaled_error(&delta, &output, &rows, 0.5);
         assert!(delta.allclose(&((&output - &rows) * 0.5), 1e-6, 1e-7, false));
+        // The same rows once more, and others for each model.
+        let same = delta.zeros_like();
+        scaled_error(&same, &output, &rows.repeat([3, 1, 1]), 0.5);
+        assert_eq!(same, delta);
+        let own = random(&[3, 4, 2]);
+        scaled_error(&delta, &output, &own, 0.5);
+        assert!(delta.allclose(&((&output - &own) * 0.5), 1e-6, 1e-7, false));
+        scaled_error_tensors(&same, &output, &own, 0.5);
+        assert!(delta.allclose(&same, 1e-6, 1e-7, false));
     }
 }

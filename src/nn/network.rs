@@ -191,7 +191,8 @@ impl Step {
         }
     }
 
-    /// Encodes and decodes `rows` `[batch, D]`, the same for all models.
+    /// Encodes and decodes `rows`: `[batch, D]`, the same for all models, or `[models, batch, D]`, each
+    /// model's own. So for all calls of a step.
     pub fn forward(&mut self, parameters: &Parameters, rows: &Tensor) {
         match self {
             Self::Pass(pass) => pass.forward(rows),

@@ -198,6 +198,37 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    /// What `buffer`, laid out as the values are, would be if one of its models were alone; gaps are 0.
+    /// Checkpoints hold it, so that a cohort may be divided otherwise.
+    pub fn alone(&self, buffer: &Tensor, model: i64) -> Tensor {
+        if self.models == 1 {
+            return buffer.copy();
+        }
+        let alone = self.of_one();
+        alone.set_model_of(&alone.values, 0, &self.model_of(buffer, model));
+        alone.values
+    }
+
+    /// Writes what [`Parameters::alone`] gave into `buffer`.
+    ///
+    /// # Panics
+    /// If it has not [`Parameters::length_alone`] floats: a bug of the caller.
+    pub fn set_alone(&self, buffer: &Tensor, model: i64, stored: &Tensor) {
+        self.set_model_of(buffer, model, &self.of_one().model_of(stored, 0));
+    }
+
+    /// How many floats [`Parameters::alone`] gives, gaps included.
+    #[must_use]
+    pub fn length_alone(&self) -> i64 {
+        self.layout.offsets(1).1
+    }
+
+    fn of_one(&self) -> Self {
+        Self::zeros(self.layout.clone(), 1, self.values.device())
+    }
+}
+
 /// Drops the model dimension of a cohort of one: `[1, ..]` becomes `[..]`; others stay.
 pub(crate) fn plain(tensor: &Tensor) -> Tensor {
     if tensor.size()[0] == 1 {
@@ -251,5 +282,21 @@ mod tests {
         assert_eq!(parameters.model_of(&parameters.values, 1), floats);
         assert_eq!(parameters.value(bias).double_value(&[1, 0, 2]), 17.0);
         assert_eq!(parameters.value(bias).double_value(&[0, 0, 2]), 0.0);
+    }
+
+    #[test]
+    fn a_model_alone_lies_as_a_cohort_of_one_does() {
+        let (layout, _, [_, _, other]) = layout();
+        let one = Parameters::zeros(layout.clone(), 1, Device::Cpu);
+        let floats = Tensor::arange(22, (Kind::Float, Device::Cpu)) + 1.0;
+        one.set_model_of(&one.values, 0, &floats);
+        // 20 floats, a gap up to 32, 2 floats.
+        assert_eq!(one.length_alone(), 34);
+        assert_eq!(one.alone(&one.values, 0), one.values);
+        let three = Parameters::zeros(layout, 3, Device::Cpu);
+        three.set_alone(&three.values, 2, &one.values);
+        assert_eq!(three.alone(&three.values, 2), one.values);
+        assert_eq!(three.value(other).double_value(&[2, 1]), 22.0);
+        assert_eq!(three.alone(&three.values, 1), one.values.zeros_like());
     }
 }

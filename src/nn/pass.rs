@@ -37,7 +37,7 @@ pub struct Pass {
 struct Rounded {
     /// The parameters, and their rounded copy.
     parameters: [Tensor; 2],
-    /// The rows of the step, `[batch, D]`.
+    /// The rows of the step, `[models, batch, D]`.
     rows: Tensor,
     /// In 32 bits, `[models, batch, latent]`.
     code: Tensor,
@@ -125,7 +125,7 @@ impl Pass {
             let code = [parameters.models(), batch, latent];
             Rounded {
                 parameters: [parameters.values.shallow_clone(), values.shallow_clone()],
-                rows: Tensor::zeros([batch, inputs], (kind, device)),
+                rows: Tensor::zeros([parameters.models(), batch, inputs], (kind, device)),
                 code: Tensor::zeros(code, (Kind::Float, device)),
                 code_delta: Tensor::zeros(code, (Kind::Float, device)),
             }
@@ -169,7 +169,8 @@ impl Pass {
         tensor.view([self.models, self.batch, -1])
     }
 
-    /// Encodes and decodes `rows` `[batch, D]`, the same for all models.
+    /// Encodes and decodes `rows`: `[batch, D]`, the same for all models, or `[models, batch, D]`, each
+    /// model's own. So for all calls of a step; they need not be of one form.
     pub fn forward(&self, rows: &Tensor) {
         self.encode(rows);
         self.decode();
@@ -234,8 +235,8 @@ impl Pass {
         update: &mut Update,
     ) -> Result<(), tch::TchError> {
         let last = &self.layers[self.layers.len() - 1];
-        let scale = 2.0 / rows.numel() as f64;
-        scaled_error(&last.delta, &last.output, rows, scale);
+        let scale = 2.0 / self.values_of_each(rows);
+        scaled_error(&last.delta, &last.output, &as_products(rows), scale);
         if let Some(weights) = weights {
             let _ = self.of_each(&last.delta).g_mul_(weights);
         }
@@ -309,19 +310,34 @@ impl Pass {
     pub fn reconstruction_losses(&self, rows: &Tensor) -> Vec<f64> {
         let errors = (self.output() - rows).square();
         let errors = errors.sum_dim_intlist(-1, false, Kind::Double);
-        let models = 0..self.models;
+        let (models, values) = (0..self.models, self.values_of_each(rows));
         models
-            .map(|model| ordered_sum(&errors.get(model)) / rows.numel() as f64)
+            .map(|model| ordered_sum(&errors.get(model)) / values)
             .collect()
     }
 
     /// The rows as the first layer's input: a view for each model, without a copy.
     fn input(&self, rows: &Tensor) -> Tensor {
         let rows = self.rounded.as_ref().map_or(rows, |rounded| &rounded.rows);
-        match self.models {
-            1 => rows.shallow_clone(),
-            models => rows.expand([models, -1, -1], false),
+        match (self.models, rows.dim()) {
+            (2.., 2) => rows.expand([self.models, -1, -1], false),
+            _ => as_products(rows),
         }
+    }
+
+    /// How many values a model's rows have.
+    fn values_of_each(&self, rows: &Tensor) -> f64 {
+        let columns = rows.size()[rows.dim() - 1];
+        (self.batch * columns) as f64
+    }
+}
+
+/// Rows without the model dimension that products of a cohort of one lack.
+fn as_products(rows: &Tensor) -> Tensor {
+    if rows.dim() == 3 {
+        plain(rows)
+    } else {
+        rows.shallow_clone()
     }
 }
 
@@ -344,8 +360,17 @@ mod tests {
     }
 
     fn rows(count: i64) -> Tensor {
-        tch::manual_seed(5);
-        Tensor::rand([count, 12], (Kind::Float, Device::Cpu))
+        own_rows(1, count).get(0)
+    }
+
+    /// Of each model its own.
+    fn own_rows(models: i64, count: i64) -> Tensor {
+        // Not from libtorch's generator, which all tests share.
+        let mut draws = stream(Seed(5), "rows of a test");
+        let values: Vec<f32> = (0..models * count * 12)
+            .map(|_| crate::random::unit(&mut draws))
+            .collect();
+        Tensor::from_slice(&values).view([models, count, 12])
     }
 
     /// Gradients of `mean((decode(encode(x)) - x)^2) + sum(0.01 code)` by autograd, for all models.
@@ -369,10 +394,16 @@ mod tests {
     }
 
     /// The gradients of [`autograd`]'s loss by a pass whose products are of `kind`, and by autograd.
-    fn gradients(models: i64, batch: i64, kind: Kind) -> [Tensor; 2] {
+    fn gradients(models: i64, x: &Tensor, kind: Kind) -> [Tensor; 2] {
         let (network, parameters) = cohort(models);
-        let x = rows(batch);
-        let pass = Pass::of_kind(&network, &parameters, batch, kind);
+        let ours = by_hand(&network, &parameters, x, kind);
+        let expected = autograd(&network, &parameters, &x.copy());
+        [ours, expected]
+    }
+
+    fn by_hand(network: &Autoencoder, parameters: &Parameters, x: &Tensor, kind: Kind) -> Tensor {
+        let batch = x.size()[x.dim() - 2];
+        let pass = Pass::of_kind(network, parameters, batch, kind);
         let ours = parameters.values.zeros_like();
         let mut update = |segment: Segment, gradient: &Tensor| {
             let range = parameters.range(segment);
@@ -380,22 +411,57 @@ mod tests {
                 .copy_(gradient);
             Ok(())
         };
-        pass.forward(&x);
-        pass.backward_decoder(&x, &mut update).unwrap();
+        pass.forward(x);
+        pass.backward_decoder(x, &mut update).unwrap();
         let _ = pass.code_delta().g_add_scalar_(0.01);
-        pass.backward_encoder(&x, &mut update).unwrap();
-        let expected = autograd(&network, &parameters, &x);
-        [ours, expected]
+        pass.backward_encoder(x, &mut update).unwrap();
+        ours
     }
 
     #[test]
     fn gradients_agree_with_autograd() {
         for (models, batch) in [(1, 7), (1, 32), (3, 7), (3, 32)] {
-            let [ours, expected] = gradients(models, batch, Kind::Float);
-            let scale = expected.abs().max().double_value(&[]);
-            let worst = (ours - expected).abs().max().double_value(&[]);
-            assert!(scale > 1e-3);
-            assert!(worst <= 1e-6 * scale.max(1.0), "{worst} of {scale}");
+            for x in [rows(batch), own_rows(models, batch)] {
+                let [ours, expected] = gradients(models, &x, Kind::Float);
+                let scale = expected.abs().max().double_value(&[]);
+                let worst = (ours - expected).abs().max().double_value(&[]);
+                assert!(scale > 1e-3);
+                assert!(worst <= 1e-6 * scale.max(1.0), "{worst} of {scale}");
+            }
+        }
+    }
+
+    /// Each with rows of its own, as if it were alone; a cohort of one to the last bit.
+    #[test]
+    fn models_of_a_cohort_do_not_touch_one_another() {
+        for (models, batch) in [(1, 7), (3, 32)] {
+            let (network, parameters) = cohort(models);
+            let x = own_rows(models, batch);
+            let together = by_hand(&network, &parameters, &x, Kind::Float);
+            for model in 0..models {
+                let alone = Parameters::zeros(parameters.layout().clone(), 1, Device::Cpu);
+                let floats = parameters.model_of(&parameters.values, model);
+                alone.set_model_of(&alone.values, 0, &floats);
+                let expected = by_hand(&network, &alone, &x.get(model), Kind::Float);
+                let expected = alone.model_of(&expected, 0);
+                let found = parameters.model_of(&together, model);
+                assert!(found.allclose(&expected, 1e-5, 1e-7, false), "{model}");
+                assert!(models > 1 || found == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn losses_are_those_of_each_model_s_rows() {
+        let (network, parameters) = cohort(3);
+        let x = own_rows(3, 5);
+        let pass = Pass::new(&network, &parameters, 5, Precision::Exact);
+        pass.forward(&x);
+        for (model, loss) in (0..).zip(pass.reconstruction_losses(&x)) {
+            let code = network.encode(&parameters, model, &x.get(model));
+            let error = network.decode(&parameters, model, &code) - x.get(model);
+            let expected = error.square().mean(Kind::Double).double_value(&[]);
+            assert!((loss - expected).abs() < 1e-6, "{model}");
         }
     }
 
@@ -403,8 +469,8 @@ mod tests {
     /// times that of one rounding.
     #[test]
     fn gradients_of_rounded_numbers_are_as_close_as_their_bits_allow() {
-        for (models, batch) in [(1, 32), (3, 7)] {
-            let [ours, expected] = gradients(models, batch, Kind::BFloat16);
+        for (models, x) in [(1, rows(32)), (3, rows(7)), (3, own_rows(3, 7))] {
+            let [ours, expected] = gradients(models, &x, Kind::BFloat16);
             let error = (&ours - &expected).norm().double_value(&[]);
             let error = error / expected.norm().double_value(&[]);
             let rounding = 0.5_f64.powi(8);

@@ -9,7 +9,8 @@ use tch::{Device, Kind, Tensor};
 /// The longest side that counts as narrow.
 const NARROW: i64 = 16;
 
-/// `out = a b`: `[m, k]` times `[k, n]`, or the same for each model with a leading dimension.
+/// `out = a b`: `[m, k]` times `[k, n]`, or the same for each model with a leading dimension. On a CPU
+/// each model's product is the one that it would be alone, to the last bit; on a GPU they are one product.
 ///
 /// # Panics
 /// If shapes, kinds or devices do not fit: a bug of the caller.
@@ -25,13 +26,18 @@ pub fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) {
     match out.dim() {
         2 if narrow && plain => multiply_narrow(out, a, b),
         2 => drop(a.mm_out(out, b)),
-        _ if narrow && plain => {
+        _ if out.device() == Device::Cpu => {
             for model in 0..out.size()[0] {
-                multiply_narrow(&out.get(model), &a.get(model), &b.get(model));
+                multiply(&out.get(model), &a.get(model), &b.get(model));
             }
         }
-        _ => drop(a.bmm_out(out, b)),
+        _ => multiply_batched(out, a, b),
     }
+}
+
+/// The products of all models as one.
+fn multiply_batched(out: &Tensor, a: &Tensor, b: &Tensor) {
+    let _ = a.bmm_out(out, b);
 }
 
 /// The product of two matrices on this thread alone: the same bits whatever the number of threads.
@@ -113,6 +119,14 @@ mod tests {
                         .allclose(&expected, 1e-5, 1e-5, false),
                     "{m} {k} {n}"
                 );
+                if out.dim() == 3 {
+                    let batched = out.zeros_like();
+                    multiply_batched(&batched, &a, &b);
+                    assert!(batched.allclose(&out, 1e-5, 1e-5, false), "{m} {k} {n}");
+                    let alone = out.get(1).zeros_like();
+                    multiply(&alone, &a.get(1), &b.get(1));
+                    assert_eq!(out.get(1), alone, "{m} {k} {n}");
+                }
             }
         }
     }

@@ -80,6 +80,12 @@ impl Sgd {
         }
     }
 
+    /// The same after as many steps, with the velocity of another cohort.
+    #[must_use]
+    pub fn with(&self, velocity: Tensor) -> Self {
+        Self { velocity, ..*self }
+    }
+
     /// Begins the next step: all parameters are then to be updated once.
     pub fn next_step(&mut self) {
         self.steps += 1;

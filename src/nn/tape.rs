@@ -90,8 +90,8 @@ impl Tape {
         self.code_delta.shallow_clone()
     }
 
-    /// Encodes and decodes `rows` `[batch, D]`, the same for all models, and moves the running
-    /// statistics of `parameters`.
+    /// Encodes and decodes `rows`, `[batch, D]` for all models or `[models, batch, D]`, each model's own, and
+    /// moves the running statistics of `parameters`.
     pub fn forward(&mut self, parameters: &Parameters, rows: &Tensor) {
         let _threads = Threads::limit(self.one_thread);
         let _ = self.code_delta.zero_();
@@ -104,6 +104,7 @@ impl Tape {
                     .map_or_else(|| running(slot), Tensor::shallow_clone)
             };
             let mut noted: Vec<BatchStatistics> = Vec::new();
+            let rows = &own(rows, index);
             // Sweeps train with gradients switched off, since nothing else needs a graph.
             let (code, output) = tch::with_grad(|| {
                 let code = chain(&self.graph.encoder, &part, rows, Some(&mut noted));
@@ -138,7 +139,7 @@ impl Tape {
             };
             let leaves: Vec<&Tensor> = slots.iter().map(|slot| &model.leaves[slot]).collect();
             let found = tch::with_grad(|| {
-                let reconstruction = (output - rows).square().mean(Kind::Float);
+                let reconstruction = (output - own(rows, index)).square().mean(Kind::Float);
                 let pull = (code * self.code_delta.get(index)).sum(Kind::Float);
                 Tensor::f_run_backward(&[reconstruction + pull], &leaves, false, false)
             });
@@ -161,14 +162,24 @@ impl Tape {
     /// Mean squared error of the last forward pass on `rows`, for each model.
     #[must_use]
     pub fn reconstruction_losses(&self, rows: &Tensor) -> Vec<f64> {
-        let loss = |model: &Model| {
+        let loss = |(index, model): (i64, &Model)| {
             let Some([_, output]) = &model.last else {
                 return f64::NAN;
             };
-            let errors = (output.detach() - rows).square();
+            let rows = own(rows, index);
+            let errors = (output.detach() - &rows).square();
             ordered_sum(&errors.sum_dim_intlist(-1, false, Kind::Double)) / rows.numel() as f64
         };
-        self.models.iter().map(loss).collect()
+        (0..).zip(&self.models).map(loss).collect()
+    }
+}
+
+/// The rows of one model, out of those of all or of each.
+fn own(rows: &Tensor, model: i64) -> Tensor {
+    if rows.dim() == 3 {
+        rows.get(model)
+    } else {
+        rows.shallow_clone()
     }
 }
 

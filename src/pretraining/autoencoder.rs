@@ -6,8 +6,7 @@
 //! come from the stream `"weights"`, so that a run which begins with the part is the one that begins
 //! without it, trained further.
 //!
-//! A part is one model. On a CPU that is what runs are in any case. On a GPU the parts of a cohort are
-//! trained one after the other, because models whose batches differ cannot share them.
+//! Parts of several seeds are trained as a cohort, each with an order of its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -24,7 +23,7 @@ use crate::nn::{
 };
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
-use crate::runs::checkpoint::Named;
+use crate::runs::checkpoint::{Named, Progress};
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Need, Part, Trainable, Trial, Work, drive,
     settings, time_of_step,
@@ -132,7 +131,8 @@ impl Part for AutoencoderPretraining {
         let settings = AutoencoderSettings::read(settings)?;
         let sample = settings.batch.min(trial.rows);
         let data = Tensor::rand([sample, trial.dims], (Kind::Float, trial.device));
-        let mut model = Pretraining::new(&settings, Seed(0), &data, trial.precision)?;
+        let seeds: Vec<Seed> = (0..trial.models as u64).map(Seed).collect();
+        let mut model = Pretraining::new(&settings, &seeds, &data, trial.precision)?;
         let _products = TrainingProducts::set(trial.precision, trial.device)?;
         let step = time_of_step(&mut model)?;
         // A forward pass over all rows at the end: a third of a step.
@@ -140,19 +140,20 @@ impl Part for AutoencoderPretraining {
         Ok(Work {
             iterations: settings.iterations(trial.rows),
             per_iteration: step,
-            fixed: Duration::from_secs_f64(per_row * trial.rows as f64 + 0.05),
+            fixed: Duration::from_secs_f64(per_row * trial.rows as f64)
+                + Duration::from_millis(50) * trial.models as u32,
         })
     }
 
-    fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
-        let settings = AutoencoderSettings::read(&member.settings)?;
-        let data = &context.data.features;
-        let mut model = Pretraining::new(&settings, member.seed, data, context.precision)?;
-        let driven = drive(&mut model, std::slice::from_ref(member), context)?;
-        let Driven::Finished(progress) = driven else {
-            return Ok(None);
+    fn train(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error> {
+        let Some(first) = cohort.first() else {
+            return Ok(Some(Vec::new()));
         };
-        let Some(progress) = progress.into_iter().next() else {
+        let settings = AutoencoderSettings::read(&first.settings)?;
+        let seeds: Vec<Seed> = cohort.iter().map(|member| member.seed).collect();
+        let data = &context.data.features;
+        let mut models = Pretraining::new(&settings, &seeds, data, context.precision)?;
+        let Driven::Finished(progress) = drive(&mut models, cohort, context)? else {
             return Ok(None);
         };
         context.observer.notify(&Event::Advanced {
@@ -160,50 +161,58 @@ impl Part for AutoencoderPretraining {
             fraction: 1.0,
             detail: "evaluating",
         });
-        let clock = Instant::now();
-        let loss = model.loss_of_all();
-        let is_finite = state::is_finite(&model.parameters, &model.adam, 0) && loss.is_finite();
-        let mut part = Finished {
-            outcome: Outcome::Completed,
-            metrics: BTreeMap::new(),
-            curves: progress.curves,
-            weights: Vec::new(),
-            training: progress.elapsed,
-            evaluation: clock.elapsed(),
-            resumed: progress.resumed,
-        };
-        if progress.diverged.is_some() || !is_finite {
-            let iteration = progress.diverged.unwrap_or(progress.iteration);
-            part.outcome = Outcome::Diverged { iteration };
-        } else {
-            part.metrics.insert("reconstruction_loss".to_owned(), loss);
-            part.weights = state::weights(&model.parameters, 0);
-        }
-        Ok(Some(part))
+        let parts = (0..).zip(progress);
+        let parts = parts.map(|(model, progress)| finish(&models, model, progress));
+        Ok(Some(parts.collect()))
     }
+}
+
+/// What one of the models came to.
+fn finish(models: &Pretraining, model: i64, progress: Progress) -> Finished {
+    let clock = Instant::now();
+    let loss = models.loss_of_all(model);
+    let is_finite = state::is_finite(&models.parameters, &models.adam, model) && loss.is_finite();
+    let mut part = Finished {
+        outcome: Outcome::Completed,
+        metrics: BTreeMap::new(),
+        curves: progress.curves,
+        weights: Vec::new(),
+        training: progress.elapsed,
+        evaluation: clock.elapsed(),
+        resumed: progress.resumed,
+    };
+    if progress.diverged.is_some() || !is_finite {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
+        part.outcome = Outcome::Diverged { iteration };
+    } else {
+        part.metrics.insert("reconstruction_loss".to_owned(), loss);
+        part.weights = state::weights(&models.parameters, model);
+    }
+    part
 }
 
 /// The buffers for batches of one size.
 #[derive(Debug)]
 struct Batch {
     step: Step,
-    /// The rows of the step, copied together, `[batch, D]`.
+    /// The rows of the step, copied together, `[models, batch, D]`.
     rows: Tensor,
 }
 
-/// An autoencoder under training.
+/// Autoencoders under training.
 #[derive(Debug)]
 struct Pretraining {
     settings: AutoencoderSettings,
-    seed: Seed,
+    /// Of each model.
+    seeds: Vec<Seed>,
     precision: Precision,
     network: Network,
     parameters: Parameters,
     adam: Adam,
     /// `[rows, D]`, only what is trained on.
     data: Tensor,
-    /// The order of an epoch, `[rows]`.
-    order: Option<(u64, Tensor)>,
+    /// The orders of an epoch, `[models, rows]`.
+    orders: Option<(u64, Tensor)>,
     /// By their size: the usual one, and that of the last batch of an epoch.
     batches: HashMap<i64, Batch>,
     last: Option<i64>,
@@ -212,7 +221,7 @@ struct Pretraining {
 impl Pretraining {
     fn new(
         settings: &AutoencoderSettings,
-        seed: Seed,
+        seeds: &[Seed],
         data: &Tensor,
         precision: Precision,
     ) -> Result<Self, Error> {
@@ -224,47 +233,53 @@ impl Pretraining {
         network
             .check(precision, data.device())
             .map_err(Error::Settings)?;
-        let parameters = Parameters::zeros(layout, 1, data.device());
-        network.initialise(&parameters, 0, &mut random::stream(seed, "weights"));
+        let parameters = Parameters::zeros(layout, seeds.len() as i64, data.device());
+        for (model, seed) in (0..).zip(seeds) {
+            network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
+        }
         Ok(Self {
             adam: Adam::new(settings.adam, &parameters.values),
             settings: settings.clone(),
-            seed,
+            seeds: seeds.to_vec(),
             precision,
             network,
             parameters,
             data,
-            order: None,
+            orders: None,
             batches: HashMap::new(),
             last: None,
         })
     }
 
-    /// The rows of the batch at an iteration, by number, in the order of its epoch.
+    /// The rows of the batch at an iteration, by number, in the order of its epoch: `[models, batch]`.
     fn chosen(&mut self, iteration: u64) -> Tensor {
         let rows = self.data.size()[0];
         let batch = self.settings.batch.min(rows);
         let per_epoch = (rows as u64).div_ceil(batch as u64);
         let (epoch, position) = (iteration / per_epoch, (iteration % per_epoch) as i64);
-        let order = match &self.order {
-            Some((known, order)) if *known == epoch => order.shallow_clone(),
+        let orders = match &self.orders {
+            Some((known, orders)) if *known == epoch => orders.shallow_clone(),
             _ => {
-                let order = order(self.seed, epoch, rows as usize);
-                let order = Tensor::from_slice(&order).to_device(self.data.device());
-                self.order = Some((epoch, order.shallow_clone()));
-                order
+                let seeds = self.seeds.iter();
+                let orders: Vec<i64> = seeds
+                    .flat_map(|seed| order(*seed, epoch, rows as usize))
+                    .collect();
+                let orders = Tensor::from_slice(&orders).view([-1, rows]);
+                let orders = orders.to_device(self.data.device());
+                self.orders = Some((epoch, orders.shallow_clone()));
+                orders
             }
         };
         let start = position * batch;
-        order.narrow(0, start, batch.min(rows - start))
+        orders.narrow(1, start, batch.min(rows - start))
     }
 
-    /// The mean squared error over all rows and features.
-    fn loss_of_all(&self) -> f64 {
+    /// The mean squared error of one model over all rows and features.
+    fn loss_of_all(&self, model: i64) -> f64 {
         let mut sum = 0.0;
         for rows in self.data.split(self.network.rows_at_once(), 0) {
-            let code = self.network.encode(&self.parameters, 0, &rows);
-            let error = self.network.decode(&self.parameters, 0, &code) - rows;
+            let code = self.network.encode(&self.parameters, model, &rows);
+            let error = self.network.decode(&self.parameters, model, &code) - rows;
             let errors = error.square().sum_dim_intlist(-1, false, Kind::Double);
             sum += ordered_sum(&errors);
         }
@@ -286,14 +301,18 @@ impl Trainable for Pretraining {
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
         let chosen = self.chosen(iteration);
-        let rows = chosen.size()[0];
+        let rows = chosen.size()[1];
         let (network, parameters) = (&self.network, &self.parameters);
         let (precision, data, latent) = (self.precision, &self.data, self.settings.latent);
         let batch = self.batches.entry(rows).or_insert_with(|| Batch {
             step: Step::new(network, parameters, rows, latent, precision),
-            rows: Tensor::zeros([rows, data.size()[1]], (Kind::Float, data.device())),
+            rows: Tensor::zeros(
+                [parameters.models(), rows, data.size()[1]],
+                (Kind::Float, data.device()),
+            ),
         });
-        let _ = data.f_index_select_out(&batch.rows, 0, &chosen)?;
+        let flat = batch.rows.view([-1, data.size()[1]]);
+        let _ = data.f_index_select_out(&flat, 0, &chosen.reshape([-1]))?;
         self.adam.next_step();
         let adam = &self.adam;
         let mut update = |segment: Segment, gradient: &Tensor| {
@@ -324,166 +343,4 @@ impl Trainable for Pretraining {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::path::PathBuf;
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-    use crate::train::observer::Silent;
-    use crate::train::{InMemory, TrainingData};
-
-    fn settings() -> AutoencoderSettings {
-        AutoencoderSettings {
-            architecture: Architecture::Dense,
-            batch_norm: false,
-            hidden: vec![16, 12],
-            latent: 3,
-            batch: 8,
-            epochs: 5,
-            adam: AdamOptions::keras(),
-            rows: None,
-        }
-    }
-
-    fn data() -> Tensor {
-        let draws =
-            crate::nn::initial::glorot_uniform(&mut random::stream(Seed(9), "data"), 30, 10);
-        draws.abs() * 2.0
-    }
-
-    fn fresh(settings: &AutoencoderSettings) -> Pretraining {
-        Pretraining::new(settings, Seed(1), &data(), Precision::Exact).unwrap()
-    }
-
-    #[test]
-    fn every_epoch_has_an_order_of_its_own_with_each_row_once() {
-        let orders: Vec<Vec<i64>> = (0..4).map(|epoch| order(Seed(1), epoch, 100)).collect();
-        for (epoch, order) in orders.iter().enumerate() {
-            let mut sorted = order.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..100).collect::<Vec<i64>>());
-            assert!(!orders[..epoch].contains(order));
-        }
-        assert_eq!(orders[2], order(Seed(1), 2, 100));
-        assert_ne!(orders[2], order(Seed(2), 2, 100));
-    }
-
-    #[test]
-    fn an_epoch_has_its_short_batch_at_the_end() {
-        let mut model = fresh(&settings());
-        assert_eq!(model.iterations(), 5 * 4);
-        for epoch in 0..2 {
-            let batches: Vec<Tensor> = (0..4).map(|step| model.chosen(4 * epoch + step)).collect();
-            let sizes: Vec<i64> = batches.iter().map(|batch| batch.size()[0]).collect();
-            assert_eq!(sizes, [8, 8, 8, 6]);
-            let expected = order(Seed(1), epoch, 30);
-            assert_eq!(Tensor::cat(&batches, 0), Tensor::from_slice(&expected));
-        }
-    }
-
-    #[test]
-    fn a_step_is_that_of_a_pass_over_the_chosen_rows() {
-        let mut model = fresh(&settings());
-        let other = fresh(&settings());
-        let chosen = model.chosen(0);
-        model.step(0).unwrap();
-        let rows = data().index_select(0, &chosen);
-        let (parameters, mut adam) = (&other.parameters, other.adam);
-        let mut step = Step::new(&other.network, parameters, 8, 3, Precision::Exact);
-        adam.next_step();
-        let mut update = |segment: Segment, gradient: &Tensor| {
-            adam.update(&parameters.values, parameters.range(segment), gradient)
-        };
-        step.forward(parameters, &rows);
-        let loss = step.reconstruction_losses(&rows);
-        step.backward_decoder(&rows, &mut update).unwrap();
-        step.backward_encoder(parameters, &rows, &mut update)
-            .unwrap();
-        assert_eq!(parameters.values, model.parameters.values);
-        assert_eq!(model.losses(), [("reconstruction", loss)]);
-    }
-
-    #[test]
-    fn one_that_is_resumed_in_the_middle_of_an_epoch_ends_the_same() {
-        let mut whole = fresh(&settings());
-        for step in 0..whole.iterations() {
-            whole.step(step).unwrap();
-        }
-        for cut in [1, 6, 8, 19] {
-            let mut first = fresh(&settings());
-            (0..cut).for_each(|step| first.step(step).unwrap());
-            let stored: Named = first.state(0).into_iter().collect();
-            let mut second = fresh(&settings());
-            second.restore(0, cut, &stored).unwrap();
-            (cut..20).for_each(|step| second.step(step).unwrap());
-            assert_eq!(second.parameters.values, whole.parameters.values, "{cut}");
-            assert_eq!(second.adam.second, whole.adam.second, "{cut}");
-        }
-    }
-
-    #[test]
-    fn the_rows_that_are_held_out_are_not_seen() {
-        let held = AutoencoderSettings {
-            rows: Some(20),
-            ..settings()
-        };
-        let mut model = fresh(&held);
-        let mut other = Pretraining::new(
-            &settings(),
-            Seed(1),
-            &data().narrow(0, 0, 20),
-            Precision::Exact,
-        )
-        .unwrap();
-        assert_eq!((model.iterations(), other.iterations()), (15, 15));
-        for step in 0..15 {
-            model.step(step).unwrap();
-            other.step(step).unwrap();
-        }
-        assert_eq!(model.parameters.values, other.parameters.values);
-    }
-
-    #[test]
-    fn training_lowers_the_loss_and_a_diverged_one_has_no_weights() {
-        let data = TrainingData::new(data(), None).unwrap();
-        let (go_on, parts) = (AtomicBool::new(false), InMemory::default());
-        let context = Context {
-            data: &data,
-            device: tch::Device::Cpu,
-            precision: Precision::Exact,
-            interrupted: &go_on,
-            checkpoint_interval: Duration::MAX,
-            observer: &Silent,
-            parts: &parts,
-            worker: 0,
-        };
-        let train = |settings: &AutoencoderSettings| {
-            let member = Member {
-                settings: settings.need().settings,
-                seed: Seed(1),
-                checkpoint: PathBuf::new(),
-            };
-            let part = AutoencoderPretraining.train(&member, &context);
-            part.unwrap().unwrap()
-        };
-        let before = fresh(&settings()).loss_of_all();
-        let longer = AutoencoderSettings {
-            epochs: 100,
-            ..settings()
-        };
-        let part = train(&longer);
-        assert!(part.metrics["reconstruction_loss"] < 0.5 * before);
-        let names: Vec<&str> = part.weights.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.len(), 12);
-        assert_eq!(
-            (names[0], names[11]),
-            ("encoder.0.weight", "decoder.2.bias")
-        );
-        let mut wild = settings();
-        wild.adam.learning_rate = 1e30;
-        let part = train(&wild);
-        assert!(matches!(part.outcome, Outcome::Diverged { .. }));
-        assert!(part.weights.is_empty() && part.metrics.is_empty());
-    }
-}
+mod tests;

@@ -188,8 +188,9 @@ impl Job<'_> {
         }
         let stage = Stage::new(self.observer, 0.0, share).labelled("pretraining");
         let member = self.member(settings, PRETRAINING);
-        let part = AutoencoderPretraining.train(&member, &self.context(&stage))?;
-        let Some(part) = part else {
+        let cohort = std::slice::from_ref(&member);
+        let parts = AutoencoderPretraining.train(cohort, &self.context(&stage))?;
+        let Some(part) = parts.and_then(|parts| parts.into_iter().next()) else {
             return Err(Error::Interrupted(self.folder().to_owned()));
         };
         if let Outcome::Diverged { iteration } = part.outcome {

@@ -36,8 +36,9 @@ pub trait Trainable {
         iteration.is_multiple_of(every) || iteration + 1 == iterations
     }
 
-    /// Whether training is over before its last iteration, because a rule of the model's own says so.
-    fn has_ended(&self) -> bool {
+    /// Whether the training of one model is over before its last iteration, because a rule of the model's
+    /// own says so. The steps of the others do not change it any more.
+    fn has_ended(&self, _model: usize) -> bool {
         false
     }
 
@@ -72,8 +73,9 @@ pub enum Driven {
 ///
 /// Losses are looked at, and noted, at fixed iterations ([`Trainable::is_noted`]), so that the curves of
 /// a resumed run are those of an uninterrupted one. A model whose loss is not finite counts as
-/// diverged from there on; the others of its cohort are not touched by it. When all have diverged
-/// the training ends, as it does when the model says so ([`Trainable::has_ended`]).
+/// diverged from there on; the others of its cohort are not touched by it. Nor are they by one that has
+/// ended ([`Trainable::has_ended`]): its curves stop there, and its iteration is that of its end, also in
+/// its checkpoint. When all have diverged or ended, so has the training.
 ///
 /// Unfinished models are saved every [`Context::checkpoint_interval`], and when the program is to
 /// stop. Where that takes long, because the cohort is large or the disk slow, they are saved less
@@ -92,7 +94,7 @@ pub fn drive(
     let mut saved = Instant::now();
     let mut pause = context.checkpoint_interval;
     let mut noticed = Instant::now();
-    while loop_.iteration < iterations && !loop_.all_diverged() && !model.has_ended() {
+    while loop_.iteration < iterations && !loop_.all_over() {
         if context.is_interrupted() {
             loop_.save(model, cohort)?;
             return Ok(Driven::Interrupted);
@@ -106,6 +108,7 @@ pub fn drive(
             loop_.note_losses(model);
         }
         loop_.iteration = done;
+        loop_.note_ends(model);
         if noticed.elapsed() >= NOTICE_INTERVAL || done == iterations {
             noticed = Instant::now();
             context.observer.notify(&Event::Advanced {
@@ -156,10 +159,25 @@ struct Loop {
     iteration: u64,
     iterations: u64,
     started: Instant,
+    members: Vec<Course>,
+}
+
+/// How the training of one model has gone.
+#[derive(Default)]
+struct Course {
+    /// Time spent before it was resumed.
     earlier: Duration,
     resumed: u32,
-    curves: Vec<Curves>,
-    diverged: Vec<Option<u64>>,
+    curves: Curves,
+    diverged: Option<u64>,
+    /// The iterations done when a rule of its own ended it.
+    ended: Option<u64>,
+}
+
+impl Course {
+    fn is_over(&self) -> bool {
+        self.diverged.is_some() || self.ended.is_some()
+    }
 }
 
 impl Loop {
@@ -168,52 +186,63 @@ impl Loop {
             iteration: 0,
             iterations: model.iterations(),
             started: Instant::now(),
-            earlier: Duration::ZERO,
-            resumed: 0,
-            curves: vec![Curves::default(); cohort.len()],
-            diverged: vec![None; cohort.len()],
+            members: Vec::new(),
         };
         let mut starts = Vec::new();
         for (index, member) in cohort.iter().enumerate() {
             let progress = restore(model, index, member)?;
-            starts.push(progress.as_ref().map_or(0, |progress| progress.iteration));
-            if let Some(progress) = progress {
-                this.iteration = progress.iteration;
-                this.earlier = progress.elapsed;
-                this.resumed = progress.resumed + 1;
-                this.curves[index] = progress.curves;
-                this.diverged[index] = progress.diverged;
+            let start = progress.as_ref().map_or(0, |progress| progress.iteration);
+            let mut course = progress.map_or_else(Course::default, |progress| Course {
+                earlier: progress.elapsed,
+                resumed: progress.resumed + 1,
+                curves: progress.curves,
+                diverged: progress.diverged,
+                ended: None,
+            });
+            if model.has_ended(index) {
+                course.ended = Some(start);
+            } else {
+                starts.push(start);
             }
+            this.members.push(course);
         }
+        this.iteration = starts.first().copied().unwrap_or(0);
         if starts.iter().any(|start| *start != this.iteration) {
-            return Err(Error::Settings(format!(
-                "runs that train together must have come equally far, not {starts:?} iterations: \
-                 start the same command again"
-            )));
+            return Err(Error::Apart(starts));
         }
         Ok(this)
     }
 
-    fn all_diverged(&self) -> bool {
-        self.diverged.iter().all(Option::is_some)
+    fn all_over(&self) -> bool {
+        self.members.iter().all(Course::is_over)
+    }
+
+    /// Notes which models have just ended.
+    fn note_ends(&mut self, model: &dyn Trainable) {
+        for (index, course) in self.members.iter_mut().enumerate() {
+            if course.ended.is_none() && model.has_ended(index) {
+                course.ended = Some(self.iteration);
+            }
+        }
     }
 
     fn note_losses(&mut self, model: &dyn Trainable) {
         let losses = model.losses();
-        for (index, curves) in self.curves.iter_mut().enumerate() {
-            // What follows after a divergence says nothing, and would depend on how long the
-            // others of the cohort go on.
-            if self.diverged[index].is_some() {
+        for (index, course) in self.members.iter_mut().enumerate() {
+            // What follows after a divergence or an end says nothing, and would depend on how long
+            // the others of the cohort go on.
+            if course.is_over() {
                 continue;
             }
-            curves.iteration.push(self.iteration);
+            course.curves.iteration.push(self.iteration);
             for (name, values) in &losses {
                 let value = values[index];
                 let finite = value.is_finite().then_some(value);
                 if finite.is_none() {
-                    self.diverged[index] = Some(self.iteration);
+                    course.diverged = Some(self.iteration);
                 }
-                curves
+                course
+                    .curves
                     .values
                     .entry((*name).to_owned())
                     .or_default()
@@ -226,11 +255,11 @@ impl Loop {
     /// curve, so that it does not depend on what is followed closely.
     fn note_start(&mut self, model: &dyn Trainable) {
         let losses = model.losses();
-        for (index, curves) in self.curves.iter_mut().enumerate() {
-            if self.diverged[index].is_some() {
+        for (index, course) in self.members.iter_mut().enumerate() {
+            if course.is_over() {
                 continue;
             }
-            let start = curves.start.get_or_insert_default();
+            let start = course.curves.start.get_or_insert_default();
             start.iteration.push(self.iteration);
             for (name, values) in &losses {
                 let value = values[index];
@@ -241,11 +270,11 @@ impl Loop {
     }
 
     fn detail(&self) -> String {
-        let Some(curves) = self.curves.first() else {
+        let Some(first) = self.members.first() else {
             return String::new();
         };
         let mut text = format!("{}/{}", self.iteration, self.iterations);
-        for (name, values) in &curves.values {
+        for (name, values) in &first.curves.values {
             if let Some(Some(last)) = values.last() {
                 text += &format!("  {name} {last:.4}");
             }
@@ -254,16 +283,16 @@ impl Loop {
     }
 
     fn progress(&self) -> Vec<Progress> {
-        let elapsed = self.earlier + self.started.elapsed() / self.curves.len().max(1) as u32;
-        let members = self.curves.iter().zip(&self.diverged);
+        let share = self.started.elapsed() / self.members.len().max(1) as u32;
+        let members = self.members.iter();
         members
-            .map(|(curves, &diverged)| Progress {
-                iteration: self.iteration,
+            .map(|course| Progress {
+                iteration: course.ended.unwrap_or(self.iteration),
                 iterations: self.iterations,
-                elapsed,
-                resumed: self.resumed,
-                curves: curves.clone(),
-                diverged,
+                elapsed: course.earlier + share,
+                resumed: course.resumed,
+                curves: course.curves.clone(),
+                diverged: course.diverged,
             })
             .collect()
     }

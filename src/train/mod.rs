@@ -22,6 +22,12 @@ pub enum Error {
     /// Settings that make no sense, e.g. a map without units.
     #[error("{0}")]
     Settings(String),
+    /// Checkpoints of a cohort that belong to different iterations, e.g. because one was of no use.
+    #[error(
+        "runs that train together must have come equally far, not {0:?} iterations: start the same \
+         command again"
+    )]
+    Apart(Vec<u64>),
     /// Data that cannot be trained on, e.g. with a value that is no number.
     #[error("the data cannot be used: {0}")]
     Data(String),

@@ -31,21 +31,22 @@ pub trait Part: Sync {
     /// then need another version too.
     fn version(&self) -> u32;
 
-    /// Measures, in well under a second, what training one costs on this thread. `trial.models` counts
-    /// for nothing: parts are trained one by one.
+    /// Measures, in well under a second, what training `trial.models` of them together costs on this
+    /// thread.
     ///
     /// # Errors
     /// If the settings make no sense, or the device fails.
     fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error>;
 
-    /// Trains one, resuming from its checkpoint; `None` if interrupted: what can be saved is then in the
-    /// checkpoint. The weights are what the part consists of. Everything it depends on is in the
-    /// member's settings and seed, and in the context's data and precision. [`super::drive()`] does most
-    /// of it.
+    /// Trains a cohort of them, which have the settings in common and come equally far, resuming from
+    /// their checkpoints; gives what each came to, in order. `None` if interrupted: what can be saved is
+    /// then in the checkpoints. The weights are what a part consists of. Everything it depends on is in
+    /// its member's settings and seed, and in the context's data and precision, and beyond rounding not in
+    /// the other members. [`super::drive()`] does most of it.
     ///
     /// # Errors
-    /// If it cannot be trained; divergence is an outcome, not an error.
-    fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error>;
+    /// If they cannot be trained; divergence is an outcome, not an error.
+    fn train(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error>;
 }
 
 /// Something that a run begins with: a kind of part, and its settings.
@@ -68,14 +69,33 @@ pub struct Trained {
     pub is_new: bool,
 }
 
+impl Trained {
+    /// The same once more, in memory of its own.
+    pub(super) fn share(&self) -> Self {
+        let copies = self.weights.iter();
+        Self {
+            outcome: self.outcome,
+            weights: copies
+                .map(|(name, tensor)| (name.clone(), tensor.copy()))
+                .collect(),
+            is_new: self.is_new,
+        }
+    }
+}
+
 /// Where parts come from.
 pub trait Parts: Sync {
-    /// The part of that seed: trained now if it is not there, or waited for if somebody else is
-    /// training it; `None` if interrupted meanwhile.
+    /// The parts of those seeds, in order: those that are not there are trained now, together, or waited
+    /// for if somebody else is training them; `None` if interrupted meanwhile. A seed may be there twice.
     ///
     /// # Errors
-    /// If it cannot be trained, kept or read.
-    fn get(&self, need: &Need, seed: Seed, context: &Context) -> Result<Option<Trained>, Error>;
+    /// If one cannot be trained, kept or read.
+    fn get(
+        &self,
+        need: &Need,
+        seeds: &[Seed],
+        context: &Context,
+    ) -> Result<Option<Vec<Trained>>, Error>;
 }
 
 /// The parts of a cohort.
@@ -87,9 +107,8 @@ pub struct Gathered {
     pub behind: f64,
 }
 
-/// What the members of a cohort begin with, one after the other. `share` is the part of a run's work
-/// that training one is, 0 to 1; where all are there already, they take none of it. `None` if
-/// interrupted.
+/// What the members of a cohort begin with. `share` is the part of a run's work that training it is, 0
+/// to 1; where all are there already, they take none of it. `None` if interrupted.
 ///
 /// # Errors
 /// As [`Parts::get`].
@@ -99,23 +118,29 @@ pub fn gather(
     share: f64,
     context: &Context,
 ) -> Result<Option<Gathered>, Error> {
-    let (mut parts, mut behind) = (Vec::with_capacity(cohort.len()), 0.0);
-    for member in cohort {
-        let end = behind + share / cohort.len() as f64;
-        let stage = Stage::new(context.observer, behind, end).labelled(need.part.label());
-        let context = Context {
-            observer: &stage,
-            ..*context
-        };
-        let Some(part) = context.parts.get(need, member.seed, &context)? else {
-            return Ok(None);
-        };
-        if part.is_new {
-            behind = end;
+    let seeds: Vec<Seed> = cohort.iter().map(|member| member.seed).collect();
+    let stage = Stage::new(context.observer, 0.0, share).labelled(need.part.label());
+    let context = Context {
+        observer: &stage,
+        ..*context
+    };
+    let parts = context.parts.get(need, &seeds, &context)?;
+    Ok(parts.map(|parts| {
+        let is_new = parts.iter().any(|part| part.is_new);
+        let behind = if is_new { share } else { 0.0 };
+        Gathered { parts, behind }
+    }))
+}
+
+/// Those that are not the same as an earlier one.
+pub(super) fn distinct(seeds: &[Seed]) -> Vec<Seed> {
+    let mut distinct = Vec::with_capacity(seeds.len());
+    for seed in seeds {
+        if !distinct.contains(seed) {
+            distinct.push(*seed);
         }
-        parts.push(part);
     }
-    Ok(Some(Gathered { parts, behind }))
+    distinct
 }
 
 /// How a training ended, and what it gave.
@@ -137,36 +162,44 @@ impl InMemory {
 }
 
 impl Parts for InMemory {
-    fn get(&self, need: &Need, seed: Seed, context: &Context) -> Result<Option<Trained>, Error> {
+    fn get(
+        &self,
+        need: &Need,
+        seeds: &[Seed],
+        context: &Context,
+    ) -> Result<Option<Vec<Trained>>, Error> {
         let (id, version) = (need.part.id(), need.part.version());
         let precision = context.precision.name();
         let name = format!("{id} {version} {precision} {}", need.settings);
-        let key = (name, seed);
+        let key = |seed: Seed| (name.clone(), seed);
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known().get(&key).map(|(outcome, weights)| Trained {
-            outcome: *outcome,
-            weights: share(weights),
-            is_new: false,
-        });
-        if found.is_some() {
-            return Ok(found);
+        let mut missing = distinct(seeds);
+        missing.retain(|&seed| !known().contains_key(&key(seed)));
+        if !missing.is_empty() {
+            // Two workers may train the same: nobody waits here.
+            let members = missing.iter().map(|&seed| Member {
+                settings: need.settings.clone(),
+                seed,
+                checkpoint: std::path::PathBuf::new(),
+            });
+            let members: Vec<Member> = members.collect();
+            let Some(finished) = need.part.train(&members, context)? else {
+                return Ok(None);
+            };
+            for (&seed, part) in missing.iter().zip(finished) {
+                known().insert(key(seed), (part.outcome, part.weights));
+            }
         }
-        // Two workers may train the same: nobody waits here.
-        let member = Member {
-            settings: need.settings.clone(),
-            seed,
-            checkpoint: std::path::PathBuf::new(),
-        };
-        let Some(finished) = need.part.train(&member, context)? else {
-            return Ok(None);
-        };
-        let part = Trained {
-            outcome: finished.outcome,
-            weights: share(&finished.weights),
-            is_new: true,
-        };
-        known().insert(key, (finished.outcome, finished.weights));
-        Ok(Some(part))
+        let known = known();
+        let found = seeds.iter().filter_map(|&seed| {
+            let (outcome, weights) = known.get(&key(seed))?;
+            Some(Trained {
+                outcome: *outcome,
+                weights: share(weights),
+                is_new: missing.contains(&seed),
+            })
+        });
+        Ok(Some(found.collect()))
     }
 }
 
@@ -175,7 +208,7 @@ impl Parts for InMemory {
 pub struct NoParts;
 
 impl Parts for NoParts {
-    fn get(&self, need: &Need, _: Seed, _: &Context) -> Result<Option<Trained>, Error> {
+    fn get(&self, need: &Need, _: &[Seed], _: &Context) -> Result<Option<Vec<Trained>>, Error> {
         Err(Error::Settings(format!(
             "there is no {} here to begin with",
             need.part.id()

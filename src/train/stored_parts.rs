@@ -1,9 +1,12 @@
-//! Parts kept in a store: trained by whoever needs one first, awaited by the others.
+//! Parts kept in a store: trained by whoever needs one first, awaited by the others. Those that a cohort
+//! of runs lacks are trained as a cohort; each keeps a folder, a lock and a checkpoint of its own, so that
+//! another cohort, or a single run, may go on with it.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::part::{Need, Parts, Trained};
+use super::part::{Need, Parts, Trained, distinct};
 use super::{Context, Error, Event, Member};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
@@ -73,82 +76,140 @@ impl<'a> StoredParts<'a> {
     }
 }
 
+/// A part that this process trains.
+struct Held<'a> {
+    seed: Seed,
+    place: &'a PartFolder,
+    lock: RunLock,
+}
+
 impl Parts for StoredParts<'_> {
-    fn get(&self, need: &Need, seed: Seed, context: &Context) -> Result<Option<Trained>, Error> {
-        let identity = PartIdentity {
-            seed,
-            ..identity(need, self.run)
+    fn get(
+        &self,
+        need: &Need,
+        seeds: &[Seed],
+        context: &Context,
+    ) -> Result<Option<Vec<Trained>>, Error> {
+        let context = &Context {
+            precision: self.run.precision,
+            ..*context
         };
-        let place = PartFolder::new(self.store, identity);
-        let mut is_new = false;
+        let mut missing: Vec<(Seed, PartFolder)> = distinct(seeds)
+            .into_iter()
+            .map(|seed| {
+                let common = identity(need, self.run);
+                let identity = PartIdentity { seed, ..common };
+                (seed, PartFolder::new(self.store, identity))
+            })
+            .collect();
+        let (mut found, mut is_new) = (HashMap::new(), false);
         loop {
-            match place.load() {
-                Ok(Some((record, weights))) => {
-                    return Ok(Some(self.hand_out(&record, weights, is_new)));
+            let mut others = Vec::with_capacity(missing.len());
+            for (seed, place) in missing {
+                match place.load() {
+                    Ok(Some((record, weights))) => {
+                        found.insert(seed, self.hand_out(&record, weights, is_new));
+                    }
+                    // What seems damaged may be in somebody's hands: looked at again with the lock.
+                    Ok(None) | Err(runs::Error::Damaged { .. }) => others.push((seed, place)),
+                    Err(error) => return Err(error.into()),
                 }
-                // What seems damaged may be in somebody's hands: looked at again with the lock.
-                Ok(None) | Err(runs::Error::Damaged { .. }) => is_new = true,
-                Err(error) => return Err(error.into()),
             }
+            missing = others;
+            is_new = true;
+            let Some((seed, place)) = missing.first() else {
+                break;
+            };
             if context.is_interrupted() {
                 return Ok(None);
             }
-            let Some(lock) = place.lock()? else {
-                wait(&place, seed, context);
+            let cohort = take(&missing)?;
+            if cohort.is_empty() {
+                wait(place, *seed, context);
                 continue;
-            };
-            match place.load() {
-                Ok(None) => {}
-                // Finished just now.
-                Ok(Some(_)) => continue,
-                Err(runs::Error::Damaged { .. }) => drop(place.keep_aside()?),
-                Err(error) => return Err(error.into()),
             }
-            let context = Context {
-                precision: self.run.precision,
-                ..*context
-            };
-            if !train(need, seed, &place, &lock, &context)? {
-                return Ok(None);
+            match train(need, &cohort, context) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                // A checkpoint was of no use and lies aside now: they are divided otherwise next time.
+                Err(Error::Apart(_)) if cohort.len() > 1 => {}
+                Err(error) => return Err(error),
             }
         }
+        let parts = seeds.iter().filter_map(|seed| found.get(seed));
+        Ok(Some(parts.map(Trained::share).collect()))
     }
 }
 
-/// Trains a part and keeps it, unless another process has taken it over in the meantime; whether it
-/// came to its end.
-fn train(
-    need: &Need,
-    seed: Seed,
-    place: &PartFolder,
-    lock: &RunLock,
-    context: &Context,
-) -> Result<bool, Error> {
-    let started = jiff::Timestamp::now();
-    let member = Member {
-        settings: need.settings.clone(),
-        seed,
-        checkpoint: place.checkpoint(),
+/// Locks what can be trained together: parts that nobody else has, and that have come equally far. The
+/// others are free again afterwards.
+fn take(missing: &[(Seed, PartFolder)]) -> Result<Vec<Held<'_>>, Error> {
+    let mut held = Vec::new();
+    for (seed, place) in missing {
+        let Some(lock) = place.lock()? else {
+            continue;
+        };
+        match place.load() {
+            Ok(None) => {}
+            // Finished just now.
+            Ok(Some(_)) => continue,
+            Err(runs::Error::Damaged { .. }) => drop(place.keep_aside()?),
+            Err(error) => return Err(error.into()),
+        }
+        held.push(Held {
+            seed: *seed,
+            place,
+            lock,
+        });
+    }
+    let at = |one: &Held| {
+        one.place
+            .progress()
+            .map_or(0, |progress| progress.iteration)
     };
-    let Some(part) = need.part.train(&member, context)? else {
+    if let Some(first) = held.first().map(at) {
+        held.retain(|one| at(one) == first);
+    }
+    Ok(held)
+}
+
+/// Trains parts and keeps each, unless another process has taken it over in the meantime; whether they
+/// came to their end.
+fn train(need: &Need, cohort: &[Held], context: &Context) -> Result<bool, Error> {
+    let started = jiff::Timestamp::now();
+    let members = cohort.iter().map(|one| Member {
+        settings: need.settings.clone(),
+        seed: one.seed,
+        checkpoint: one.place.checkpoint(),
+    });
+    let members: Vec<Member> = members.collect();
+    let Some(parts) = need.part.train(&members, context)? else {
         return Ok(false);
     };
-    if lock.is_lost() {
-        return Ok(true);
+    let mut failed = None;
+    for (one, part) in cohort.iter().zip(parts) {
+        if one.lock.is_lost() {
+            continue;
+        }
+        let written = one.place.write(NewPart {
+            outcome: part.outcome,
+            metrics: &part.metrics,
+            curves: part.curves,
+            weights: &part.weights,
+            provenance: Provenance {
+                cohort: cohort.len(),
+                training_seconds: part.training.as_secs_f64(),
+                evaluation_seconds: part.evaluation.as_secs_f64(),
+                resumed: part.resumed,
+                ..Provenance::here(context.device, context.precision, started)
+            },
+        });
+        // What the disk refuses of one is no reason to lose the others.
+        if let Err(error) = written {
+            failed.get_or_insert(error);
+        }
     }
-    place.write(NewPart {
-        outcome: part.outcome,
-        metrics: &part.metrics,
-        curves: part.curves,
-        weights: &part.weights,
-        provenance: Provenance {
-            training_seconds: part.training.as_secs_f64(),
-            evaluation_seconds: part.evaluation.as_secs_f64(),
-            resumed: part.resumed,
-            ..Provenance::here(context.device, context.precision, started)
-        },
-    })?;
-    Ok(true)
+    failed.map_or(Ok(true), |error| Err(error.into()))
 }
 
 /// Lets some time pass, and says for whom.

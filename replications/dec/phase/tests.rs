@@ -12,7 +12,7 @@ use crate::random;
 use crate::replications::dec::explicit::Explicit;
 use crate::replications::dec::interruption;
 use crate::replications::dec::moves::Moving;
-use crate::replications::dec::settings::{Moves, Optimiser, Order, Rule, Sign};
+use crate::replications::dec::settings::{Moved, Moves, Optimiser, Order, Rule, Sign};
 use crate::runs::checkpoint::Progress;
 use crate::train::Labels;
 
@@ -34,22 +34,45 @@ fn data() -> TrainingData {
 /// A rule at its beginning, on codes of an encoder with random weights.
 fn begin(rule: Rule) -> Box<dyn Clustering> {
     let data = data();
-    let model = Model::zeros(&[12, 16, 3], 3, Device::Cpu);
-    let mut weights = random::stream(Seed(1), "weights");
-    let (network, parameters) = (&model.network, &model.parameters);
-    network.initialise_as(Initial::Glorot, parameters, 0, &mut weights);
-    let codes = model.encode(&data.features);
-    model.centroids().copy_(&codes.narrow(0, 0, 3));
-    let labels = student::labels(&student::assignments(&codes, &model.centroids()));
+    let (model, labels) = clustered(1, &data);
     let (seed, exact) = (Seed(1), Precision::Exact);
     match rule {
         Rule::Descent(rule) if rule.moved == Moved::Codes => {
             Box::new(Explicit::new(rule, model, &data, &labels))
         }
-        Rule::Descent(rule) => Box::new(Phase::new(rule, model, &data, &labels, seed, exact)),
+        Rule::Descent(rule) => Box::new(cohort(rule, &[(1, &data)])),
         Rule::Moves(rule) => Box::new(Moving::new(rule, model, &data, &labels, seed, exact)),
         Rule::None => panic!("nothing to resume"),
     }
+}
+
+/// An encoder with the random weights of a seed, with its first codes as centroids, and the labels.
+fn clustered(seed: u64, data: &TrainingData) -> (Model, Vec<u32>) {
+    let model = Model::zeros(&[12, 16, 3], 3, 1, Device::Cpu);
+    let mut weights = random::stream(Seed(seed), "weights");
+    let (network, parameters) = (&model.network, &model.parameters);
+    network.initialise_as(Initial::Glorot, parameters, 0, &mut weights);
+    let codes = model.encode(&data.features);
+    model.centroids().copy_(&codes.narrow(0, 0, 3));
+    let labels = student::labels(&student::assignments(&codes, &model.centroids()));
+    (model, labels)
+}
+
+/// Runs of these seeds on these rows, at the beginning of their phase.
+fn cohort(rule: Descent, runs: &[(u64, &TrainingData)]) -> Phase {
+    let clustered: Vec<_> = runs
+        .iter()
+        .map(|(seed, data)| clustered(*seed, data))
+        .collect();
+    let entrants = runs.iter().zip(&clustered);
+    let entrants = entrants.map(|((seed, data), (model, labels))| Entrant {
+        model: model.alone(0),
+        data,
+        labels,
+        seed: Seed(*seed),
+    });
+    let entrants: Vec<Entrant> = entrants.collect();
+    Phase::new(rule, &entrants[0], &entrants[1..], Precision::Exact)
 }
 
 /// The paper's rule, with a rate at which these few steps move something.
@@ -90,8 +113,8 @@ fn assert_same(
     for ((name, one), (other, two)) in one.state(0).iter().zip(&two.state(0)) {
         assert_eq!((name, one), (other, two), "{what}");
     }
-    assert_eq!(one.codes(), two.codes(), "{what}");
-    assert_eq!(one.centroids(), two.centroids(), "{what}");
+    assert_eq!(one.codes(0), two.codes(0), "{what}");
+    assert_eq!(one.centroids(0), two.centroids(0), "{what}");
 }
 
 #[test]
@@ -134,7 +157,7 @@ fn a_killed_and_resumed_training_ends_with_the_same_bits() {
     ] {
         let whole = train(rule, &[]);
         let begun = begin(rule);
-        assert_ne!(whole.0.centroids(), begun.centroids(), "{what}");
+        assert_ne!(whole.0.centroids(0), begun.centroids(0), "{what}");
         // Before a refresh, after one, between two, and again and again.
         for cuts in [&[7][..], &[8], &[12], &[2, 3, 23, 24, 40]] {
             assert_same(&whole, &train(rule, cuts), &format!("{what}, {cuts:?}"));
@@ -167,18 +190,18 @@ fn the_rule_that_ends_a_training_is_not_forgotten() {
         ..published()
     };
     let (until_then, _) = train(Rule::Descent(until_then), &[]);
-    assert_eq!(whole.0.codes(), until_then.codes());
-    assert_eq!(whole.0.centroids(), until_then.centroids());
+    assert_eq!(whole.0.codes(0), until_then.codes(0));
+    assert_eq!(whole.0.centroids(0), until_then.centroids(0));
     for cuts in [&[3][..], &[7], &[0, 5]] {
         let resumed = train(Rule::Descent(rule), cuts);
-        assert!(resumed.0.has_ended());
+        assert!(resumed.0.has_ended(0));
         assert_same(&whole, &resumed, &format!("{cuts:?}"));
     }
     // A checkpoint of the end itself: there is nothing left to do.
     let stored: Named = whole.0.state(0).into_iter().collect();
     let mut again = begin(Rule::Descent(rule));
     again.restore(0, whole.1.iteration, &stored).unwrap();
-    assert!(again.has_ended());
+    assert!(again.has_ended(0));
 }
 
 #[test]
@@ -193,3 +216,5 @@ fn a_checkpoint_of_another_shape_is_refused() {
     stored.insert("targets".to_owned(), targets.narrow(0, 0, 89));
     assert!(refused(&stored).starts_with("targets has the shape [89, 3]"));
 }
+
+mod cohorts;

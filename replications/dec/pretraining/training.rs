@@ -3,6 +3,9 @@
 //! Stage `l` trains encoder layer `l` and its mirror image to reconstruct what the layers before make of
 //! the data. Those do not change any more, so their codes are computed once, at the beginning of the
 //! stage. Dropout masks come from the stream `"dropout"` of the seed, at a place given by the step.
+//!
+//! Models of a cohort have the settings in common. Each has weights, masks, order and codes of its own;
+//! rows that all see alike are there once.
 
 use std::collections::HashMap;
 
@@ -43,47 +46,50 @@ impl Stage {
 #[derive(Debug)]
 struct Current {
     stage: usize,
-    /// What enters its network, `[rows, inputs]`.
+    /// What enters its network, `[rows, inputs]` for all models or `[models, rows, inputs]`.
     inputs: Tensor,
     /// By batch size.
     passes: HashMap<i64, Pass>,
     batches: Batches,
-    /// The rows of the last step.
+    /// The rows of the last step, `[batch, inputs]` or `[models, batch, inputs]`.
     last: Option<Tensor>,
 }
 
-/// An autoencoder under training.
+/// Autoencoders under training.
 #[derive(Debug)]
 pub(in crate::replications::dec) struct Training {
     recipe: Pretraining,
     precision: Precision,
-    seed: Seed,
+    /// Of each model.
+    seeds: Vec<Seed>,
     pub(super) model: Model,
     stages: Vec<Stage>,
     descender: Descender,
-    /// `[rows, D]`, what is trained on.
+    /// `[rows, D]` for all models or `[models, rows, D]`, what is trained on.
     data: Tensor,
-    masks: ChaCha8Rng,
+    /// Of each model.
+    masks: Vec<ChaCha8Rng>,
     current: Option<Current>,
 }
 
 impl Training {
     pub(in crate::replications::dec) fn new(
         start: &Start,
-        seed: Seed,
+        seeds: &[Seed],
         features: &Tensor,
         precision: Precision,
     ) -> Self {
         let recipe = start.pretraining;
-        let size = features.size();
-        let rows = recipe.rows.unwrap_or(size[0]).min(size[0]);
-        let model = Model::zeros(&start.widths(size[1]), 1, features.device());
-        model.network.initialise_as(
-            recipe.initial,
-            &model.parameters,
-            0,
-            &mut random::stream(seed, "weights"),
-        );
+        let all = model::count(features);
+        let rows = recipe.rows.unwrap_or(all).min(all);
+        let columns = features.size()[features.dim() - 1];
+        // Nothing is clustered here: a place for one centroid.
+        let model = Model::zeros(&start.widths(columns), 1, seeds.len(), features.device());
+        for (index, seed) in (0..).zip(seeds) {
+            let mut weights = random::stream(*seed, "weights");
+            let (network, parameters) = (&model.network, &model.parameters);
+            network.initialise_as(recipe.initial, parameters, index, &mut weights);
+        }
         let depth = model.network.depth();
         let mut stages = Vec::new();
         if let Some(layers) = &recipe.layer_wise {
@@ -110,11 +116,14 @@ impl Training {
                 recipe.loss_factor,
                 &model.parameters.values,
             ),
-            data: features.narrow(0, 0, rows),
-            masks: random::stream(seed, "dropout"),
+            data: features.narrow(features.dim() as i64 - 2, 0, rows),
+            masks: seeds
+                .iter()
+                .map(|seed| random::stream(*seed, "dropout"))
+                .collect(),
             recipe,
             precision,
-            seed,
+            seeds: seeds.to_vec(),
             model,
             stages,
             current: None,
@@ -141,7 +150,7 @@ impl Training {
     fn locate(&self, iteration: u64) -> (usize, u64) {
         let mut step = iteration;
         for (index, stage) in self.stages.iter().enumerate() {
-            let length = stage.length(&self.recipe, self.data.size()[0]);
+            let length = stage.length(&self.recipe, model::count(&self.data));
             if step < length || index + 1 == self.stages.len() {
                 return (index, step);
             }
@@ -157,13 +166,24 @@ impl Training {
         }
         // Before there is another: each may be half a gigabyte.
         self.current = None;
-        let depth = self.stages[stage].layer.unwrap_or(0);
-        let inputs = self.model.encode_to(depth, &self.data);
+        let inputs = match self.stages[stage].layer {
+            None | Some(0) => self.data.shallow_clone(),
+            Some(depth) => {
+                let models = 0..self.model.parameters.models();
+                let each: Vec<Tensor> = models
+                    .map(|index| {
+                        let rows = model::rows_of(&self.data, index);
+                        self.model.encode_to(depth, index, &rows)
+                    })
+                    .collect();
+                model::together(&each)
+            }
+        };
         let batches = Batches::new(
-            inputs.size()[0],
+            model::count(&inputs),
             self.recipe.batch,
             self.recipe.order,
-            self.seed,
+            &self.seeds,
             ORDERS[stage.min(ORDERS.len() - 1)],
         );
         self.current = Some(Current {
@@ -175,16 +195,17 @@ impl Training {
         });
     }
 
-    /// The mean squared error over all values that are trained on.
-    pub(super) fn loss(&self) -> f64 {
+    /// The mean squared error of one model over all values that it is trained on.
+    pub(super) fn loss(&self, model: i64) -> f64 {
         let (network, parameters) = (&self.model.network, &self.model.parameters);
+        let data = model::rows_of(&self.data, model);
         let mut sum = 0.0;
-        for rows in self.data.split(4096, 0) {
-            let code = network.encode(parameters, 0, &rows);
-            let error = (network.decode(parameters, 0, &code) - &rows).square();
+        for rows in data.split(4096, 0) {
+            let code = network.encode(parameters, model, &rows);
+            let error = (network.decode(parameters, model, &code) - &rows).square();
             sum += ordered_sum(&error.sum_dim_intlist(-1, false, Kind::Double));
         }
-        sum / self.data.numel() as f64
+        sum / data.numel() as f64
     }
 }
 
@@ -200,27 +221,33 @@ const ORDERS: [&str; 8] = [
     "order of later stages, pass",
 ];
 
-/// A mask of dropout like `tensor`: 0 with the probability given, `1 / (1 - probability)` else, so that
-/// the mean stays. Sixteen random bits decide on each value.
-fn mask(stream: &mut ChaCha8Rng, tensor: &Tensor, probability: f64) -> Tensor {
-    let mut mask = Tensor::zeros(tensor.size(), (Kind::Float, tch::Device::Cpu));
+/// Masks of dropout for the rows of each model, of which `tensor` has the last two sides, as
+/// `[models, rows, columns]`: 0 with the probability given, `1 / (1 - probability)` else, so that the mean
+/// stays. Sixteen random bits of the model's own stream decide on each value.
+fn masks(streams: &mut [ChaCha8Rng], tensor: &Tensor, probability: f64) -> Tensor {
+    let (size, dims) = (tensor.size(), tensor.dim());
+    let [rows, columns] = [size[dims - 2], size[dims - 1]];
+    let shape = [streams.len() as i64, rows, columns];
+    let mut masks = Tensor::zeros(shape, (Kind::Float, tch::Device::Cpu));
     let (limit, kept) = (
         (probability * 65_536.0).round() as u16,
         (1.0 / (1.0 - probability)) as f32,
     );
-    let values = slice_mut(&mut mask);
-    let mut bytes = vec![0; 2 * values.len()];
-    stream.fill_bytes(&mut bytes);
-    for (value, bits) in values.iter_mut().zip(bytes.chunks_exact(2)) {
-        let drawn = u16::from_le_bytes([bits[0], bits[1]]);
-        *value = if drawn < limit { 0.0 } else { kept };
+    let values = (rows * columns) as usize;
+    let mut bytes = vec![0; 2 * values];
+    for (mask, stream) in slice_mut(&mut masks).chunks_exact_mut(values).zip(streams) {
+        stream.fill_bytes(&mut bytes);
+        for (value, bits) in mask.iter_mut().zip(bytes.chunks_exact(2)) {
+            let drawn = u16::from_le_bytes([bits[0], bits[1]]);
+            *value = if drawn < limit { 0.0 } else { kept };
+        }
     }
-    mask.to_device(tensor.device())
+    masks.to_device(tensor.device())
 }
 
 impl Trainable for Training {
     fn iterations(&self) -> u64 {
-        let rows = self.data.size()[0];
+        let rows = model::count(&self.data);
         let lengths = self.stages.iter();
         lengths.map(|stage| stage.length(&self.recipe, rows)).sum()
     }
@@ -242,17 +269,17 @@ impl Trainable for Training {
             network, dropout, ..
         } = &self.stages[stage];
         let (parameters, precision) = (&self.model.parameters, self.precision);
-        let x = current
-            .batches
-            .at(step, &current.inputs)
-            .of(&current.inputs);
-        let pass = current.passes.entry(x.size()[0]);
-        let pass = pass.or_insert_with(|| Pass::new(network, parameters, x.size()[0], precision));
+        let batch = current.batches.at(step, &current.inputs);
+        let x = batch.of(&current.inputs);
+        let pass = current.passes.entry(batch.len());
+        let pass = pass.or_insert_with(|| Pass::new(network, parameters, batch.len(), precision));
         // Each step has a stream of its own, whatever was drawn before.
-        self.masks.set_stream(iteration);
-        self.masks.set_word_pos(0);
+        for stream in &mut self.masks {
+            stream.set_stream(iteration);
+            stream.set_word_pos(0);
+        }
         let corrupted = if dropout[0] > 0.0 {
-            &x * mask(&mut self.masks, &x, dropout[0])
+            &x * masks(&mut self.masks, &x, dropout[0])
         } else {
             x.shallow_clone()
         };
@@ -262,14 +289,14 @@ impl Trainable for Training {
             |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
         pass.encode(&corrupted);
         let hidden = (dropout[1] > 0.0).then(|| {
-            let mask = mask(&mut self.masks, &pass.code(), dropout[1]);
-            let _ = pass.code().g_mul_(&mask);
-            mask
+            let masks = masks(&mut self.masks, &pass.code(), dropout[1]);
+            let _ = pass.code().g_mul_(&masks);
+            masks
         });
         pass.decode();
         pass.backward_decoder(&x, &mut update)?;
-        if let Some(mask) = hidden {
-            let _ = pass.code_delta().g_mul_(&mask);
+        if let Some(masks) = hidden {
+            let _ = pass.code_delta().g_mul_(&masks);
         }
         pass.backward_encoder(&corrupted, &mut update)?;
         current.last = Some(x);
@@ -279,18 +306,18 @@ impl Trainable for Training {
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         let losses = self.current.as_ref().and_then(|current| {
             let x = current.last.as_ref()?;
-            let pass = current.passes.get(&x.size()[0])?;
+            let pass = current.passes.get(&model::count(x))?;
             Some(pass.reconstruction_losses(x))
         });
         losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
     }
 
-    fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        model::state(&self.model.parameters, &self.descender)
+    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
+        model::state(&self.model.parameters, &self.descender, model)
     }
 
-    fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        model::restore(&self.model.parameters, &self.descender, stored)?;
+    fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        model::restore(&self.model.parameters, &self.descender, model, stored)?;
         let (_, step) = self.locate(iteration);
         self.descender.set_steps(step);
         self.current = None;

@@ -142,6 +142,16 @@ impl Descent {
 }
 
 impl Rule {
+    /// Whether runs that differ in the seed alone can train as one cohort. Descent on codes and the report's
+    /// procedure are of one model.
+    pub(in crate::replications::dec) fn trains_together(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Descent(rule) => rule.moved != Moved::Codes,
+            Self::Moves(_) => false,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
             Self::None => Ok(()),

@@ -35,7 +35,8 @@ fn gradients(network: &Network, parameters: &Parameters, x: &Tensor, latent: i64
             .copy_(gradient);
         Ok(())
     };
-    let mut step = Step::new(network, parameters, x.size()[0], latent, Precision::Exact);
+    let batch = x.size()[x.dim() - 2];
+    let mut step = Step::new(network, parameters, batch, latent, Precision::Exact);
     step.forward(parameters, x);
     step.backward_decoder(x, &mut update).unwrap();
     let _ = step.code_delta().g_add_scalar_(0.01);
@@ -56,12 +57,16 @@ fn the_dense_network_has_the_gradients_that_were_written_by_hand() {
         let parameters = initialised(&by_hand, layout, models);
         assert_eq!(parameters.values, initialised(&graph, other, models).values);
         let x = rows(batch, 12);
-        let expected = gradients(&by_hand, &parameters, &x, 3);
-        let found = gradients(&graph, &parameters, &x, 3);
-        let scale = expected.abs().max().double_value(&[]);
-        let worst = (&found - &expected).abs().max().double_value(&[]);
-        assert!(scale > 1e-3);
-        assert!(worst <= 1e-6 * scale.max(1.0), "{worst} of {scale}");
+        // The same for all models, and each model's own.
+        let own = rows(models * batch, 12).view([models, batch, 12]);
+        for x in [&x, &own] {
+            let expected = gradients(&by_hand, &parameters, x, 3);
+            let found = gradients(&graph, &parameters, x, 3);
+            let scale = expected.abs().max().double_value(&[]);
+            let worst = (&found - &expected).abs().max().double_value(&[]);
+            assert!(scale > 1e-3);
+            assert!(worst <= 1e-6 * scale.max(1.0), "{worst} of {scale}");
+        }
         let codes = [&by_hand, &graph].map(|network| network.encode(&parameters, 0, &x));
         assert!(codes[0].allclose(&codes[1], 1e-6, 1e-6, false));
     }

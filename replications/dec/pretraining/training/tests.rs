@@ -7,7 +7,8 @@ use tch::Device;
 use super::*;
 use crate::nn::{Initial, state};
 use crate::replications::dec::interruption;
-use crate::replications::dec::settings::{LayerWise, Length, Order, Settings};
+use crate::replications::dec::settings::{LayerWise, Length, Order, Pretraining, Settings};
+use crate::runs::checkpoint::Progress;
 
 fn start() -> Start {
     let mut start = Settings::published().start;
@@ -33,8 +34,13 @@ fn rows() -> Tensor {
     Tensor::from_slice(&values).view([100, 12])
 }
 
+fn begin(start: &Start, seeds: &[u64], rows: &Tensor) -> Training {
+    let seeds: Vec<Seed> = seeds.iter().copied().map(Seed).collect();
+    Training::new(start, &seeds, rows, Precision::Exact)
+}
+
 fn trained(start: &Start, steps: u64) -> Training {
-    let mut training = Training::new(start, Seed(1), &rows(), Precision::Exact);
+    let mut training = begin(start, &[1], &rows());
     for iteration in 0..steps {
         training.step(iteration).unwrap();
     }
@@ -72,14 +78,14 @@ fn training_lowers_the_loss() {
     let mut start = start();
     start.pretraining.whole = Length::Iterations(400);
     let mut training = trained(&start, 0);
-    let before = training.loss();
+    let before = training.loss(0);
     for iteration in 0..training.iterations() {
         training.step(iteration).unwrap();
     }
     assert!(
-        training.loss() < 0.7 * before,
+        training.loss(0) < 0.7 * before,
         "{before} {}",
-        training.loss()
+        training.loss(0)
     );
 }
 
@@ -90,8 +96,7 @@ fn a_killed_and_resumed_training_ends_with_the_same_bits() {
         let mut start = start();
         start.pretraining.order = order;
         let train = |cuts: &[u64]| {
-            let begin = || Training::new(&start, Seed(1), &rows(), Precision::Exact);
-            interruption::train(&begin, |training| training, cuts)
+            interruption::train(&|| begin(&start, &[1], &rows()), |training| training, cuts)
         };
         let (whole, of_whole) = train(&[]);
         assert_eq!(of_whole.iteration, 130);
@@ -114,21 +119,160 @@ fn a_killed_and_resumed_training_ends_with_the_same_bits() {
     }
 }
 
+/// Recipes with all that may be each model's own: rows, order, masks of input and code.
+fn recipes() -> Vec<(&'static str, Start, Tensor)> {
+    let own = || Tensor::stack(&[rows(), rows() * 0.5, rows().flip([0])], 0);
+    let mut recipes = vec![
+        ("masks of the input", start(), rows()),
+        ("own rows", start(), own()),
+    ];
+    // As in the paper's code: the first stage sees the same of the same.
+    let mut code = start();
+    if let Some(layers) = &mut code.pretraining.layer_wise {
+        (layers.corrupt_first, layers.corrupt_code) = (false, true);
+    }
+    recipes.push(("the same input", code, rows()));
+    for optimiser in [
+        Pretraining::keras().optimiser,
+        Pretraining::report().optimiser,
+    ] {
+        let mut keras = start();
+        keras.pretraining.optimiser = optimiser;
+        keras.pretraining.layer_wise = None;
+        keras.pretraining.order = Order::Shuffled;
+        keras.pretraining.whole = Length::Iterations(90);
+        recipes.push(("end to end", keras.clone(), rows()));
+        keras.pretraining.rows = Some(70);
+        recipes.push(("end to end, own rows, some of them", keras, own()));
+    }
+    recipes
+}
+
+fn assert_alike(
+    (found, at, of_found): (&Training, usize, &Progress),
+    (expected, of_expected): (&Training, &Progress),
+    what: &str,
+) {
+    let state = found.state(at).into_iter().zip(expected.state(0));
+    for ((name, found), (_, expected)) in state {
+        let close = found.allclose(&expected, 1e-3, 1e-5, false);
+        assert!(close, "{what}: {name} of model {at}");
+    }
+    assert_eq!(of_found.curves.iteration, of_expected.curves.iteration);
+    let values = |progress: &Progress| progress.curves.values["reconstruction"].clone();
+    for (one, other) in values(of_found).into_iter().zip(values(of_expected)) {
+        assert!((one.unwrap() - other.unwrap()).abs() < 1e-5, "{what}");
+    }
+    let losses = [found.loss(at as i64), expected.loss(0)];
+    assert!((losses[0] - losses[1]).abs() < 1e-5, "{what}: {losses:?}");
+}
+
+fn driven(training: &mut Training, seeds: &[u64]) -> Vec<Progress> {
+    let folder = tempfile::tempdir().unwrap();
+    let members = interruption::members(folder.path(), seeds);
+    interruption::to_the_end(training, &members)
+}
+
+#[test]
+fn models_of_a_cohort_are_those_that_are_trained_alone() {
+    let seeds = [4, 1, 7];
+    for (what, start, rows) in recipes() {
+        let mut together = begin(&start, &seeds, &rows);
+        let of_together = driven(&mut together, &seeds);
+        for (at, seed) in seeds.into_iter().enumerate() {
+            let own = model::rows_of(&rows, at as i64);
+            let mut alone = begin(&start, &[seed], &own);
+            let of_alone = driven(&mut alone, &[seed]);
+            let begun = begin(&start, &[seed], &own);
+            assert_ne!(alone.model.parameters.values, begun.model.parameters.values);
+            let found = (&together, at, &of_together[at]);
+            assert_alike(found, (&alone, &of_alone[0]), what);
+        }
+    }
+}
+
+/// In every stage: what a cohort leaves behind is taken up by the same one, by others, and by models alone.
+#[test]
+fn a_killed_cohort_is_resumed_in_any_grouping() {
+    let seeds = [4, 1, 7];
+    let recipes = recipes().into_iter();
+    // With rows of their own: greedily by SGD, and end to end by Adam.
+    for (what, start, rows) in recipes.filter(|(_, _, rows)| rows.dim() == 3).step_by(2) {
+        let own = |at: &[usize]| {
+            let each: Vec<Tensor> = at
+                .iter()
+                .map(|&at| model::rows_of(&rows, at as i64))
+                .collect();
+            match rows.dim() {
+                3 => Tensor::stack(&each, 0),
+                _ => rows.shallow_clone(),
+            }
+        };
+        let mut whole = begin(&start, &seeds, &rows);
+        let of_whole = driven(&mut whole, &seeds);
+        let expected = [0, 1, 2].map(|at| {
+            let mut alone = begin(&start, &[seeds[at]], &own(&[at]));
+            let progress = driven(&mut alone, &[seeds[at]]).remove(0);
+            (alone, progress)
+        });
+        for cut in [20, 47, 75] {
+            for groups in [&[&[0, 1, 2][..]][..], &[&[2, 0], &[1]], &[&[0], &[1], &[2]]] {
+                let folder = tempfile::tempdir().unwrap();
+                let members = |seeds: &[u64]| interruption::members(folder.path(), seeds);
+                interruption::go_on_until(&mut begin(&start, &seeds, &rows), cut, &members(&seeds));
+                for &group in groups {
+                    let own_seeds: Vec<u64> = group.iter().map(|&at| seeds[at]).collect();
+                    let mut resumed = begin(&start, &own_seeds, &own(group));
+                    let progress = interruption::to_the_end(&mut resumed, &members(&own_seeds));
+                    for (index, &at) in group.iter().enumerate() {
+                        assert_eq!(progress[index].resumed, 1);
+                        let same = group.len() == seeds.len();
+                        let what = format!("{what}, cut at {cut}, {groups:?}");
+                        if same {
+                            assert_eq!(progress[index].curves, of_whole[at].curves, "{what}");
+                            assert_eq!(resumed.state(index), whole.state(at), "{what}");
+                        }
+                        let found = (&resumed, index, &progress[index]);
+                        assert_alike(found, (&expected[at].0, &expected[at].1), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One that is not finite touches no other, and what is left behind of it is only its own.
+#[test]
+fn a_diverged_model_leaves_the_others_alone() {
+    let (_, start, rows) = recipes().remove(0);
+    let mut together = begin(&start, &[4, 1], &rows);
+    let parameters = &together.model.parameters;
+    let floats = parameters.model_of(&parameters.values, 0) * f64::NAN;
+    parameters.set_model_of(&parameters.values, 0, &floats);
+    let progress = driven(&mut together, &[4, 1]);
+    assert_eq!(progress[0].diverged, Some(0));
+    assert_eq!(progress[1].diverged, None);
+    let mut alone = begin(&start, &[1], &rows);
+    let of_alone = driven(&mut alone, &[1]);
+    let found = (&together, 1, &progress[1]);
+    assert_alike(found, (&alone, &of_alone[0]), "beside NaN");
+}
+
 /// The gradients of a denoising step through both masks, beside autograd's.
 #[test]
 fn dropout_is_differentiated() {
     let start = start();
-    let mut training = Training::new(&start, Seed(1), &rows(), Precision::Exact);
+    let mut training = begin(&start, &[1], &rows());
     let before = training.model.parameters.values.copy();
     // The first layer's step, by hand: rate 0.1, half the mean squared error, biases at twice the rate.
-    let mut stream = random::stream(Seed(1), "dropout");
+    let mut streams = [random::stream(Seed(1), "dropout")];
     let x = rows().narrow(0, 0, 32);
-    let first = mask(&mut stream, &x, 0.2);
+    let first = masks(&mut streams, &x, 0.2).get(0);
     let value = |name: &str| part(&training, name).set_requires_grad(true);
     let [w, b] = ["encoder.0.weight", "encoder.0.bias"].map(value);
     let [v, c] = ["decoder.2.weight", "decoder.2.bias"].map(value);
     let hidden = ((&x * first).matmul(&w) + &b).relu();
-    let second = mask(&mut stream, &hidden, 0.2);
+    let second = masks(&mut streams, &hidden, 0.2).get(0);
     let output = (hidden * second).matmul(&v) + &c;
     ((output - &x).square().mean(Kind::Float) * 0.5).backward();
     let expected = [("encoder.0.weight", &w, 0.1), ("encoder.0.bias", &b, 0.2)];
@@ -149,7 +293,7 @@ fn dropout_is_differentiated() {
 #[test]
 fn masks_keep_the_mean_and_drop_their_share() {
     let like = Tensor::zeros([500, 200], (Kind::Float, Device::Cpu));
-    let mask = mask(&mut random::stream(Seed(0), "dropout"), &like, 0.2);
+    let mask = masks(&mut [random::stream(Seed(0), "dropout")], &like, 0.2);
     let zeros = mask.eq(0.0).sum(Kind::Double).double_value(&[]) / 100_000.0;
     assert!((zeros - 0.2).abs() < 0.005, "{zeros}");
     let mean = mask.mean(Kind::Double).double_value(&[]);

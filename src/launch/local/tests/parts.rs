@@ -1,5 +1,7 @@
 //! What several runs begin with: trained once, waited for, resumed, repaired, refused by the disk.
 
+mod cohorts;
+
 use std::collections::HashMap;
 
 use super::*;
@@ -41,66 +43,76 @@ impl Part for Start {
         })
     }
 
-    fn train(&self, member: &Member, context: &Context) -> Result<Option<Finished>, train::Error> {
-        let mut walk = Slow {
-            walk: Walk {
-                seed: 100.0 + member.seed.0 as f32,
-                at: Tensor::zeros([100], (Kind::Float, Device::Cpu)),
-            },
-            pause: Duration::from_millis(member.settings["pause"].as_u64().unwrap_or(0)),
+    fn train(
+        &self,
+        cohort: &[Member],
+        context: &Context,
+    ) -> Result<Option<Vec<Finished>>, train::Error> {
+        let settings = &cohort[0].settings;
+        let walks = cohort.iter().map(|member| Walk {
+            seed: 100.0 + member.seed.0 as f32,
+            at: Tensor::zeros([100], (Kind::Float, Device::Cpu)),
+        });
+        let mut walks = Slow {
+            walks: walks.collect(),
+            pause: Duration::from_millis(settings["pause"].as_u64().unwrap_or(0)),
         };
-        let driven = drive(&mut walk, std::slice::from_ref(member), context)?;
-        let Driven::Finished(progress) = driven else {
+        let Driven::Finished(progress) = drive(&mut walks, cohort, context)? else {
             return Ok(None);
         };
-        let name = member.settings["name"].as_str().unwrap().to_owned();
+        let name = settings["name"].as_str().unwrap().to_owned();
         *locked(&TRAINED)
             .get_or_insert_default()
             .entry(name)
-            .or_default() += 1;
-        let diverges = member.settings["diverges"] == true;
-        Ok(Some(Finished {
+            .or_default() += cohort.len();
+        let diverges = settings["diverges"] == true;
+        let parts = progress.into_iter().zip(&walks.walks);
+        let parts = parts.map(|(progress, walk)| Finished {
             outcome: if diverges {
                 Outcome::Diverged { iteration: 3 }
             } else {
                 Outcome::Completed
             },
             metrics: BTreeMap::new(),
-            curves: progress[0].curves.clone(),
+            curves: progress.curves,
             weights: if diverges { Vec::new() } else { walk.state(0) },
-            training: progress[0].elapsed,
+            training: progress.elapsed,
             evaluation: Duration::ZERO,
-            resumed: progress[0].resumed,
-        }))
+            resumed: progress.resumed,
+        });
+        Ok(Some(parts.collect()))
     }
 }
 
-/// A walk that takes its time.
+/// Walks that take their time.
 struct Slow {
-    walk: Walk,
+    walks: Vec<Walk>,
     pause: Duration,
 }
 
 impl Trainable for Slow {
     fn iterations(&self) -> u64 {
-        self.walk.iterations()
+        ITERATIONS
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), train::Error> {
         std::thread::sleep(self.pause);
-        self.walk.step(iteration)
+        self.walks
+            .iter_mut()
+            .try_for_each(|walk| walk.step(iteration))
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
-        self.walk.losses()
+        let at = self.walks.iter().map(|walk| walk.losses()[0].1[0]);
+        vec![("at", at.collect())]
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        self.walk.state(model)
+        self.walks[model].state(0)
     }
 
     fn restore(&mut self, model: usize, at: u64, state: &Named) -> Result<(), String> {
-        self.walk.restore(model, at, state)
+        self.walks[model].restore(0, at, state)
     }
 }
 
