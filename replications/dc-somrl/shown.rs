@@ -10,6 +10,7 @@ use crate::data;
 use crate::plot::{Bar, BarGroup, Bars, Cloud, Figure, ImageGrid, Scatter};
 use crate::random::Seed;
 use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::endings::told;
 use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record, Store, checkpoint};
 
@@ -81,13 +82,7 @@ pub(super) fn summary(records: &[Record], metric: &str) -> Summary {
 }
 
 pub(super) fn endings(variant: &VariantRecords) -> Endings {
-    let count =
-        |ended: fn(&Record) -> bool| variant.records.iter().filter(|run| ended(run)).count();
-    Endings {
-        planned: variant.planned,
-        diverged: count(|run| run.outcome != Outcome::Completed),
-        collapsed: count(is_collapsed),
-    }
+    Endings::of(variant, is_collapsed)
 }
 
 /// Whether all rows went to one node or unit.
@@ -141,26 +136,12 @@ pub(super) fn caption(results: &Results) -> String {
          nothing.",
         results.data_title
     );
-    for variant in &results.variants {
-        let Endings {
-            planned,
-            diverged,
-            collapsed,
-        } = endings(variant);
-        let stored = variant.records.len();
-        for (count, all, what) in [
-            (collapsed, stored, "collapsed onto a single node or unit"),
-            (diverged, stored, "diverged: no values"),
-            (
-                planned.saturating_sub(stored),
-                planned,
-                "missing: not done yet, or failed",
-            ),
-        ] {
-            if count > 0 {
-                caption += &format!("\n{}: {count} of {all} runs {what}.", variant.id);
-            }
-        }
+    for line in told(
+        results,
+        "Collapsed onto a single node or unit",
+        is_collapsed,
+    ) {
+        caption += &format!("\n{line}");
     }
     if let Some(note) = results.note() {
         caption += &format!("\n{note}");

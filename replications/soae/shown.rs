@@ -5,6 +5,7 @@ use super::experiments::MIDDLE;
 use crate::claims::Summary;
 use crate::plot::{CurvePanel, Curves, Figure, Panel, Point, Run, Scale, Sweep};
 use crate::replication::{Results, VariantRecords};
+use crate::report::endings::told;
 use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
 use crate::train::Method;
@@ -68,18 +69,12 @@ pub(super) fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Compari
             if !runs.any(|run| run.metrics.contains_key(metric)) {
                 continue;
             }
-            let diverged = variant.records.iter();
-            let diverged = diverged.filter(|run| run.outcome != Outcome::Completed);
             rows.push(Comparison {
                 title: title.to_owned(),
                 variant: variant.id.clone(),
                 metric: metric.to_owned(),
                 ours: summary(&variant.records, metric),
-                endings: Endings {
-                    planned: variant.planned,
-                    diverged: diverged.count(),
-                    collapsed: 0,
-                },
+                endings: Endings::of(variant, |_| false),
                 published: None,
             });
         }
@@ -97,6 +92,9 @@ pub(super) fn caption(results: &Results) -> String {
          (geometric) and\npurity of k-means on embedded codes; k-means on pixels sees all rows.",
         results.data_title
     );
+    for line in told(results, "", |_| false) {
+        caption += &format!("\n{line}");
+    }
     if let Some(note) = results.note() {
         caption += &format!("\n{note}");
     }
