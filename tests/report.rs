@@ -633,7 +633,7 @@ fn a_document_without_places_is_an_error_and_stays_as_it_is() {
 
 const ADVICE: &str = "is not up to date: replicate --store records report --update REPRODUCE.md";
 
-/// A reader gets the committed values and tables, byte for byte, from the committed records.
+/// A reader gets the committed values, tables and page, byte for byte, from the committed records.
 #[test]
 fn the_committed_report_is_what_the_committed_records_give() {
     let papers = catalogue::papers().unwrap();
@@ -643,6 +643,11 @@ fn the_committed_report_is_what_the_committed_records_give() {
     let csv = String::from_utf8(results_csv::write(&report).unwrap()).unwrap();
     let committed = fs::read_to_string("records/report/results.csv").unwrap();
     assert!(committed == csv, "records/report/results.csv {ADVICE}");
+    let page = fs::read_to_string("records/report/report.html").unwrap();
+    assert!(
+        page == html::page(&report),
+        "records/report/report.html {ADVICE}"
+    );
     let document = fs::read_to_string("REPRODUCE.md").unwrap();
     let filled = markers::fill(&document, &markdown::blocks(&report), &[]).unwrap();
     assert!(filled == document, "REPRODUCE.md {ADVICE}");
