@@ -11,7 +11,7 @@ use crate::claims::{self, Conditions, Judgement, Published, Test};
 use crate::nn::Precision;
 use crate::plot::Figure;
 use crate::random::Seed;
-use crate::report::Comparison;
+use crate::report::{Comparison, Table};
 use crate::runs::identity::SCHEMA;
 use crate::runs::{Identity, Record, Store};
 use crate::train::Method;
@@ -347,6 +347,8 @@ pub struct Presentation {
     pub caption: String,
     /// Figures by name, e.g. `fig1`.
     pub figures: Vec<(String, Figure)>,
+    /// What follows from them, as tables to read: effects paired by seed, say.
+    pub further: Vec<Table>,
     /// Further tables by file name, written beside the figures of a run: those that a paper's own code
     /// writes, say.
     pub tables: Vec<(String, Vec<u8>)>,

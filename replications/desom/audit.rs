@@ -125,11 +125,12 @@ impl Replication for Audit {
         let effects = shown::effects(results);
         Ok(Presentation {
             comparisons: shown::comparisons(results),
-            caption: shown::caption(results, &effects),
+            caption: shown::caption(results),
             figures: vec![(
                 "effects".to_owned(),
                 shown::figure(results, &effects).draw()?,
             )],
+            further: vec![shown::table(&effects)],
             tables: vec![("audit.csv".to_owned(), shown::csv(results, &effects)?)],
         })
     }

@@ -136,12 +136,23 @@ pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
     rows
 }
 
-pub(super) fn caption(results: &Results, effects: &[Found]) -> String {
+pub(super) fn caption(results: &Results) -> String {
     let mut caption = format!(
         "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs. Accuracy after k-means on the \
-         prototypes;\npurity, NMI and ARI of the best matching units; topographic error of the codes.\n",
+         prototypes;\npurity, NMI and ARI of the best matching units; topographic error of the codes.",
         results.data_title
     );
+    for line in shortcomings(results) {
+        caption += &format!("\n{line}");
+    }
+    if let Some(note) = results.note() {
+        caption += &format!("\n{note}");
+    }
+    caption
+}
+
+/// What each difference changes, paired by seed.
+pub(super) fn table(effects: &[Found]) -> Table {
     let rows = effects.iter().map(|found| {
         let interval = found.interval().map_or("-".to_owned(), |interval| {
             format!("{:+.3} to {:+.3}", interval.low, interval.high)
@@ -155,7 +166,7 @@ pub(super) fn caption(results: &Results, effects: &[Found]) -> String {
             format!("{:.3}", found.p()),
         ]
     });
-    let table = Table {
+    Table {
         caption: "Changed minus baseline, paired by seed; t intervals; p of the exact sign-flip test, not \
                   corrected for their number."
             .to_owned(),
@@ -163,15 +174,7 @@ pub(super) fn caption(results: &Results, effects: &[Found]) -> String {
             .map(str::to_owned)
             .to_vec(),
         rows: rows.collect(),
-    };
-    caption += &format!("\n{}", table.to_string().trim_end());
-    for line in shortcomings(results) {
-        caption += &format!("\n{line}");
     }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
 }
 
 /// One row for each difference and metric.

@@ -372,6 +372,7 @@ impl Replication for Benchmark {
                 "table2".to_owned(),
                 shown::figure(self.id(), results, &published).draw()?,
             )],
+            further: Vec::new(),
             tables: shown::tables(results)?,
         })
     }

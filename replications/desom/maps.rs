@@ -112,6 +112,7 @@ impl Replication for Maps {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
             figures: Vec::new(),
+            further: Vec::new(),
             tables: Vec::new(),
         })
     }

@@ -185,6 +185,7 @@ impl Replication for Pretrain {
             comparisons: shown::comparisons(self.id(), results, &published),
             caption: shown::caption(results),
             figures,
+            further: Vec::new(),
             tables: Vec::new(),
         })
     }

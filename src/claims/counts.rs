@@ -66,6 +66,17 @@ impl Counts {
         parts.join(", ")
     }
 
+    /// `2 reproduced, 5 not tested`: those that occur, for lists; `no claims` where there are none.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        let named = self.named().into_iter().filter(|(n, _)| *n > 0);
+        let parts: Vec<String> = named.map(|(n, word)| format!("{n} {word}")).collect();
+        if parts.is_empty() {
+            return "no claims".to_owned();
+        }
+        parts.join(", ")
+    }
+
     /// All claims.
     #[must_use]
     pub fn total(&self) -> usize {
@@ -75,5 +86,25 @@ impl Counts {
             + self.inconsistent
             + self.inconclusive
             + self.not_tested
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_leave_out_what_does_not_occur() {
+        let counts = Counts {
+            reproduced: 1,
+            not_tested: 2,
+            ..Counts::default()
+        };
+        assert_eq!(counts.brief(), "1 reproduced, 2 not tested");
+        assert_eq!(
+            counts.words(),
+            "1 reproduced, 0 not reproduced, 0 inconclusive, 2 not tested"
+        );
+        assert_eq!(Counts::default().brief(), "no claims");
     }
 }

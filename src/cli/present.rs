@@ -103,6 +103,9 @@ impl<'a> Shown<'a> {
         let caption = self.presentation.caption.clone();
         let table = comparison::table(&self.presentation.comparisons, caption);
         writeln!(out, "\n{table}")?;
+        for table in &self.presentation.further {
+            writeln!(out, "{table}")?;
+        }
         if !self.judgements.is_empty() {
             writeln!(out, "{}", verdicts::lines(&self.judgements))?;
         }
@@ -172,6 +175,7 @@ impl<'a> Shown<'a> {
             "stored": self.stored,
             "results": self.presentation.comparisons,
             "caption": self.presentation.caption,
+            "further": self.presentation.further,
             "verdicts": claims::json(&self.judgements),
             "files": files,
             "unreadable": self.session.left_out(),

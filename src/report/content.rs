@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::Comparison;
+use super::{Comparison, Table};
 pub use crate::claims::Counts;
 use crate::claims::{Finding, Judgement, Paper, Verdict};
 use crate::plot::Figure;
@@ -92,6 +92,9 @@ pub struct Experiment {
     pub values: Vec<Comparison>,
     /// What to know when reading the values.
     pub caption: String,
+    /// What follows from the values, as tables; absent for most experiments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Table>,
     /// Figures.
     pub figures: Vec<FigurePair>,
     /// The data sets.

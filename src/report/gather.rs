@@ -188,6 +188,7 @@ fn described(
         comparisons,
         caption,
         mut figures,
+        further,
         tables: _,
     } = replication.present(&results)?;
     figures.extend(replication.pictures(&results, store)?);
@@ -211,6 +212,7 @@ fn described(
         claims: judged(replication, published, &results, &comparisons)?,
         values: comparisons,
         caption,
+        further,
         figures,
         data: sheets(protocol)?,
         planned: variants.len() * protocol.seeds as usize,

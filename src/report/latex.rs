@@ -19,6 +19,7 @@ pub fn tables(report: &Report) -> String {
         text += &claims(experiment);
         if !experiment.runs.is_empty() {
             text += &values(experiment);
+            text += &further(experiment);
         }
     }
     text
@@ -151,6 +152,24 @@ fn values(experiment: &Experiment) -> String {
     ];
     let label = format!("{}-values", experiment.id);
     longtable(&label, &caption, "llrrrr", &head, &body)
+}
+
+fn further(experiment: &Experiment) -> String {
+    let tables = experiment.further.iter().enumerate();
+    let tables = tables.map(|(place, one)| {
+        let cells = |row: &[String]| row.iter().map(|cell| escaped(cell)).collect::<Vec<_>>();
+        let body: String = one.rows.iter().map(|row| line(&cells(row))).collect();
+        let head = cells(&one.head);
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        longtable(
+            &format!("{}-further-{}", experiment.id, place + 1),
+            &(escaped(&one.caption) + &note(experiment)),
+            &("l".to_owned() + &"r".repeat(head.len().saturating_sub(1))),
+            &head,
+            &body,
+        )
+    });
+    tables.collect()
 }
 
 fn value(row: &Comparison, is_first: bool) -> [String; 6] {

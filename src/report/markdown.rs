@@ -55,7 +55,7 @@ fn summary(report: &Report) -> String {
             escaped(&chapter.paper.title),
             name.to_owned(),
             counts.total().to_string(),
-            counts.words(),
+            counts.brief(),
         ]
     };
     let mut rows = Vec::new();
@@ -223,7 +223,20 @@ fn values(experiment: &Experiment) -> String {
         "source",
     ];
     let lines: Vec<String> = experiment.caption.lines().map(escaped).collect();
-    format!("{}\n{}\n", table(&head, "llrrrrl", &rows), lines.join(" "))
+    let mut text = format!("{}\n{}\n", table(&head, "llrrrrl", &rows), lines.join(" "));
+    for one in &experiment.further {
+        let head: Vec<String> = one.head.iter().map(|cell| escaped(cell)).collect();
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        let align = "l".to_owned() + &"r".repeat(head.len().saturating_sub(1));
+        let cells = |row: &Vec<String>| row.iter().map(|cell| escaped(cell)).collect();
+        let rows: Vec<Vec<String>> = one.rows.iter().map(cells).collect();
+        text += &format!(
+            "{}\n{}\n",
+            table(&head, &align, &rows),
+            escaped(&one.caption)
+        );
+    }
+    text
 }
 
 fn deviations(experiment: &Experiment) -> String {

@@ -1,7 +1,7 @@
 //! What every launcher has to do, told once.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::program::{folders, text};
 use super::site::{
@@ -87,9 +87,17 @@ pub fn a_cancelled_launch_is_resumed(site: &Site) {
     let output = site.run(store.path(), &["cancel", &launch]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let checkpoint = run.join("checkpoint.safetensors");
-    wait_until("it has saved", Duration::from_secs(30), || {
-        checkpoint.exists()
-    });
+    let clock = Instant::now();
+    while !checkpoint.exists() {
+        if clock.elapsed() > Duration::from_secs(30) {
+            let state = site.status(store.path(), &launch);
+            let log = state["tasks"][0]["log"].as_str().unwrap();
+            let log = fs::read_to_string(log);
+            let cancelled = text(&output.stdout);
+            panic!("nothing was saved: {state:#}\n{log:?}\n{cancelled}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let (code, state) = site.watch(store.path(), &launch);
     assert_eq!(code, 30, "{state:#}");
     let stopped = state["counts"]["stopped"].as_u64();

@@ -11,7 +11,7 @@ use replicate::random::Seed;
 use replicate::replication::{
     BadSetting, Changes, Presentation, Profile, Protocol, Replication, Results, Setting, Variant,
 };
-use replicate::report::{Comparison, Endings};
+use replicate::report::{Comparison, Endings, Table};
 use replicate::runs::identity::SCHEMA;
 use replicate::runs::{Identity, Outcome, Record, Store};
 use replicate::train::{Context, Error, Member, Method, Runs, Trial, Work};
@@ -150,6 +150,11 @@ impl Replication for Scripted {
             comparisons: comparisons.collect(),
             caption: "Mean over <runs>\nof a | b.".to_owned(),
             figures: vec![("fig1".to_owned(), sweep.draw()?)],
+            further: vec![Table {
+                caption: "Paired <by> seed & run.".to_owned(),
+                head: vec!["a | b".to_owned(), "effect_1".to_owned()],
+                rows: vec![vec!["x < y & z".to_owned(), "-0.125".to_owned()]],
+            }],
             tables: Vec::new(),
         })
     }

@@ -105,7 +105,7 @@ fn top(report: &Report) -> Markup {
                                             a href={ "#" (anchor(&["experiment", &experiment.id])) } {
                                                 (experiment.id)
                                             }
-                                            " " span.small { (Counts::of(experiment.verdicts()).words()) }
+                                            " " span.small { (Counts::of(experiment.verdicts()).brief()) }
                                         }
                                     }
                                 }
@@ -199,7 +199,7 @@ fn paper(chapter: &Chapter) -> Markup {
                 (paper.authors.join(", ")) ". " (paper.venue) ", " (paper.year) ". "
                 (marks::web(&paper.url))
             }
-            p { (Counts::of(chapter.verdicts()).words()) "." }
+            p { (Counts::of(chapter.verdicts()).brief()) "." }
             @for one in &chapter.experiments { (experiment(one)) }
             @if !chapter.without_experiment.is_empty() {
                 h3 { "Claims without an experiment" }
@@ -226,13 +226,14 @@ fn experiment(experiment: &Experiment) -> Markup {
                 dt { "Data" } dd { (experiment.data_titles()) }
                 dt { "Runs" } dd { (experiment.state()) }
                 @if has_runs { dt { "Training" } dd { (duration(training)) " in all" } }
-                dt { "Claims" } dd { (Counts::of(experiment.verdicts()).words()) }
+                dt { "Claims" } dd { (Counts::of(experiment.verdicts()).brief()) }
             }
             h4 { "Claims" }
             (claims::table(experiment))
             @if has_runs {
                 h4 { "Our values beside the published ones" }
                 (tables::values(experiment))
+                (tables::further(experiment))
             }
             @if !experiment.figures.is_empty() {
                 h4 { "Figures" }

@@ -64,6 +64,36 @@ pub(super) fn values(experiment: &Experiment) -> Markup {
     scrolling("Values", &table)
 }
 
+/// What follows from the values.
+pub(super) fn further(experiment: &Experiment) -> Markup {
+    html! {
+        @for one in &experiment.further {
+            (scrolling("Further values", &html! {
+                table {
+                    caption { (one.caption) (note(experiment)) }
+                    thead {
+                        tr {
+                            @for (place, cell) in one.head.iter().enumerate() {
+                                th.number[place > 0] scope="col" { (cell) }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for row in &one.rows {
+                            tr {
+                                @for (place, cell) in row.iter().enumerate() {
+                                    @if place == 0 { th scope="row" { (cell) } }
+                                    @else { td.number { (minus(cell)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }))
+        }
+    }
+}
+
 fn of_paper(row: &Comparison) -> Markup {
     let printed = row.published.as_ref();
     html! {
