@@ -15,6 +15,7 @@ use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment,
 use crate::random::{self, Seed};
 use crate::replications::desom::BatchOrder;
 use crate::runs::checkpoint::Named;
+use crate::train::batches::Batches;
 use crate::train::{Error, Trainable};
 
 /// Rows that are encoded at once where there are many.
@@ -42,10 +43,8 @@ pub struct DcSomrlCohort {
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Pass>,
     last: Option<LastStep>,
-    /// Whose order shuffled batches have.
-    seed: Seed,
-    /// The order of a pass, `[rows]`, where batches are shuffled.
-    order: Option<(u64, Tensor)>,
+    /// Those of the first seed, where they are shuffled.
+    batches: Batches,
 }
 
 impl DcSomrlCohort {
@@ -63,6 +62,13 @@ impl DcSomrlCohort {
         for (model, seed) in (0..).zip(seeds) {
             network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
         }
+        let batches = Batches::new(
+            data.size()[0],
+            settings.batch,
+            settings.batch_order.into(),
+            &seeds[..seeds.len().min(1)],
+            BatchOrder::PURPOSE,
+        );
         Self {
             adam: Adam::new(settings.adam, &parameters.values),
             map: RelevanceMap::new(settings.map, models, settings.latent, device),
@@ -72,8 +78,7 @@ impl DcSomrlCohort {
             data,
             passes: HashMap::new(),
             last: None,
-            seed: seeds.first().copied().unwrap_or(Seed(0)),
-            order: None,
+            batches,
         }
     }
 
@@ -120,37 +125,9 @@ impl DcSomrlCohort {
         map && state::is_finite(&self.parameters, &self.adam, model)
     }
 
-    /// The batch at an iteration, `[batch, D]`: contiguous slices of the file, or of the pass's order, the
-    /// last one of a pass shorter.
+    /// The batch at an iteration, `[batch, D]`; the last one of a pass is shorter, never empty.
     fn batch(&mut self, iteration: u64) -> Tensor {
-        let rows = self.data.size()[0];
-        let batch = self.settings.batch.min(rows);
-        let per_pass = (rows as u64).div_ceil(batch as u64);
-        let start = (iteration % per_pass) as i64 * batch;
-        let length = batch.min(rows - start);
-        match self.settings.batch_order {
-            BatchOrder::File => self.data.narrow(0, start, length),
-            BatchOrder::Shuffled => {
-                let chosen = self.order(iteration / per_pass).narrow(0, start, length);
-                self.data.index_select(0, &chosen)
-            }
-        }
-    }
-
-    /// The order of the rows in a pass, `[rows]`, from the seed's stream `"batch order p"` for pass `p`.
-    fn order(&mut self, pass: u64) -> Tensor {
-        if let Some((known, order)) = &self.order
-            && *known == pass
-        {
-            return order.shallow_clone();
-        }
-        let rows = self.data.size()[0] as usize;
-        let mut stream = random::stream(self.seed, &format!("batch order {pass}"));
-        let order = random::distinct_indices(&mut stream, rows, rows);
-        let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
-        let order = Tensor::from_slice(&order).to_device(self.data.device());
-        self.order = Some((pass, order.shallow_clone()));
-        order
+        self.batches.at(iteration, &self.data).of(&self.data)
     }
 
     /// The map's loss `[models]` and its gradient with respect to the codes, and the map's step.

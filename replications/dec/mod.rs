@@ -1,7 +1,6 @@
 //! DEC, deep embedded clustering (Xie, Girshick & Farhadi, ICML 2016), a report on re-implementing it, and
 //! their experiments.
 
-mod batches;
 mod experiments;
 mod explicit;
 mod found;

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use super::batches::Batches;
 use super::model::{self, Descender, Model, fill};
 use super::phase::Clustering;
 use super::settings::{Moves, Optimiser, Order, Sign};
@@ -20,6 +19,7 @@ use crate::nn::elementwise::scaled_error;
 use crate::nn::{Pass, Precision, Segment};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
+use crate::train::batches::Batches;
 use crate::train::{Error, Trainable, TrainingData};
 
 /// The report's training under way.

@@ -3,7 +3,8 @@
 mod pretraining;
 mod rule;
 
-pub use pretraining::{LayerWise, Length, Optimiser, Order, Pretraining};
+pub use crate::train::batches::Order;
+pub use pretraining::{LayerWise, Length, Optimiser, Pretraining};
 pub use rule::{Descent, Moved, Moves, Rule, Sign};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

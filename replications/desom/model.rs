@@ -16,6 +16,7 @@ use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
 use crate::som::online::{Lengths, Order, Spread};
 use crate::som::{OnlineSom, SomLoss};
+use crate::train::batches::Batches;
 use crate::train::{Error, Trainable};
 
 /// Losses are noted after each of so many first steps: what the first of them do to a pretrained
@@ -51,10 +52,8 @@ pub struct DesomCohort {
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Step>,
     last: Option<LastStep>,
-    /// Whose order shuffled batches have.
-    seed: Seed,
-    /// The order of a pass, `[rows]`, where batches are shuffled.
-    order: Option<(u64, Tensor)>,
+    /// Those of the first seed, where they are shuffled.
+    batches: Batches,
 }
 
 impl DesomCohort {
@@ -135,6 +134,7 @@ impl DesomCohort {
         }
         let squared = settings.map.squared_distances(settings.map_distance);
         let side = units as i64;
+        let first: Vec<Seed> = members.iter().map(|(_, seed)| *seed).take(1).collect();
         Ok(Self {
             adam: Adam::new(settings.adam, &parameters.values),
             som: SomLoss::new(&gammas, device),
@@ -144,8 +144,13 @@ impl DesomCohort {
             data,
             passes: HashMap::new(),
             last: None,
-            seed: members.first().map_or(Seed(0), |(_, seed)| *seed),
-            order: None,
+            batches: Batches::new(
+                rows,
+                settings.batch,
+                settings.batch_order.into(),
+                &first,
+                BatchOrder::PURPOSE,
+            ),
             settings: settings.clone(),
             precision,
             network,
@@ -195,37 +200,9 @@ impl DesomCohort {
         state::is_finite(&self.parameters, &self.adam, model)
     }
 
-    /// The batch at an iteration: contiguous slices of the file, or of the pass's order, the last one of a
-    /// pass shorter, never empty.
+    /// The batch at an iteration, `[batch, D]`; the last one of a pass is shorter, never empty.
     fn batch(&mut self, iteration: u64) -> Tensor {
-        let rows = self.data.size()[0];
-        let batch = self.settings.batch.min(rows);
-        let per_pass = (rows as u64).div_ceil(batch as u64);
-        let start = (iteration % per_pass) as i64 * batch;
-        let length = batch.min(rows - start);
-        match self.settings.batch_order {
-            BatchOrder::File => self.data.narrow(0, start, length),
-            BatchOrder::Shuffled => {
-                let chosen = self.order(iteration / per_pass).narrow(0, start, length);
-                self.data.index_select(0, &chosen)
-            }
-        }
-    }
-
-    /// The order of the rows in a pass, `[rows]`.
-    fn order(&mut self, pass: u64) -> Tensor {
-        if let Some((known, order)) = &self.order
-            && *known == pass
-        {
-            return order.shallow_clone();
-        }
-        let rows = self.data.size()[0] as usize;
-        let mut stream = random::stream(self.seed, &format!("batch order {pass}"));
-        let order = random::distinct_indices(&mut stream, rows, rows);
-        let order: Vec<i64> = order.into_iter().map(|row| row as i64).collect();
-        let order = Tensor::from_slice(&order).to_device(self.data.device());
-        self.order = Some((pass, order.shallow_clone()));
-        order
+        self.batches.at(iteration, &self.data).of(&self.data)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::nn::adam::AdamOptions;
 use crate::nn::{Architecture, Shape};
 use crate::pretraining::AutoencoderSettings;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
+use crate::train::batches::Order;
 use crate::train::{Error, settings};
 
 /// What gamma multiplies.
@@ -63,7 +64,19 @@ pub enum BatchOrder {
     Shuffled,
 }
 
+impl From<BatchOrder> for Order {
+    fn from(order: BatchOrder) -> Self {
+        match order {
+            BatchOrder::File => Self::File,
+            BatchOrder::Shuffled => Self::Shuffled,
+        }
+    }
+}
+
 impl BatchOrder {
+    /// Where the orders of shuffled passes come from: see [`Batches`](crate::train::batches::Batches).
+    pub(crate) const PURPOSE: &str = "batch order";
+
     // The signature is serde's.
     #[allow(clippy::trivially_copy_pass_by_ref)]
     fn is_default(&self) -> bool {

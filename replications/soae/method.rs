@@ -1,11 +1,12 @@
 //! SOAE and the autoencoders beside it as a method: training one model and evaluating it on held-out rows.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use super::held_out::{self, Evaluated, Measured};
 use super::latent::{self, on_cpu};
 use super::model::{Model, normal};
 use super::{Settings, Space, Training, controls};
@@ -13,11 +14,10 @@ use crate::device::TrainingProducts;
 use crate::nn::Precision;
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
-use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Kept, Member, Method, Runs, TrainingData, Trial, Work,
-    drive, time_of_step,
+    Context, Error, Finished, Kept, Member, Method, Runs, TrainingData, Trial, Work, one_by_one,
+    time_of_step,
 };
 
 /// Images drawn from each model's latent space.
@@ -74,15 +74,7 @@ impl Method for Soae {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match train(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        one_by_one(cohort, |member| train(member, context))
     }
 
     fn evaluate(
@@ -103,7 +95,8 @@ impl Method for Soae {
             diverged: None,
         };
         let model = model.map_err(Error::Settings)?;
-        let finished = finish(&model, member.seed, context.data, progress)?;
+        let held_out = settings.held_out;
+        let finished = held_out::finish(&model, held_out, member.seed, context.data, progress)?;
         Ok(Finished {
             evaluation: Duration::ZERO,
             ..finished
@@ -113,71 +106,24 @@ impl Method for Soae {
 
 fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let settings = Settings::read(&member.settings)?;
-    let data = context.data;
-    let trained_on = data.rows() - settings.held_out;
-    if trained_on < 1 {
-        return Err(Error::Settings(format!(
-            "SOAE settings: held_out is {} of {} rows, none is left to train on",
-            settings.held_out,
-            data.rows()
-        )));
-    }
-    let rows = data
-        .features
-        .narrow(0, 0, trained_on)
-        .to_device(context.device);
-    let mut model = Model::new(&settings, member.seed, &rows);
-    let driven = drive(&mut model, std::slice::from_ref(member), context)?;
-    let Driven::Finished(progress) = driven else {
-        return Ok(None);
-    };
-    let Some(progress) = progress.into_iter().next() else {
-        return Ok(None);
-    };
-    context.observer.notify(&Event::Advanced {
-        worker: context.worker,
-        fraction: 1.0,
-        detail: "evaluating",
-    });
-    finish(&model, member.seed, data, progress).map(Some)
+    held_out::train(member, context, settings.held_out, |rows| {
+        Model::new(&settings, member.seed, rows)
+    })
 }
 
-/// What a model that is trained to its end came to.
-fn finish(
-    model: &Model,
-    seed: Seed,
-    data: &TrainingData,
-    progress: Progress,
-) -> Result<Finished, Error> {
-    let clock = Instant::now();
-    let held_out = data.between(data.rows() - model.settings.held_out, data.rows());
-    let evaluated = if progress.diverged.is_none() && model.is_finite() {
-        evaluate(model, seed, &held_out)?
-    } else {
-        None
-    };
-    let mut run = Finished {
-        outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
-        curves: progress.curves,
-        weights: Vec::new(),
-        training: progress.elapsed,
-        evaluation: Duration::ZERO,
-        resumed: progress.resumed,
-    };
-    if let Some((metrics, kept)) = evaluated {
-        run.metrics = metrics;
-        run.weights = model.weights();
-        run.weights.extend(kept);
-    } else {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        run.outcome = Outcome::Diverged { iteration };
+impl Measured for Model {
+    fn is_finite(&self) -> bool {
+        Model::is_finite(self)
     }
-    run.evaluation = clock.elapsed();
-    Ok(run)
-}
 
-pub(super) type Evaluated = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        Model::weights(self)
+    }
+
+    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Evaluated>, Error> {
+        evaluate(self, seed, held_out)
+    }
+}
 
 /// What a trained model is worth on held-out rows. Metrics:
 ///

@@ -9,6 +9,7 @@ mod embedding;
 #[cfg(test)]
 mod embedding_tests;
 mod experiments;
+mod held_out;
 mod latent;
 mod lattice;
 mod method;

@@ -30,7 +30,7 @@ use crate::runs::checkpoint::{Named, Progress};
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Search, Temperature};
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Method, Need, Observer as _, Runs, Stage,
-    Trainable, Trial, Work, drive, settings, time_of_step,
+    Trainable, Trial, Work, drive, one_by_one, settings, time_of_step,
 };
 
 /// The baseline's settings.
@@ -415,15 +415,7 @@ impl Method for Kerasom {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match self.fit(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        one_by_one(cohort, |member| self.fit(member, context))
     }
 }
 

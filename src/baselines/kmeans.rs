@@ -13,7 +13,9 @@ use crate::metrics::{evaluate_labels, reported};
 use crate::random;
 use crate::runs::Outcome;
 use crate::runs::record::Curves;
-use crate::train::{Context, Error, Event, Finished, Member, Method, Runs, Trial, Work, settings};
+use crate::train::{
+    Context, Error, Event, Finished, Member, Method, Runs, Trial, Work, one_by_one, settings,
+};
 
 /// The baseline's settings; scikit-learn's defaults of 2019 where they have names there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -130,16 +132,8 @@ impl Method for KMeansBaseline {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match fit(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                // A fit takes seconds to minutes and keeps no checkpoint: it starts again.
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        // A fit takes seconds to minutes and keeps no checkpoint: it starts again.
+        one_by_one(cohort, |member| fit(member, context))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::runs::record::Curves;
 use crate::som::OnlineSom;
 use crate::train::{
     Context, Error, Event, Finished, Member, Method, Need, Observer as _, Runs, Stage, Trial, Work,
-    settings,
+    one_by_one, settings,
 };
 
 /// The baseline's settings.
@@ -158,16 +158,8 @@ impl Method for MiniSom {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match self.fit(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                // Seconds of work, kept in no checkpoint: it starts again.
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        // Seconds of work, kept in no checkpoint: it starts again.
+        one_by_one(cohort, |member| self.fit(member, context))
     }
 }
 

@@ -215,6 +215,25 @@ pub struct Kept {
 /// What the members of a cohort came to, in order; one that fails does not touch the others.
 pub type Runs = Vec<Result<Finished, Error>>;
 
+/// Does the runs of a cohort one after the other, for methods that share nothing between them; `None` as soon as
+/// `run` gives that, because it was interrupted.
+///
+/// # Errors
+/// None: what `run` fails with is that run's own.
+pub fn one_by_one(
+    cohort: &[Member],
+    mut run: impl FnMut(&Member) -> Result<Option<Finished>, Error>,
+) -> Result<Option<Runs>, Error> {
+    let mut runs = Runs::with_capacity(cohort.len());
+    for member in cohort {
+        match run(member).transpose() {
+            Some(finished) => runs.push(finished),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(runs))
+}
+
 /// The circumstances under which a method's speed is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Trial {

@@ -1,6 +1,7 @@
 //! Training: what a method is, the loop that drives its models, and what an observer is told
 //! meanwhile.
 
+pub mod batches;
 pub mod drive;
 pub mod method;
 pub mod observer;
@@ -10,7 +11,7 @@ pub mod stored_parts;
 
 pub use drive::{Driven, Trainable, drive, time_of_step};
 pub use method::{
-    Context, Finished, Kept, Labels, Member, Method, Runs, TrainingData, Trial, Work,
+    Context, Finished, Kept, Labels, Member, Method, Runs, TrainingData, Trial, Work, one_by_one,
 };
 pub use observer::{Event, Observer, Stage};
 pub use part::{InMemory, Need, NoParts, Part, Parts, Trained, gather};

@@ -7,11 +7,11 @@ use tch::{Kind, Tensor};
 use crate::cluster::student::Pull;
 use crate::nn::{Pass, Precision, Segment};
 use crate::random::Seed;
-use crate::replications::dec::batches::Batches;
 use crate::replications::dec::model::{self, Descender, Model};
 use crate::replications::dec::phase::Entrant;
 use crate::replications::dec::settings::{Descent, Moved};
 use crate::train::Error;
+use crate::train::batches::Batches;
 
 /// Where the random orders come from.
 const ORDER: &str = "order of phase, pass";

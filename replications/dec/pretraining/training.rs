@@ -16,10 +16,10 @@ use tch::{Kind, Tensor};
 use crate::nn::slices::{ordered_sum, slice_mut};
 use crate::nn::{Autoencoder, Parameters, Pass, Precision, Segment};
 use crate::random::{self, Seed};
-use crate::replications::dec::batches::Batches;
 use crate::replications::dec::model::{self, Descender, Model};
 use crate::replications::dec::settings::{Pretraining, Start};
 use crate::runs::checkpoint::Named;
+use crate::train::batches::Batches;
 use crate::train::{Error, Trainable};
 
 /// One thing after the other: the layers, then the whole.

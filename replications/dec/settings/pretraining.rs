@@ -6,6 +6,7 @@ use super::{at_least_1, positive};
 use crate::nn::Initial;
 use crate::nn::adam::AdamOptions;
 use crate::nn::sgd::SgdOptions;
+use crate::train::batches::Order;
 
 /// How long something is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,18 +37,6 @@ pub enum Optimiser {
     Sgd(SgdOptions),
     /// Adam.
     Adam(AdamOptions),
-}
-
-/// In which order the rows come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// As in the file; a batch that reaches the end goes on at the beginning (Caffe).
-    Wrapped,
-    /// As in the file; the last batch of a pass is shorter (DEC-keras).
-    File,
-    /// In a new random order each pass, whose last batch is shorter.
-    Shuffled,
 }
 
 /// Greedy layer-wise training: each encoder layer with its mirror image, on the codes of those before.

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pretraining::{Optimiser, Order};
+use super::pretraining::Optimiser;
 use super::{at_least_1, positive};
 use crate::nn::adam::AdamOptions;
 use crate::nn::sgd::SgdOptions;
+use crate::train::batches::Order;
 
 /// What the gradients of the divergence move.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -4,13 +4,29 @@ use tch::Tensor;
 
 use super::LatticeSettings;
 use super::kernel::draw;
+use super::model::Map;
 use crate::evaluation::{self, PostClusters};
 use crate::random::{self, Seed};
+use crate::replications::soae::held_out::{Evaluated, Measured};
 use crate::replications::soae::latent::{self, on_cpu};
-use crate::replications::soae::method::{Evaluated, mean_squared_error};
+use crate::replications::soae::method::mean_squared_error;
 use crate::replications::soae::{Space, controls};
 use crate::som::{Grid, nearest};
 use crate::train::{Error, TrainingData};
+
+impl Measured for Map {
+    fn is_finite(&self) -> bool {
+        Map::is_finite(self)
+    }
+
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        Map::weights(self)
+    }
+
+    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Evaluated>, Error> {
+        evaluate(&self.settings, &self.prototypes(), seed, held_out)
+    }
+}
 
 /// Metrics of a map whose nodes decode into `prototypes` `[nodes, D]`:
 ///

@@ -1,21 +1,18 @@
 //! The SOM and SOAE on a lattice as a method: training one map and evaluating it on held-out rows.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::evaluation::evaluate;
 use super::model::Map;
 use super::{LatticeSettings, Learning};
 use crate::device::TrainingProducts;
 use crate::nn::Precision;
 use crate::random::Seed;
-use crate::replications::soae::latent;
-use crate::runs::Outcome;
+use crate::replications::soae::{held_out, latent};
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Runs, Trial, Work, drive, time_of_step,
+    Context, Error, Finished, Member, Method, Runs, Trial, Work, one_by_one, time_of_step,
 };
 
 /// The classic SOM, and SOAE on a lattice: [`Learning`] says which.
@@ -74,70 +71,13 @@ impl Method for LatticeSom {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match train(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        one_by_one(cohort, |member| train(member, context))
     }
 }
 
 fn train(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
     let settings = LatticeSettings::read(&member.settings)?;
-    let data = context.data;
-    let trained_on = data.rows() - settings.held_out;
-    if trained_on < 1 {
-        return Err(Error::Settings(format!(
-            "lattice settings: held_out is {} of {} rows, none is left to train on",
-            settings.held_out,
-            data.rows()
-        )));
-    }
-    let rows = data
-        .features
-        .narrow(0, 0, trained_on)
-        .to_device(context.device);
-    let mut map = Map::new(&settings, member.seed, &rows);
-    let driven = drive(&mut map, std::slice::from_ref(member), context)?;
-    let Driven::Finished(progress) = driven else {
-        return Ok(None);
-    };
-    let Some(progress) = progress.into_iter().next() else {
-        return Ok(None);
-    };
-    context.observer.notify(&Event::Advanced {
-        worker: context.worker,
-        fraction: 1.0,
-        detail: "evaluating",
-    });
-    let clock = Instant::now();
-    let held_out = data.between(trained_on, data.rows());
-    let evaluated = if progress.diverged.is_none() && map.is_finite() {
-        evaluate(&settings, &map.prototypes(), member.seed, &held_out)?
-    } else {
-        None
-    };
-    let mut run = Finished {
-        outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
-        curves: progress.curves,
-        weights: Vec::new(),
-        training: progress.elapsed,
-        evaluation: Duration::ZERO,
-        resumed: progress.resumed,
-    };
-    if let Some((metrics, kept)) = evaluated {
-        run.metrics = metrics;
-        run.weights = map.weights();
-        run.weights.extend(kept);
-    } else {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        run.outcome = Outcome::Diverged { iteration };
-    }
-    run.evaluation = clock.elapsed();
-    Ok(Some(run))
+    held_out::train(member, context, settings.held_out, |rows| {
+        Map::new(&settings, member.seed, rows)
+    })
 }

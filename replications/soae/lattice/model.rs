@@ -26,7 +26,7 @@ enum Decoder {
 
 /// Lattice, decoder, and what they are trained on.
 pub(super) struct Map {
-    settings: LatticeSettings,
+    pub(super) settings: LatticeSettings,
     seed: Seed,
     decoder: Decoder,
     /// `[rows, D]`; on the CPU for a table.

@@ -24,7 +24,7 @@ use crate::runs::checkpoint::Progress;
 use crate::som::Grid;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Method, Runs, TrainingData, Trial, Work,
-    drive, settings, time_of_step,
+    drive, one_by_one, settings, time_of_step,
 };
 
 pub use model::SomVae;
@@ -205,15 +205,7 @@ impl Method for SomVaeMethod {
     }
 
     fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        let mut runs = Runs::with_capacity(cohort.len());
-        for member in cohort {
-            match fit(member, context) {
-                Ok(Some(finished)) => runs.push(Ok(finished)),
-                Ok(None) => return Ok(None),
-                Err(error) => runs.push(Err(error)),
-            }
-        }
-        Ok(Some(runs))
+        one_by_one(cohort, |member| fit(member, context))
     }
 }
 

@@ -1,14 +1,26 @@
 //! Which rows a step sees.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::settings::Order;
 use crate::nn::parameters::plain;
 use crate::random::{self, Seed};
 
+/// In which order the rows come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// As in the file; a batch that reaches the end goes on at the beginning (Caffe).
+    Wrapped,
+    /// As in the file; the last batch of a pass is shorter (Keras).
+    File,
+    /// In a new random order each pass, whose last batch is shorter.
+    Shuffled,
+}
+
 /// The batches of a cohort's training, in the order that its settings name.
 #[derive(Debug)]
-pub(super) struct Batches {
+pub struct Batches {
     rows: i64,
     batch: i64,
     order: Order,
@@ -22,7 +34,7 @@ pub(super) struct Batches {
 
 /// The rows of one step.
 #[derive(Debug)]
-pub(super) enum Batch {
+pub enum Batch {
     /// So many from one on.
     Slice(i64, i64),
     /// Those numbered, `[batch]`.
@@ -34,13 +46,8 @@ pub(super) enum Batch {
 impl Batches {
     /// Batches of `batch` out of `rows` rows; random orders come from the stream `"{purpose} {pass}"` of
     /// each model's seed.
-    pub(super) fn new(
-        rows: i64,
-        batch: i64,
-        order: Order,
-        seeds: &[Seed],
-        purpose: &'static str,
-    ) -> Self {
+    #[must_use]
+    pub fn new(rows: i64, batch: i64, order: Order, seeds: &[Seed], purpose: &'static str) -> Self {
         Self {
             rows,
             batch: batch.min(rows),
@@ -52,7 +59,7 @@ impl Batches {
     }
 
     /// The rows of step `step`, from 0; `like` lies where they are used.
-    pub(super) fn at(&mut self, step: u64, like: &Tensor) -> Batch {
+    pub fn at(&mut self, step: u64, like: &Tensor) -> Batch {
         let (rows, batch) = (self.rows, self.batch);
         if self.order == Order::Wrapped {
             let start = (u128::from(step) * batch as u128 % rows as u128) as i64;
@@ -91,8 +98,10 @@ impl Batches {
 }
 
 impl Batch {
-    /// How many rows.
-    pub(super) fn len(&self) -> i64 {
+    /// How many rows; never none.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> i64 {
         match self {
             Self::Slice(_, length) => *length,
             Self::Chosen(numbers) => numbers.size()[0],
@@ -103,7 +112,7 @@ impl Batch {
     /// These rows of `tensor`, `[rows, D]` for all models or `[models, rows, D]` of each: `[batch, D]` where
     /// all models see the same and for one model, else `[models, batch, D]`. A view where they follow one
     /// another.
-    pub(super) fn of(&self, tensor: &Tensor) -> Tensor {
+    pub fn of(&self, tensor: &Tensor) -> Tensor {
         let tensor = match tensor.dim() {
             3 => plain(tensor),
             _ => tensor.shallow_clone(),
