@@ -56,6 +56,11 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
         (&["desom-gamma", "--gammas", "inf"], "positive numbers"),
         (&["desom-gamma", "--iterations", "0"], "from 1 to"),
         (
+            &["plan", "desom-gamma", "--variants", "gamma=0.001,gama=*"],
+            "in this profile there are gamma=0.001, gamma=0.1, gamma=10",
+        ),
+        (&["desom-gamma", "--variants", "gamma=1,"], "separated by commas"),
+        (
             &[
                 "plan",
                 "desom-gamma",
@@ -330,6 +335,38 @@ const ONE_RUN: [&str; 7] = [
 
 /// Another experiment than the protocol's is kept apart, says so, and stands beside no published
 /// value that means something else.
+/// Results of a part have a folder of their own, and whoever carries its plan out elsewhere does that part.
+#[test]
+fn variants_can_be_run_alone() {
+    let store = tempfile::tempdir().unwrap();
+    let arguments = |variants: &'static str| {
+        let smoke = ["desom-gamma", "--profile", "smoke", "--seeds", "1"];
+        [&smoke[..], &["--variants", variants]].concat()
+    };
+    let output = run(store.path(), &arguments("k-means-*"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("k-means-64") && !shown.contains("gamma=10"),
+        "{shown}"
+    );
+    let folder = "desom-gamma/smoke+variants=k-means-_+seeds=1";
+    assert!(store.path().join(folder).join("runs.csv").exists());
+
+    let elsewhere = ["--launcher", "none", "--json"];
+    let submit = [&["submit"], &arguments("gamma=10")[..], &elsewhere].concat();
+    let plan = json(store.path(), &submit)["plan"].clone();
+    let plan = plan.as_str().unwrap();
+    assert_eq!(fs::read_to_string(plan).unwrap().lines().count(), 1);
+    let output = run(store.path(), &["worker", plan, "0", "--threads", "1"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = json(
+        store.path(),
+        &[&["plan"], &arguments("gamma=10")[..], &["--json"]].concat(),
+    );
+    assert_eq!(shown["runs"][0]["reason"]["kind"], "cached", "{shown}");
+}
+
 #[test]
 fn changed_settings_are_named_and_kept_apart() {
     let store = tempfile::tempdir().unwrap();

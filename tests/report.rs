@@ -503,6 +503,35 @@ fn csv_and_json_hold_what_the_store_holds() {
     assert_eq!(paper["without_experiment"][0]["claim"], "elsewhere");
 }
 
+#[test]
+fn what_explains_a_result_stands_beside_it() {
+    let report = scripted(Profile::Paper);
+    let page = html::page(&report);
+    assert!(page.contains("Its &lt;purity&gt; is of 64 units | not of ten."));
+    let document = markdown::document(&report);
+    let expected = "- fails: Its &lt;purity&gt; is of 64 units \\| not of ten.\n";
+    assert!(document.contains(expected), "{document}");
+    let value: serde_json::Value = serde_json::from_slice(&json::write(&report).unwrap()).unwrap();
+    let claims = &value["papers"][0]["experiments"][0]["claims"];
+    assert!(claims[0].get("cause").is_none());
+    assert_eq!(claims[1]["cause"], "Its <purity> is of 64 units | not of ten.");
+}
+
+/// No published statement is refuted in this repository without a word on why.
+#[test]
+fn every_refuted_claim_has_an_explanation() {
+    let papers = catalogue::papers().unwrap();
+    let store = Store::new("records");
+    let report = gather(catalogue::REPLICATIONS, &papers, None, &store).unwrap();
+    let entries = report.experiments().flat_map(|experiment| &experiment.claims);
+    let refuted = entries.filter(|entry| entry.judgement.verdict.is_against());
+    let unexplained: Vec<&str> = refuted
+        .filter(|entry| entry.judgement.cause.is_none())
+        .map(|entry| entry.judgement.claim.as_str())
+        .collect();
+    assert_eq!(unexplained, Vec::<&str>::new());
+}
+
 fn csv_rows(text: &str) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows = reader

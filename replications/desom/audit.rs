@@ -2,7 +2,7 @@
 //! What is run; what is shown of it is in `audit_shown`.
 
 use super::audit_shown as shown;
-use super::{BatchOrder, Desom, GammaScale, Settings, gamma, gamma_shown, published};
+use super::{BatchOrder, Desom, GammaScale, PrototypeStart, Settings, gamma, gamma_shown, published};
 use crate::claims::Published;
 use crate::nn::adam::EpsilonForm;
 use crate::replication::{
@@ -29,7 +29,7 @@ pub(super) struct Switch {
 }
 
 /// The changes, in the order in which they are shown.
-pub(super) const SWITCHES: [Switch; 6] = [
+pub(super) const SWITCHES: [Switch; 7] = [
     Switch {
         id: "map-distance=as-coded",
         label: "map distance of the code",
@@ -59,6 +59,11 @@ pub(super) const SWITCHES: [Switch; 6] = [
         id: "gamma-scale=sum",
         label: "gamma beside a sum over features",
         change: |settings| settings.gamma_scale = GammaScale::Sum,
+    },
+    Switch {
+        id: "prototype-start=glorot",
+        label: "prototypes start at random values",
+        change: |settings| settings.prototype_start = PrototypeStart::Glorot,
     },
 ];
 

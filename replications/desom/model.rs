@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::{BatchOrder, PrototypeStart, Settings};
+use crate::nn::initial::glorot_uniform;
 use crate::nn::{Adam, Layout, Network, Parameters, Precision, Segment, Slot, Step, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
@@ -58,8 +60,8 @@ pub struct DesomCohort {
 
 impl DesomCohort {
     /// Untrained models on `data` `[rows, D]`: weights from each seed's stream `"weights"`,
-    /// prototypes the codes of distinct random rows from its stream `"prototypes"`, trained on as a
-    /// classic map if the settings say so.
+    /// prototypes from its stream `"prototypes"`: the codes of distinct random rows, trained on as a
+    /// classic map if the settings say so, or random values.
     ///
     /// `settings` are those of the first model; the others' differ in gamma at most.
     ///
@@ -119,18 +121,21 @@ impl DesomCohort {
             if let Some(weights) = pretrained.get(model as usize) {
                 state::set_weights(&parameters, model, weights).map_err(Error::Settings)?;
             }
+            let encode = |rows: &Tensor| network.encode(&parameters, model, rows);
             let mut stream = random::stream(*seed, "prototypes");
-            let chosen = random::distinct_indices(&mut stream, rows as usize, units);
-            let chosen: Vec<i64> = chosen.into_iter().map(|row| row as i64).collect();
-            let chosen = Tensor::from_slice(&chosen).to_device(device);
-            let mut codes = network.encode(&parameters, model, &data.index_select(0, &chosen));
-            if settings.prototype_start == PrototypeStart::Som {
-                let chunks = data.split(network.rows_at_once(), 0);
-                let encode = |rows: &Tensor| network.encode(&parameters, model, rows);
-                let all: Vec<Tensor> = chunks.iter().map(encode).collect();
-                codes = organised(settings, &codes, &Tensor::cat(&all, 0));
-            }
-            parameters.value(prototypes).select(0, model).copy_(&codes);
+            let start = match settings.prototype_start {
+                PrototypeStart::Sample => encode(&sample(&mut stream, &data, units)),
+                PrototypeStart::Som => {
+                    let codes = encode(&sample(&mut stream, &data, units));
+                    let chunks = data.split(network.rows_at_once(), 0);
+                    let all: Vec<Tensor> = chunks.iter().map(encode).collect();
+                    organised(settings, &codes, &Tensor::cat(&all, 0))
+                }
+                PrototypeStart::Glorot => {
+                    glorot_uniform(&mut stream, units as i64, settings.latent).to_device(device)
+                }
+            };
+            parameters.value(prototypes).select(0, model).copy_(&start);
         }
         let squared = settings.map.squared_distances(settings.map_distance);
         let side = units as i64;
@@ -276,6 +281,13 @@ impl Trainable for DesomCohort {
     }
 }
 
+/// Distinct random rows, `[count, D]`.
+fn sample(stream: &mut ChaCha8Rng, data: &Tensor, count: usize) -> Tensor {
+    let chosen = random::distinct_indices(stream, data.size()[0] as usize, count);
+    let chosen: Vec<i64> = chosen.into_iter().map(|row| row as i64).collect();
+    data.index_select(0, &Tensor::from_slice(&chosen).to_device(data.device()))
+}
+
 /// Prototypes trained as a classic online map on the codes of all rows, once, row after row: radius from
 /// one less than the map's shorter side, rate from 0.5, both falling to a third, in the form of `MiniSom`
 /// at the time of the authors' code. They start at `prototypes`; the code starts at random, which a
@@ -318,6 +330,38 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::som::Grid;
+
+    #[test]
+    fn prototypes_start_at_codes_or_as_the_weights_of_a_layer() {
+        let prototypes = |start| {
+            let settings = Settings {
+                hidden: vec![5, 4, 6],
+                latent: 2,
+                batch: 8,
+                prototype_start: start,
+                ..Settings::paper()
+            };
+            let data = crate::nn::initial::glorot_uniform(
+                &mut random::stream(Seed(9), "data"),
+                100,
+                30,
+            );
+            let members = [(0.001, Seed(4)), (0.001, Seed(5))];
+            let exact = Precision::Exact;
+            let cohort = DesomCohort::new(&settings, &members, &data, Device::Cpu, exact).unwrap();
+            let codes = cohort.network.encode(&cohort.parameters, 0, &data);
+            (cohort.prototypes(0), cohort.prototypes(1), codes)
+        };
+        let (glorot, other, _) = prototypes(PrototypeStart::Glorot);
+        assert_ne!(glorot, other);
+        let limit = (6.0_f64 / (64.0 + 2.0)).sqrt();
+        let most = glorot.abs().max().double_value(&[]);
+        assert!((0.9 * limit..=limit).contains(&most), "{most}");
+        let (sampled, _, codes) = prototypes(PrototypeStart::Sample);
+        let distances = Tensor::cdist(&sampled, &codes, 2.0, None::<i64>);
+        let furthest = distances.amin([1], false).max().double_value(&[]);
+        assert!(furthest < 1e-4, "{furthest}");
+    }
 
     fn cohort(order: BatchOrder, seeds: &[u64]) -> Result<DesomCohort, Error> {
         let settings = Settings {

@@ -37,8 +37,9 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "prototype-start",
         placeholder: "KIND",
-        help: "Prototypes start at the codes of random rows, or at a classic SOM of all codes",
-        choices: &["sample", "som"],
+        help: "Prototypes start at the codes of random rows, at a classic SOM of all codes, or at \
+               random values as a layer's weights",
+        choices: &["sample", "som", "glorot"],
         effect: Effect::Alters,
     },
     Setting {

@@ -42,6 +42,9 @@ pub enum PrototypeStart {
     /// A classic online SOM trained from there on all codes, row after row, once; an option of later
     /// versions of the authors' code.
     Som,
+    /// Glorot-uniform values, as the weights of a layer, wherever the codes are: the main program of the
+    /// authors' code of 2019 left them so, its benchmark script did not.
+    Glorot,
 }
 
 impl PrototypeStart {
@@ -342,7 +345,7 @@ mod tests {
         ] {
             assert!(!fields.contains_key(later), "{later}");
         }
-        let changes: [fn(&mut Settings); 7] = [
+        let changes: [fn(&mut Settings); 8] = [
             |s| {
                 s.architecture = Architecture::Convolutional;
                 s.hidden = vec![32, 64, 64];
@@ -350,6 +353,7 @@ mod tests {
             |s| s.batch_norm = true,
             |s| s.pretraining = Some(Pretraining { epochs: 200 }),
             |s| s.prototype_start = PrototypeStart::Som,
+            |s| s.prototype_start = PrototypeStart::Glorot,
             |s| s.update_interval = 10,
             |s| s.training_rows = Some(60_000),
             |s| s.batch_order = BatchOrder::Shuffled,

@@ -58,6 +58,11 @@ pub(super) fn meaning(file: &str, text: &str, parsed: &File) -> Checked {
                 format!("{key}: empty; say what the paper says, and where")
             })?;
         }
+        if let Some(cause) = &claim.cause {
+            checker.require(!cause.trim().is_empty(), &claim.id, || {
+                "cause: empty; say what explains the result, or leave it out".to_owned()
+            })?;
+        }
         checker.test(claim, &parsed.rows)?;
     }
     Ok(())

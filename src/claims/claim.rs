@@ -36,6 +36,10 @@ pub struct Claim {
     /// Where our experiment differs from the paper's, and what makes a comparison unfair.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<String>,
+    /// What explains a result other than the published one: two sentences written by whoever looked into
+    /// it, after the results. No verdict depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The data set whose runs count, where results hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,

@@ -204,6 +204,9 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Where our experiment differs from the paper's.
     pub deviations: Vec<String>,
+    /// What explains a result other than the published one, where somebody has looked into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 impl Judgement {

@@ -2,12 +2,13 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use glob::Pattern;
 
 use crate::catalogue::REPLICATIONS;
 use crate::device::{self, Choice};
 use crate::nn::Precision;
 use crate::random::Seed;
-use crate::replication::{Changes, Profile, Replication, Setting};
+use crate::replication::{BadSetting, Changes, Profile, Protocol, Replication, Setting};
 
 /// Options of every command that is about the runs of a replication.
 #[derive(Args, Debug, Clone)]
@@ -20,6 +21,10 @@ pub struct RunArgs {
     /// profile's number]
     #[arg(long, value_name = "N|LIST", value_parser = seeds)]
     pub seeds: Option<Seeds>,
+    /// Variants to run, by their names in `replicate plan`; * stands for any text: desom,mnist/*
+    /// [default: all]
+    #[arg(long, value_name = "LIST", value_parser = variants)]
+    pub variants: Option<Variants>,
     /// Where to train: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: Choice,
@@ -45,6 +50,7 @@ impl RunArgs {
         Self {
             profile,
             seeds: None,
+            variants: None,
             device: Choice::Cpu,
             precision: Precision::default(),
             threads: None,
@@ -68,6 +74,55 @@ pub struct Seeds {
     pub seeds: Vec<Seed>,
     /// As the user wrote them.
     pub text: String,
+}
+
+/// Which of a replication's variants are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variants {
+    /// Names, with `*` for any text.
+    patterns: Vec<Pattern>,
+    /// As the user wrote them.
+    pub text: String,
+}
+
+impl Variants {
+    /// Leaves the wanted variants, in the protocol's order.
+    ///
+    /// # Errors
+    /// If a name is that of none; the message lists what there is.
+    pub fn choose(&self, protocol: &mut Protocol) -> Result<(), BadSetting> {
+        let ids = |protocol: &Protocol| -> Vec<String> {
+            let variants = protocol.variants.iter();
+            variants.map(|variant| variant.id.clone()).collect()
+        };
+        let known = ids(protocol);
+        for pattern in &self.patterns {
+            if !known.iter().any(|id| pattern.matches(id)) {
+                let reason = format!("in this profile there are {}", known.join(", "));
+                return Err(BadSetting::new("variants", pattern.as_str(), &reason));
+            }
+        }
+        let wanted = |id: &str| self.patterns.iter().any(|pattern| pattern.matches(id));
+        protocol.variants.retain(|variant| wanted(&variant.id));
+        Ok(())
+    }
+}
+
+/// Variants from names separated by commas.
+pub(super) fn variants(text: &str) -> Result<Variants, String> {
+    let pattern = |name: &str| {
+        // Of the pattern's signs only the star is ours: a name may hold brackets.
+        let parts: Vec<String> = name.trim().split('*').map(Pattern::escape).collect();
+        let pattern = Pattern::new(&parts.join("*")).map_err(|error| error.to_string())?;
+        if name.trim().is_empty() {
+            return Err("expected names separated by commas: desom,mnist/*".to_owned());
+        }
+        Ok(pattern)
+    };
+    Ok(Variants {
+        patterns: text.split(',').map(pattern).collect::<Result<_, _>>()?,
+        text: text.trim().to_owned(),
+    })
 }
 
 /// A profile by its name.
@@ -205,6 +260,50 @@ mod tests {
         assert_eq!(parsed("5,"), [5]);
         for wrong in ["", ",", "0", "-1", "x", "5..5", "1,,2", "0..99999999999"] {
             assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    fn chosen(text: &str, protocol: &Protocol) -> Vec<String> {
+        let mut part = protocol.clone();
+        variants(text).unwrap().choose(&mut part).unwrap();
+        part.variants.into_iter().map(|one| one.id).collect()
+    }
+
+    #[test]
+    fn every_variant_of_every_replication_can_be_chosen_alone() {
+        for replication in REPLICATIONS {
+            for profile in Profile::ALL {
+                let protocol = replication.protocol(profile, &Changes::default()).unwrap();
+                let ids = protocol.variants.iter().map(|variant| variant.id.clone());
+                let ids: Vec<String> = ids.collect();
+                for id in &ids {
+                    assert_eq!(&chosen(id, &protocol), std::slice::from_ref(id));
+                }
+                assert_eq!(chosen("*", &protocol), ids);
+                // In the protocol's order, each once.
+                let backwards: Vec<&str> = ids.iter().rev().map(String::as_str).collect();
+                assert_eq!(chosen(&(backwards.join(", ") + ",*"), &protocol), ids);
+            }
+        }
+    }
+
+    #[test]
+    fn stars_stand_for_any_text_and_nothing_else_does() {
+        let replication = crate::catalogue::find("desom-benchmark").unwrap();
+        let protocol = replication
+            .protocol(Profile::Paper, &Changes::default())
+            .unwrap();
+        assert_eq!(
+            chosen("usps/*som", &protocol),
+            ["usps/minisom", "usps/kerasom", "usps/ae+minisom", "usps/ae+kerasom", "usps/desom"]
+        );
+        for nothing in ["usps", "usps/des?m", "usps/[a-d]esom", "mnist/desom,usps/nothing"] {
+            let error = variants(nothing).unwrap().choose(&mut protocol.clone());
+            let message = error.unwrap_err().to_string();
+            assert!(message.contains("there are mnist/k-means-64, "), "{message}");
+        }
+        for wrong in ["", " ", "desom,", ",desom"] {
+            assert!(variants(wrong).is_err(), "{wrong}");
         }
     }
 }

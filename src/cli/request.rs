@@ -31,6 +31,7 @@ pub fn make(
         replication: replication.id().to_owned(),
         profile: args.profile,
         seeds: args.seeds.as_ref().map(|seeds| seeds.text.clone()),
+        variants: args.variants.as_ref().map(|variants| variants.text.clone()),
         settings: changes.clone(),
         precision: args.precision,
         device: args.device.to_string(),
@@ -46,9 +47,12 @@ pub fn make(
 /// The options that a request was made from.
 fn options(request: &Request) -> Result<RunArgs, String> {
     let seeds = request.seeds.as_deref().map(options::seeds).transpose()?;
+    let variants = request.variants.as_deref();
+    let variants = variants.map(options::variants).transpose()?;
     Ok(RunArgs {
         profile: request.profile,
         seeds,
+        variants,
         device: request.device.parse()?,
         precision: request.precision,
         threads: request.threads,

@@ -87,8 +87,14 @@ impl Session {
         runs: Option<&[(&str, Seed)]>,
     ) -> Result<Self, Error> {
         let profile = args.profile;
-        let seeds_text = args.seeds.as_ref().map(|seeds| seeds.text.clone());
-        let protocol = replication.protocol(profile, changes)?;
+        let mut protocol = replication.protocol(profile, changes)?;
+        let mut altered = altered(replication, profile, changes, &protocol)?;
+        if args.precision != Precision::default() {
+            altered.push(("precision".to_owned(), args.precision.name().to_owned()));
+        }
+        if let Some(variants) = &args.variants {
+            variants.choose(&mut protocol)?;
+        }
         let options = Options {
             device: args.device.resolve()?,
             precision: args.precision,
@@ -113,15 +119,11 @@ impl Session {
             None => planner.all(&seeds)?,
             Some(runs) => planner.some(replication, runs)?,
         };
-        let mut altered = altered(replication, profile, changes, &protocol)?;
-        if args.precision != Precision::default() {
-            altered.push(("precision".to_owned(), args.precision.name().to_owned()));
-        }
         Ok(Self {
             replication,
-            args,
             altered,
-            part: part(replication, changes, seeds_text),
+            part: part(replication, changes, &args),
+            args,
             protocol,
             options,
             store,
@@ -225,6 +227,8 @@ impl Session {
     pub fn output_folder(&self) -> PathBuf {
         let mut name = self.args.profile.name().to_owned();
         for (setting, value) in self.part.iter().chain(&self.altered) {
+            // What would end a folder's name, or be read as a pattern in a shell.
+            let value = value.replace(['/', '*'], "_");
             name += &format!("+{setting}={value}");
         }
         self.store.root().join(self.replication.id()).join(name)
@@ -318,13 +322,18 @@ fn altered(
     Ok(altered)
 }
 
+/// What was chosen of the whole, by option.
 fn part(
     replication: &dyn Replication,
     changes: &Changes,
-    seeds: Option<String>,
+    args: &RunArgs,
 ) -> Vec<(String, String)> {
     let mut part = changes.with_effect(Effect::Selects, replication.settings());
-    part.extend(seeds.map(|seeds| ("seeds".to_owned(), seeds)));
+    let variants = args.variants.as_ref().map(|variants| &variants.text);
+    let seeds = args.seeds.as_ref().map(|seeds| &seeds.text);
+    for (name, text) in [("variants", variants), ("seeds", seeds)] {
+        part.extend(text.map(|text| (name.to_owned(), text.clone())));
+    }
     part
 }
 

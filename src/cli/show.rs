@@ -292,6 +292,9 @@ fn show_claim(
     for (index, words) in judgement.explanation.iter().enumerate() {
         part(if index == 0 { "Verdict" } else { "" }, words)?;
     }
+    if let Some(cause) = &claim.cause {
+        part("Cause", cause)?;
+    }
     if let claims::Verdict::Inconclusive { more_seeds } = &judgement.verdict {
         let words = claims::more(*more_seeds);
         let words = match more_seeds {

@@ -90,8 +90,10 @@ pub struct TrainArgs {
     /// How distances on the map are counted: manhattan, or as-coded by the authors
     #[arg(long, alias = "map_distance", value_name = "HOW", default_value = "manhattan", value_parser = ["manhattan", "as-coded"])]
     map_distance: String,
-    /// Where the prototypes start: codes of random rows, or a classic SOM trained on from there
-    #[arg(long, alias = "som_init", value_name = "HOW", default_value = "random", value_parser = ["random", "som"])]
+    /// Where the prototypes start: codes of random rows, a classic SOM trained on from there, or random
+    /// values as a layer's weights
+    #[arg(long, alias = "som_init", value_name = "HOW", default_value = "random")]
+    #[arg(value_parser = ["random", "som", "glorot"])]
     som_init: String,
     /// Adam's step size
     #[arg(
@@ -291,6 +293,7 @@ impl TrainArgs {
             }),
             prototype_start: match self.som_init.as_str() {
                 "som" => PrototypeStart::Som,
+                "glorot" => PrototypeStart::Glorot,
                 _ => PrototypeStart::Sample,
             },
             update_interval: self.update_interval,
@@ -310,7 +313,7 @@ impl TrainArgs {
             ("--pretrain-epochs", self.pretrain_epochs > 0),
             ("--ae-weights", self.ae_weights.is_some()),
             ("--update-interval", self.update_interval > 1),
-            ("--som-init", self.som_init == "som"),
+            ("--som-init", self.som_init != "random"),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => Err(Error::Usage(format!(

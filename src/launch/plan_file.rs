@@ -30,6 +30,9 @@ pub struct Request {
     pub profile: Profile,
     /// The seeds of the whole as the user wrote them; the profile's own if `None`.
     pub seeds: Option<String>,
+    /// The chosen variants as the user wrote them; all if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<String>,
     /// What the user has changed, by name.
     pub settings: Changes,
     /// Accuracy of the products of training.
@@ -212,6 +215,7 @@ mod tests {
             replication: "desom-gamma".into(),
             profile: Profile::Smoke,
             seeds: Some("2".into()),
+            variants: None,
             settings: settings.into_iter().collect(),
             precision: Precision::Exact,
             device: "cpu".into(),

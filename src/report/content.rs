@@ -326,6 +326,14 @@ impl Experiment {
         self.claims.iter().map(|entry| &entry.judgement.verdict)
     }
 
+    /// Claims with what explains their results, where somebody has looked into it.
+    pub fn causes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.claims.iter().filter_map(|entry| {
+            let cause = entry.judgement.cause.as_deref()?;
+            Some((entry.judgement.claim.as_str(), cause))
+        })
+    }
+
     /// Where it differs from the paper's, each with the claims that it concerns.
     #[must_use]
     pub fn deviations(&self) -> Vec<(&str, Vec<&str>)> {

@@ -95,6 +95,9 @@ fn experiment(experiment: &Experiment) -> String {
     if experiment.claims.iter().any(|entry| !entry.rows.is_empty()) {
         part("What they rest on", comparisons(experiment));
     }
+    if experiment.causes().next().is_some() {
+        part("What explains them", causes(experiment));
+    }
     if !experiment.runs.is_empty() {
         part("Our values beside the published ones", values(experiment));
     }
@@ -235,6 +238,14 @@ fn values(experiment: &Experiment) -> String {
             table(&head, &align, &rows),
             escaped(&one.caption)
         );
+    }
+    text
+}
+
+fn causes(experiment: &Experiment) -> String {
+    let mut text = "\n".to_owned();
+    for (claim, cause) in experiment.causes() {
+        text += &format!("- {}: {}\n", escaped(claim), escaped(cause));
     }
     text
 }

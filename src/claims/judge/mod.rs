@@ -162,6 +162,7 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         explanation: Vec::new(),
         findings,
         deviations: claim.deviations.clone(),
+        cause: claim.cause.clone(),
     }
 }
 

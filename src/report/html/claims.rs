@@ -187,9 +187,12 @@ fn remarks(entry: &Entry) -> Markup {
     let notes = one.explanation.iter().map(String::as_str);
     let notes: Vec<&str> = many.chain(notes.filter(|words| !said(words))).collect();
     html! {
-        @if !notes.is_empty() || entry.reason.is_some() {
+        @if !notes.is_empty() || entry.reason.is_some() || one.cause.is_some() {
             tr role="row" {
                 td.remarks colspan="5" role="cell" {
+                    @if let Some(cause) = &one.cause {
+                        p.cause { strong { "What explains it. " } (cause) }
+                    }
                     @for words in notes { p { (words) } }
                     @if let Some(reason) = &entry.reason { p { "Why these limits: " (reason) "." } }
                 }
