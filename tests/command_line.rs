@@ -333,8 +333,6 @@ const ONE_RUN: [&str; 7] = [
     "1",
 ];
 
-/// Another experiment than the protocol's is kept apart, says so, and stands beside no published
-/// value that means something else.
 /// Results of a part have a folder of their own, and whoever carries its plan out elsewhere does that part.
 #[test]
 fn variants_can_be_run_alone() {
@@ -350,7 +348,7 @@ fn variants_can_be_run_alone() {
         shown.contains("k-means-64") && !shown.contains("gamma=10"),
         "{shown}"
     );
-    let folder = "desom-gamma/smoke+variants=k-means-_+seeds=1";
+    let folder = "desom-gamma/smoke+variants=k-means-~+seeds=1";
     assert!(store.path().join(folder).join("runs.csv").exists());
 
     let elsewhere = ["--launcher", "none", "--json"];
@@ -367,6 +365,8 @@ fn variants_can_be_run_alone() {
     assert_eq!(shown["runs"][0]["reason"]["kind"], "cached", "{shown}");
 }
 
+/// Another experiment than the protocol's is kept apart, says so, and stands beside no published
+/// value that means something else.
 #[test]
 fn changed_settings_are_named_and_kept_apart() {
     let store = tempfile::tempdir().unwrap();

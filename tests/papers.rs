@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use replicate::catalogue::{self, Known, REPLICATIONS};
-use replicate::claims::{Conditions, Published, Results, Verdict, judge, prospect};
+use replicate::claims::{
+    Conditions, Published, Results, Verdict, fewest_to_refute, fewest_to_reproduce, judge, prospect,
+};
+use replicate::replication::{Changes, Profile};
 
 #[test]
 fn papers_parse() {
@@ -67,4 +70,25 @@ fn planned_seeds_can_decide_claims() {
     assert!(chances.len() >= 12, "{chances:?}");
     let likely = chances.iter().filter(|chance| **chance >= 0.8).count();
     assert!(2 * likely > chances.len(), "{chances:?}");
+}
+
+/// With the seeds of the paper profile both words can be said of every claim in pairs.
+#[test]
+fn planned_seeds_can_reproduce_and_refute() {
+    let mut too_few = Vec::new();
+    for replication in REPLICATIONS {
+        let published = replication.published().unwrap();
+        let protocol = replication.protocol(Profile::Paper, &Changes::default());
+        let seeds = protocol.unwrap().seeds as u32;
+        for claim in published.claims_of(replication.id()) {
+            let fewest = fewest_to_reproduce(&published, claim);
+            assert!(fewest.is_none_or(|fewest| fewest <= seeds), "{}: {fewest:?}", *claim.id);
+            let fewest = fewest_to_refute(&published, claim);
+            if fewest.is_some_and(|fewest| fewest > seeds) {
+                too_few.push(claim.id.to_string());
+            }
+        }
+    }
+    // The paper's own ten runs; `plan` says that eleven are needed.
+    assert_eq!(too_few, ["gamma-falls"]);
 }

@@ -513,7 +513,9 @@ fn what_explains_a_result_stands_beside_it() {
     assert!(document.contains(expected), "{document}");
     let value: serde_json::Value = serde_json::from_slice(&json::write(&report).unwrap()).unwrap();
     let claims = &value["papers"][0]["experiments"][0]["claims"];
+    assert_eq!(claims[0]["verdict"]["kind"], "reproduced");
     assert!(claims[0].get("cause").is_none());
+    assert!(!page.contains("since it holds"));
     assert_eq!(claims[1]["cause"], "Its <purity> is of 64 units | not of ten.");
 }
 

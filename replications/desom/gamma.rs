@@ -81,7 +81,18 @@ const SETTINGS: &[Setting] = &[
         choices: &["keras", "pytorch"],
         effect: Effect::Alters,
     },
+    PROTOTYPE_START,
 ];
+
+/// Where the prototypes start.
+pub(super) const PROTOTYPE_START: Setting = Setting {
+    name: "prototype-start",
+    placeholder: "KIND",
+    help: "Prototypes start at the codes of random rows, at a classic SOM of all codes, or at random values as \
+           a layer's weights",
+    choices: &["sample", "som", "glorot"],
+    effect: Effect::Alters,
+};
 
 /// Adam's kernel counts its steps in a 32-bit float, which is exact up to here.
 const MOST_ITERATIONS: u64 = 1 << 24;
@@ -127,6 +138,7 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
     choose!("gamma-scale", settings.gamma_scale);
     choose!("post-clusters", settings.post_clusters);
     choose!("epsilon-form", settings.adam.epsilon_form);
+    choose!("prototype-start", settings.prototype_start);
     Ok(settings)
 }
 

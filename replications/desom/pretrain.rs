@@ -2,7 +2,7 @@
 //! run; what is shown of it is in `pretrain_shown`.
 
 use super::pretrain_shown as shown;
-use super::{Desom, Pretraining, PrototypeStart, Settings, gamma, gamma_shown, published};
+use super::{Desom, Pretraining, Settings, gamma, gamma_shown, published};
 use crate::claims::Published;
 use crate::data;
 use crate::replication::{
@@ -34,14 +34,7 @@ const SETTINGS: &[Setting] = &[
         choices: &[],
         effect: Effect::Alters,
     },
-    Setting {
-        name: "prototype-start",
-        placeholder: "KIND",
-        help: "Prototypes start at the codes of random rows, at a classic SOM of all codes, or at \
-               random values as a layer's weights",
-        choices: &["sample", "som", "glorot"],
-        effect: Effect::Alters,
-    },
+    gamma::PROTOTYPE_START,
     Setting {
         name: "update-interval",
         placeholder: "N",
@@ -62,9 +55,6 @@ const SETTINGS: &[Setting] = &[
 /// run serves both.
 fn plain(profile: Profile, changes: &Changes, data: &str) -> Result<Settings, BadSetting> {
     let mut settings = gamma::settings(profile, changes)?;
-    if let Some(start) = changes.choice::<PrototypeStart>("prototype-start")? {
-        settings.prototype_start = start;
-    }
     let expected = "expected a whole number from 1 to 1000000";
     if let Some(interval) = changes.parsed::<u64>("update-interval", expected)? {
         if !(1..=1_000_000).contains(&interval) {
@@ -196,6 +186,7 @@ impl Replication for Pretrain {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::replications::desom::PrototypeStart;
     use crate::metrics::Metric;
 
     fn settings_of(profile: Profile, changes: &[(&str, &str)]) -> Result<Vec<Settings>, String> {

@@ -226,7 +226,7 @@ impl Replication for Experiment {
         Ok(Protocol {
             variants,
             seeds: match (profile, self) {
-                (Profile::Paper, _) => 5,
+                (Profile::Paper, _) => 10,
                 (_, Self::Figures) => 1,
                 _ => 2,
             },

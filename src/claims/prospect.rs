@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::judge::{FOR, each};
 use super::{
     Argmax, At, Change, Claim, Collapse, Equivalence, Order, Printed, Published, Quantity, Test,
-    Trend, ValueTest, Wherein,
+    Trend, ValueTest, Wherein, fewest_to_reproduce,
 };
 use crate::statistics::p_share_greater;
 use crate::statistics::power::{chance_between, chance_greater, chance_within};
@@ -26,8 +26,8 @@ pub struct Prospect {
 /// The prospect of a claim with `seeds` runs of each variant; `None` where the paper does not print what
 /// it would take. Values: truth and spread equal to the published. Order, argmax, trend, equivalence: the
 /// published differences, with independent runs of the published spread (two runs of one seed may well be
-/// more alike, and the chance better); the correction for several order claims is left out. Share: all
-/// runs show the effect.
+/// more alike, and the chance better); of the correction for several claims of order only that counts that
+/// too few seeds can say nothing. Share: all runs show the effect.
 #[must_use]
 pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Prospect> {
     let paper = Paper {
@@ -47,13 +47,23 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
         Test::Collapse(test) => (vec![paper.share(test)], "all runs showing it"),
         Test::Bound(_) | Test::Qualitative(_) => return None,
     };
-    let chance = chances.iter().copied().reduce(f64::min)?;
+    let mut chance = chances.iter().copied().reduce(f64::min)?;
+    let fewest = fewest_to_reproduce(published, claim).filter(|&fewest| seeds < fewest);
+    if fewest.is_some() {
+        chance = 0.0;
+    }
     let mut words = vec![format!(
         "{seeds} seeds say \"reproduced\" with probability {}{chance:.2}, assuming {assumed}",
         if chances.len() > 1 { "at most " } else { "" }
     )];
     if chances.len() > 1 {
         words.push(format!("the smallest of {} comparisons", chances.len()));
+    }
+    if let Some(fewest) = fewest {
+        words.push(format!(
+            "a sign-flip test of so few pairs cannot say it, corrected for the experiment's other claims of \
+             order: at least {fewest} can"
+        ));
     }
     if chance < 0.01 && matches!(claim.test, Test::Value(_)) {
         words.push("the paper's own runs leave too much open for the margin".to_owned());

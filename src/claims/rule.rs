@@ -32,7 +32,7 @@ impl Test {
                 "The change over the whole range, seed by seed, by least squares over the steps; t test \
                  and sign-flip test, both: reproduced if its mean is as claimed (one-sided 0.05), not \
                  reproduced if it is below the margin or one step goes the other way by more than the \
-                 margin (one-sided 0.025, Holm)."
+                 margin (one-sided 0.025, Holm), inconclusive if both."
                     .to_owned()
             }
             Self::Equivalence(test) => {

@@ -204,7 +204,7 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Where our experiment differs from the paper's.
     pub deviations: Vec<String>,
-    /// What explains a result other than the published one, where somebody has looked into it.
+    /// What explains a result other than the published one, where there is one and somebody has looked into it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }

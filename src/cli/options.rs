@@ -111,8 +111,14 @@ impl Variants {
 /// Variants from names separated by commas.
 pub(super) fn variants(text: &str) -> Result<Variants, String> {
     let pattern = |name: &str| {
-        // Of the pattern's signs only the star is ours: a name may hold brackets.
-        let parts: Vec<String> = name.trim().split('*').map(Pattern::escape).collect();
+        // Of the pattern's signs only the star is ours: a name may hold brackets. Two stars are one.
+        let mut parts: Vec<String> = name.trim().split('*').map(Pattern::escape).collect();
+        let last = parts.len() - 1;
+        let mut place = 0;
+        parts.retain(|part| {
+            place += 1;
+            !part.is_empty() || place == 1 || place == last + 1
+        });
         let pattern = Pattern::new(&parts.join("*")).map_err(|error| error.to_string())?;
         if name.trim().is_empty() {
             return Err("expected names separated by commas: desom,mnist/*".to_owned());
@@ -297,6 +303,9 @@ mod tests {
             chosen("usps/*som", &protocol),
             ["usps/minisom", "usps/kerasom", "usps/ae+minisom", "usps/ae+kerasom", "usps/desom"]
         );
+        assert_eq!(chosen("***", &protocol), chosen("*", &protocol));
+        assert_eq!(chosen("usps/**-64", &protocol), ["usps/k-means-64"]);
+        assert_eq!(chosen("usps/desom**", &protocol), chosen("usps/desom*", &protocol));
         for nothing in ["usps", "usps/des?m", "usps/[a-d]esom", "mnist/desom,usps/nothing"] {
             let error = variants(nothing).unwrap().choose(&mut protocol.clone());
             let message = error.unwrap_err().to_string();

@@ -77,6 +77,8 @@ struct Power {
     prospects: Vec<Prospect>,
     /// Claims for which the paper does not print what a prediction takes.
     unknown: usize,
+    /// Claims that so few seeds cannot reproduce, with the fewest that can.
+    unconfirmable: Vec<(String, u32)>,
     /// Claims that so few seeds cannot refute, with the fewest that can.
     irrefutable: Vec<(String, u32)>,
     /// Why there will be no verdict at all.
@@ -96,16 +98,20 @@ impl Power {
         let published = session.replication.published()?;
         let refusal = conditions.refusal();
         let (mut prospects, mut unknown) = (Vec::new(), 0);
-        let mut irrefutable = Vec::new();
+        let (mut unconfirmable, mut irrefutable) = (Vec::new(), Vec::new());
         if refusal.is_none() {
             for claim in published.claims_of(session.replication.id()) {
                 match claims::prospect(&published, claim, seeds as u32) {
                     Some(prospect) => prospects.push(prospect),
                     None => unknown += 1,
                 }
-                let fewest = claims::fewest_to_refute(&published, claim);
-                if let Some(fewest) = fewest.filter(|&fewest| fewest > seeds as u32) {
-                    irrefutable.push((claim.id.to_string(), fewest));
+                let too_few = |fewest: Option<u32>| fewest.filter(|&fewest| fewest > seeds as u32);
+                let id = claim.id.to_string();
+                if let Some(fewest) = too_few(claims::fewest_to_reproduce(&published, claim)) {
+                    unconfirmable.push((id.clone(), fewest));
+                }
+                if let Some(fewest) = too_few(claims::fewest_to_refute(&published, claim)) {
+                    irrefutable.push((id, fewest));
                 }
             }
         }
@@ -113,6 +119,7 @@ impl Power {
             seeds,
             prospects,
             unknown,
+            unconfirmable,
             irrefutable,
             refusal,
         })
@@ -151,11 +158,16 @@ impl std::fmt::Display for Power {
                 words::count(self.unknown, "claim")
             )?;
         }
-        for (claim, fewest) in &self.irrefutable {
-            writeln!(
-                f,
-                "{seeds} cannot refute {claim}, whatever they show: at least {fewest} can."
-            )?;
+        for (what, claims) in [
+            ("reproduce", &self.unconfirmable),
+            ("refute", &self.irrefutable),
+        ] {
+            for (claim, fewest) in claims {
+                writeln!(
+                    f,
+                    "{seeds} cannot {what} {claim}, whatever they show: at least {fewest} can."
+                )?;
+            }
         }
         Ok(())
     }

@@ -227,9 +227,7 @@ impl Session {
     pub fn output_folder(&self) -> PathBuf {
         let mut name = self.args.profile.name().to_owned();
         for (setting, value) in self.part.iter().chain(&self.altered) {
-            // What would end a folder's name, or be read as a pattern in a shell.
-            let value = value.replace(['/', '*'], "_");
-            name += &format!("+{setting}={value}");
+            name += &format!("+{setting}={}", as_name(value));
         }
         self.store.root().join(self.replication.id()).join(name)
     }
@@ -262,6 +260,21 @@ impl Session {
             _ => Ok(sets),
         }
     }
+}
+
+/// Letters of a value in a folder's name at most.
+const LONGEST: usize = 80;
+
+/// A value as a part of a folder's name: without what would end the name or be read as a pattern, and what is
+/// long by its start and its hash.
+fn as_name(value: &str) -> String {
+    let name = value.replace('/', ".").replace('*', "~");
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let start: String = name.chars().take(LONGEST / 2).collect();
+    let hash = data::Digest::of(value.as_bytes()).to_string();
+    format!("{start}~{}", hash.get(..8).unwrap_or(&hash))
 }
 
 /// Data sets that no source has, by id, with what was tried.

@@ -292,7 +292,7 @@ fn show_claim(
     for (index, words) in judgement.explanation.iter().enumerate() {
         part(if index == 0 { "Verdict" } else { "" }, words)?;
     }
-    if let Some(cause) = &claim.cause {
+    if let Some(cause) = &judgement.cause {
         part("Cause", cause)?;
     }
     if let claims::Verdict::Inconclusive { more_seeds } = &judgement.verdict {

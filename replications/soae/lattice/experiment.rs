@@ -93,7 +93,7 @@ impl Replication for Som {
         Ok(Protocol {
             variants,
             seeds: match profile {
-                Profile::Paper => 5,
+                Profile::Paper => 10,
                 Profile::Smoke | Profile::Quick => 2,
             },
         })

@@ -106,6 +106,10 @@ pub fn judge<'a>(
     let together = correct_together(&mut judgements);
     for (judgement, claim) in judgements.iter_mut().zip(&claims) {
         note_too_few(judgement, fewest(claim, together));
+        // Written for a result that differs: of any other it would explain what is not there.
+        if judgement.verdict.is_against() {
+            judgement.cause.clone_from(&claim.cause);
+        }
     }
     judgements
 }
@@ -122,9 +126,14 @@ fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
     if seeds >= fewest {
         return;
     }
+    let others = if is_order(judgement) {
+        " and the experiment's other order claims"
+    } else {
+        ""
+    };
     judgement.explanation.push(format!(
-        "{} could not refute it whatever they show: with its comparisons and the experiment's other order \
-         claims corrected for (Holm), a sign-flip test needs at least {fewest}.",
+        "{} could not refute it whatever they show: with its comparisons{others} corrected for (Holm), a \
+         sign-flip test needs at least {fewest}.",
         count(seeds as usize, "seed")
     ));
     // Decided by the correction alone, it takes no fewer than that to refute it.
@@ -162,7 +171,7 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         explanation: Vec::new(),
         findings,
         deviations: claim.deviations.clone(),
-        cause: claim.cause.clone(),
+        cause: None,
     }
 }
 
@@ -252,11 +261,16 @@ fn rank(further: Further) -> u32 {
     }
 }
 
+/// Whether it is of those that are corrected with each other; see [`Test::is_order`].
+fn is_order(judgement: &Judgement) -> bool {
+    matches!(judgement.test, "order" | "argmax" | "trend")
+}
+
 /// Holm over the order claims of the experiment; gives their number.
 fn correct_together(judgements: &mut [Judgement]) -> usize {
     let mut orders: Vec<&mut Judgement> = judgements
         .iter_mut()
-        .filter(|one| matches!(one.test, "order" | "argmax" | "trend") && !one.findings.is_empty())
+        .filter(|one| is_order(one) && !one.findings.is_empty())
         .collect();
     let largest = |one: &&mut Judgement| {
         let p = one
@@ -276,10 +290,12 @@ fn correct_together(judgements: &mut [Judgement]) -> usize {
     let speaks_for: Vec<f64> = orders.iter().map(largest).collect();
     let speaks_against: Vec<f64> = orders.iter().map(smallest).collect();
     let adjusted = holm(&speaks_for).into_iter().zip(holm(&speaks_against));
-    for (judgement, (for_it, against)) in orders.iter_mut().zip(adjusted) {
+    for (place, (judgement, (for_it, against))) in orders.iter_mut().zip(adjusted).enumerate() {
         let (p, level) = match judgement.verdict {
-            Verdict::Reproduced if for_it > FOR => (for_it, FOR),
-            Verdict::NotReproduced if against > AGAINST => (against, AGAINST),
+            Verdict::Reproduced if for_it > FOR => ([speaks_for[place], for_it], FOR),
+            Verdict::NotReproduced if against > AGAINST => {
+                ([speaks_against[place], against], AGAINST)
+            }
             _ => continue,
         };
         let fewest = judgement
@@ -294,7 +310,7 @@ fn correct_together(judgements: &mut [Judgement]) -> usize {
         judgement.better_than_published = false;
         judgement.explanation.push(format!(
             "Together with the experiment's other order claims the p value is {} (Holm), above {level}.",
-            number(p)
+            number(p[1])
         ));
     }
     speaks_for.len()
@@ -304,7 +320,7 @@ fn correct_together(judgements: &mut [Judgement]) -> usize {
 fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
     let n = finding.ours.iter().map(|group| group.n).min().unwrap_or(0);
     finding.verdict = Verdict::Inconclusive {
-        more_seeds: to_level(adjusted, level, n),
+        more_seeds: to_level([finding.p_against.unwrap_or(adjusted), adjusted], level, n),
     };
     finding.better = false;
     finding.words += &format!(
@@ -313,14 +329,23 @@ fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
     );
 }
 
-/// Further runs that bring a p value down to a level, were the statistic normal and to grow with the
-/// root of the runs.
-fn to_level(p: f64, level: f64, n: usize) -> Further {
-    let (now, needed) = (normal_quantile(1.0 - p), normal_quantile(1.0 - level));
-    if now.is_nan() || now <= 0.0 {
-        return Further::Never;
-    }
-    let more = (n as f64 * ((needed / now).powi(2) - 1.0)).ceil().max(1.0);
+/// Further runs that bring a p value, given as it is and corrected, down to a level. Where all of n pairs
+/// agree, the sign-flip test gives 2^-n, whatever the differences, and each further pair halves that.
+/// Otherwise as if the statistic were normal and grew with the root of the runs.
+fn to_level([p, adjusted]: [f64; 2], level: f64, n: usize) -> Further {
+    let more = if p <= 1.001 * 0.5_f64.powi(n as i32) {
+        (adjusted / level).log2()
+    } else {
+        let (now, needed) = (
+            normal_quantile(1.0 - adjusted),
+            normal_quantile(1.0 - level),
+        );
+        if now.is_nan() || now <= 0.0 {
+            return Further::Never;
+        }
+        n as f64 * ((needed / now).powi(2) - 1.0)
+    };
+    let more = more.ceil().max(1.0);
     if more > f64::from(crate::statistics::power::MOST_FURTHER) {
         Further::MoreThanMost
     } else {
@@ -456,7 +481,7 @@ impl Case<'_> {
     }
 }
 
-/// What a run gives that fails altogether, for metrics known by name: one cluster, or chance.
+/// What a run gives that fails altogether, for metrics known by name: a lower limit of one cluster or chance.
 fn failed(metric: &str) -> Option<f64> {
     let name = metric.rsplit('.').next().unwrap_or(metric);
     Metric::from_id(name).map(|metric| match metric {

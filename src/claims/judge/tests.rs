@@ -303,6 +303,26 @@ fn order_claims_are_corrected_together() {
     assert!(six[0].explanation.last().unwrap().contains("Holm"));
 }
 
+/// Five pairs that all agree have p = 2^-5 however large the difference; seven claims ask for 0.05 / 7.
+#[test]
+fn pairs_that_all_agree_need_few_more() {
+    let ids = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"];
+    let verdict = |seeds| {
+        let runs = ["a", "b"].into_iter().zip([0.9, 0.5]).enumerate();
+        let runs = runs.flat_map(|(turn, (name, mean))| runs(name, "purity", mean, turn, seeds));
+        let results = Results {
+            runs: runs.collect(),
+        };
+        let all = judged_all(&ids.map(|id| (id, ORDER)), &results, &Conditions::paper());
+        all[0].verdict.clone()
+    };
+    let more_seeds = Further::About(3);
+    assert_eq!(verdict(5), Verdict::Inconclusive { more_seeds });
+    let more_seeds = Further::About(1);
+    assert_eq!(verdict(7), Verdict::Inconclusive { more_seeds });
+    assert_eq!(verdict(8), Verdict::Reproduced);
+}
+
 #[test]
 fn the_best_of_several() {
     let test =

@@ -225,6 +225,15 @@ fn mean_only(
         None => "a single run like ours".to_owned(),
     };
     let side = beyond(plain, margin);
+    // Only failures on the paper's side that could explain it have a say.
+    let worst = failure
+        .worst
+        .filter(|_| side.is_none_or(|side| failure.explains(side)));
+    let shown = if side.is_some() && worst.is_some() {
+        with_failures
+    } else {
+        plain
+    };
     let against = side.filter(|&side| {
         !failure.explains(side)
             || failure.worst.is_some() && beyond(with_failures, margin) == Some(side)
@@ -256,13 +265,11 @@ fn mean_only(
     };
     let predicted = prediction(ours, printed.mean, printed.n);
     let apart = margin + printed.coarseness;
-    let by = failure
-        .worst
-        .map_or(0.0, |worst| moved(ours, ours.n, printed, worst).1);
+    let by = worst.map_or(0.0, |worst| moved(ours, ours.n, printed, worst).1);
     let above = predicted.p_greater(apart + by.max(0.0));
     let p_against = above.min(predicted.p_less(by.min(0.0) - apart));
     Finding {
-        interval_95: Some(with_failures),
+        interval_95: Some(shown),
         p_against: (side.is_none() || against.is_some()).then_some(p_against),
         verdict,
         words,
