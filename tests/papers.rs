@@ -82,7 +82,11 @@ fn planned_seeds_can_reproduce_and_refute() {
         let seeds = protocol.unwrap().seeds as u32;
         for claim in published.claims_of(replication.id()) {
             let fewest = fewest_to_reproduce(&published, claim);
-            assert!(fewest.is_none_or(|fewest| fewest <= seeds), "{}: {fewest:?}", *claim.id);
+            assert!(
+                fewest.is_none_or(|fewest| fewest <= seeds),
+                "{}: {fewest:?}",
+                *claim.id
+            );
             let fewest = fewest_to_refute(&published, claim);
             if fewest.is_some_and(|fewest| fewest > seeds) {
                 too_few.push(claim.id.to_string());

@@ -516,7 +516,10 @@ fn what_explains_a_result_stands_beside_it() {
     assert_eq!(claims[0]["verdict"]["kind"], "reproduced");
     assert!(claims[0].get("cause").is_none());
     assert!(!page.contains("since it holds"));
-    assert_eq!(claims[1]["cause"], "Its <purity> is of 64 units | not of ten.");
+    assert_eq!(
+        claims[1]["cause"],
+        "Its <purity> is of 64 units | not of ten."
+    );
 }
 
 /// No published statement is refuted in this repository without a word on why.
@@ -525,7 +528,9 @@ fn every_refuted_claim_has_an_explanation() {
     let papers = catalogue::papers().unwrap();
     let store = Store::new("records");
     let report = gather(catalogue::REPLICATIONS, &papers, None, &store).unwrap();
-    let entries = report.experiments().flat_map(|experiment| &experiment.claims);
+    let entries = report
+        .experiments()
+        .flat_map(|experiment| &experiment.claims);
     let refuted = entries.filter(|entry| entry.judgement.verdict.is_against());
     let unexplained: Vec<&str> = refuted
         .filter(|entry| entry.judgement.cause.is_none())
@@ -715,4 +720,7 @@ fn the_committed_report_is_what_the_committed_records_give() {
     let document = fs::read_to_string("REPRODUCE.md").unwrap();
     let filled = markers::fill(&document, &markdown::blocks(&report), &[]).unwrap();
     assert!(filled == document, "REPRODUCE.md {ADVICE}");
+    let readme = fs::read_to_string("README.md").unwrap();
+    let headline = report.headline();
+    assert!(readme.contains(&headline), "README.md lacks \"{headline}\"");
 }

@@ -487,6 +487,7 @@ fn what_cannot_be_is_refused_with_a_reason() {
         (&["--validation"], 2, "no test half"),
         (&["--validation=1.5"], 2, "between 0 and 1"),
         (&["--map-size", "50x50"], 2, "2500 units"),
+        (&["--map-size", "3x3", "--clusters", "10"], 2, "9 groups"),
         (&["--map-size", "8"], 2, "20x20"),
         (&["--gamma", "-1"], 2, ""),
         (&["--gamma=-1"], 2, "gamma must be"),
@@ -542,6 +543,10 @@ fn what_cannot_be_is_refused_with_a_reason() {
         "{message}"
     );
     assert!(message.contains("rows of 3"), "{message}");
+    let out = path("labels.npy");
+    let predict = [&predict[..3], &["--dataset", "digits", "--out", &out]].concat();
+    let (found, message) = refused(store.path(), &predict);
+    assert!(found == 2 && message.contains(".csv"), "{message}");
     // Damaged: every cut is an error, none a panic.
     let whole = fs::read(&weights).unwrap();
     let cut = path("cut.safetensors");

@@ -2,7 +2,9 @@
 //! What is run; what is shown of it is in `audit_shown`.
 
 use super::audit_shown as shown;
-use super::{BatchOrder, Desom, GammaScale, PrototypeStart, Settings, gamma, gamma_shown, published};
+use super::{
+    BatchOrder, Desom, GammaScale, PrototypeStart, Settings, gamma, gamma_shown, published,
+};
 use crate::claims::Published;
 use crate::nn::adam::EpsilonForm;
 use crate::replication::{
@@ -173,6 +175,7 @@ mod tests {
                 put_back!(adam.epsilon);
                 put_back!(adam.epsilon_form);
                 put_back!(gamma_scale);
+                put_back!(prototype_start);
                 assert_eq!((differing, &same), (1, &base), "{}", variant.id);
             }
         }

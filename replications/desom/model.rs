@@ -341,11 +341,8 @@ mod tests {
                 prototype_start: start,
                 ..Settings::paper()
             };
-            let data = crate::nn::initial::glorot_uniform(
-                &mut random::stream(Seed(9), "data"),
-                100,
-                30,
-            );
+            let data =
+                crate::nn::initial::glorot_uniform(&mut random::stream(Seed(9), "data"), 100, 30);
             let members = [(0.001, Seed(4)), (0.001, Seed(5))];
             let exact = Precision::Exact;
             let cohort = DesomCohort::new(&settings, &members, &data, Device::Cpu, exact).unwrap();

@@ -186,8 +186,8 @@ impl Replication for Pretrain {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::replications::desom::PrototypeStart;
     use crate::metrics::Metric;
+    use crate::replications::desom::PrototypeStart;
 
     fn settings_of(profile: Profile, changes: &[(&str, &str)]) -> Result<Vec<Settings>, String> {
         let changes = changes

@@ -301,15 +301,32 @@ mod tests {
             .unwrap();
         assert_eq!(
             chosen("usps/*som", &protocol),
-            ["usps/minisom", "usps/kerasom", "usps/ae+minisom", "usps/ae+kerasom", "usps/desom"]
+            [
+                "usps/minisom",
+                "usps/kerasom",
+                "usps/ae+minisom",
+                "usps/ae+kerasom",
+                "usps/desom"
+            ]
         );
         assert_eq!(chosen("***", &protocol), chosen("*", &protocol));
         assert_eq!(chosen("usps/**-64", &protocol), ["usps/k-means-64"]);
-        assert_eq!(chosen("usps/desom**", &protocol), chosen("usps/desom*", &protocol));
-        for nothing in ["usps", "usps/des?m", "usps/[a-d]esom", "mnist/desom,usps/nothing"] {
+        assert_eq!(
+            chosen("usps/desom**", &protocol),
+            chosen("usps/desom*", &protocol)
+        );
+        for nothing in [
+            "usps",
+            "usps/des?m",
+            "usps/[a-d]esom",
+            "mnist/desom,usps/nothing",
+        ] {
             let error = variants(nothing).unwrap().choose(&mut protocol.clone());
             let message = error.unwrap_err().to_string();
-            assert!(message.contains("there are mnist/k-means-64, "), "{message}");
+            assert!(
+                message.contains("there are mnist/k-means-64, "),
+                "{message}"
+            );
         }
         for wrong in ["", " ", "desom,", ",desom"] {
             assert!(variants(wrong).is_err(), "{wrong}");

@@ -100,7 +100,13 @@ impl Power {
         let (mut prospects, mut unknown) = (Vec::new(), 0);
         let (mut unconfirmable, mut irrefutable) = (Vec::new(), Vec::new());
         if refusal.is_none() {
-            for claim in published.claims_of(session.replication.id()) {
+            let planned = |variant: &&str| {
+                let variants = &session.protocol.variants;
+                variants.iter().any(|one| one.id == **variant)
+            };
+            // What a part of the protocol leaves out decides nothing.
+            let claims = published.claims_of(session.replication.id());
+            for claim in claims.filter(|claim| claim.test.variants().iter().all(planned)) {
                 match claims::prospect(&published, claim, seeds as u32) {
                     Some(prospect) => prospects.push(prospect),
                     None => unknown += 1,

@@ -56,6 +56,15 @@ Example: replicate predict --weights results/photos/model.safetensors --data new
 /// # Errors
 /// If the model or the data cannot be read, or do not go together.
 pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Error> {
+    if let Some(path) = &args.out {
+        let ending = path.extension().map(|ending| ending.to_string_lossy());
+        if ending.is_some_and(|ending| !["csv", "txt"].contains(&ending.as_ref())) {
+            return Err(Error::Usage(format!(
+                "--out {}: what is written is CSV; give it a name that ends in .csv",
+                path.display()
+            )));
+        }
+    }
     let source = args.source.source(None)?;
     let model = match (&args.weights, &args.run) {
         (Some(path), _) => Model::load(path)?,

@@ -336,11 +336,7 @@ fn altered(
 }
 
 /// What was chosen of the whole, by option.
-fn part(
-    replication: &dyn Replication,
-    changes: &Changes,
-    args: &RunArgs,
-) -> Vec<(String, String)> {
+fn part(replication: &dyn Replication, changes: &Changes, args: &RunArgs) -> Vec<(String, String)> {
     let mut part = changes.with_effect(Effect::Selects, replication.settings());
     let variants = args.variants.as_ref().map(|variants| &variants.text);
     let seeds = args.seeds.as_ref().map(|seeds| &seeds.text);

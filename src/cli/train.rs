@@ -1,5 +1,6 @@
 //! `replicate train`: one model with free settings.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -34,6 +35,17 @@ pub fn run(args: &TrainArgs, access: &Access) -> Result<(), Error> {
         .map_or_else(device::available_threads, usize::from);
     tch::set_num_threads(threads as i32);
     introduce(&request, &prepared);
+    if prepared
+        .data
+        .labels
+        .as_ref()
+        .is_some_and(|labels| sorted(&labels.values))
+    {
+        say(
+            "the rows come class by class, as in a folder of folders, and batches take them in that order; \
+             rows kept out by --validation are the last: shuffle them first for a fair training",
+        );
+    }
     let interrupted = interrupt::watch()?;
     let bar = TrainProgress::new();
     let trained = solo::train(&request, &prepared, &interrupted, &bar);
@@ -55,6 +67,13 @@ pub fn run(args: &TrainArgs, access: &Access) -> Result<(), Error> {
     let text = in_words(&summary, &request.folder);
     write!(std::io::stdout().lock(), "{text}")?;
     Ok(())
+}
+
+/// Whether rows of several classes come class by class.
+fn sorted(classes: &[u8]) -> bool {
+    let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let distinct: BTreeSet<u8> = classes.iter().copied().collect();
+    distinct.len() > 1 && changes + 1 == distinct.len()
 }
 
 /// What is going to be done, on standard error.
@@ -117,4 +136,15 @@ fn in_words(summary: &Summary, folder: &Path) -> String {
     );
     let _ = writeln!(text, "{}: {}", folder.display(), summary.files.join(", "));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_one_after_the_other_are_sorted() {
+        assert!(sorted(&[0, 0, 1, 1, 1, 2]) && sorted(&[3, 1]));
+        assert!(!sorted(&[0, 1, 0]) && !sorted(&[1, 1]) && !sorted(&[]));
+    }
 }

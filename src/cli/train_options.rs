@@ -195,7 +195,7 @@ impl TrainArgs {
             seed: Seed(self.seed),
             training_rows,
             autoencoder: self.ae_weights.clone(),
-            clusters: self.clusters.map(usize::from),
+            clusters: self.clusters(map)?,
             eval_interval: self.eval_interval,
             save_epochs: self.save_epochs,
             folder: self.save_dir.clone(),
@@ -204,6 +204,17 @@ impl TrainArgs {
             precision: self.precision,
             checkpoint_interval: checkpoint_interval()?,
         })
+    }
+
+    /// Groups of prototypes, if they are named: a unit each at most.
+    fn clusters(&self, map: Grid) -> Result<Option<usize>, Error> {
+        let units = map.units();
+        match self.clusters.map(usize::from) {
+            Some(clusters) if clusters > units => Err(Error::Usage(format!(
+                "--clusters {clusters}: a map of {units} units has {units} groups at most"
+            ))),
+            clusters => Ok(clusters),
+        }
     }
 
     /// How many rows are trained on, if not all.

@@ -44,9 +44,13 @@ pub fn map(
         let places = rows.flat_map(|y| (0..image.width).step_by(stride).map(move |x| (y, x)));
         places.map(|(y, x)| pixel(row, y, x)).collect()
     });
+    let rounded = |value: f64| (1e4 * value).round() / 1e4;
     let mut caption = format!(
         "Decoded prototypes of the {} x {} map, black at {} and white at {}.",
-        grid.rows, grid.columns, range[0], range[1]
+        grid.rows,
+        grid.columns,
+        rounded(range[0]),
+        rounded(range[1])
     );
     if image.channels > 1 {
         caption += " Grey is the mean of the three channels.";

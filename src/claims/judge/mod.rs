@@ -116,6 +116,11 @@ pub fn judge<'a>(
 
 /// Says of an undecided claim of order if so few seeds could not have refuted it.
 fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
+    let others = if is_order(judgement) {
+        " and the experiment's other order claims"
+    } else {
+        ""
+    };
     let groups = judgement.findings.iter().flat_map(|one| &one.ours);
     let seeds = groups.map(|group| group.n as u32).min();
     let (Some(fewest), Some(seeds), Verdict::Inconclusive { more_seeds }) =
@@ -126,11 +131,6 @@ fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
     if seeds >= fewest {
         return;
     }
-    let others = if is_order(judgement) {
-        " and the experiment's other order claims"
-    } else {
-        ""
-    };
     judgement.explanation.push(format!(
         "{} could not refute it whatever they show: with its comparisons{others} corrected for (Holm), a \
          sign-flip test needs at least {fewest}.",

@@ -308,10 +308,12 @@ fn order_claims_are_corrected_together() {
 fn pairs_that_all_agree_need_few_more() {
     let ids = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"];
     let verdict = |seeds| {
-        let runs = ["a", "b"].into_iter().zip([0.9, 0.5]).enumerate();
-        let runs = runs.flat_map(|(turn, (name, mean))| runs(name, "purity", mean, turn, seeds));
         let results = Results {
-            runs: runs.collect(),
+            runs: [
+                runs("a", "purity", 0.9, 0, seeds),
+                runs("b", "purity", 0.5, 1, seeds),
+            ]
+            .concat(),
         };
         let all = judged_all(&ids.map(|id| (id, ORDER)), &results, &Conditions::paper());
         all[0].verdict.clone()
