@@ -2,7 +2,7 @@
 
 Reads the weights of a stored DESOM run of 784-500-500-2000-10 and MNIST's IDX files with NumPy alone:
 
-    python second_best_units.py results/runs/*/weights.safetensors --images ~/.cache/replicate/mnist
+    python second_best_units.py results/runs/RUN/weights.safetensors --images ~/.cache/replicate/mnist
 
 The topographic error counts a second-best unit that is not one of the four neighbours as an error; here are
 also the diagonal neighbours, the mean distance in steps, and what chance would give.

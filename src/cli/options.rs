@@ -111,19 +111,17 @@ impl Variants {
 /// Variants from names separated by commas.
 pub(super) fn variants(text: &str) -> Result<Variants, String> {
     let pattern = |name: &str| {
-        // Of the pattern's signs only the star is ours: a name may hold brackets. Two stars are one.
-        let mut parts: Vec<String> = name.trim().split('*').map(Pattern::escape).collect();
-        let last = parts.len() - 1;
-        let mut place = 0;
-        parts.retain(|part| {
-            place += 1;
-            !part.is_empty() || place == 1 || place == last + 1
-        });
-        let pattern = Pattern::new(&parts.join("*")).map_err(|error| error.to_string())?;
-        if name.trim().is_empty() {
+        let mut name = name.trim().to_owned();
+        if name.is_empty() {
             return Err("expected names separated by commas: desom,mnist/*".to_owned());
         }
-        Ok(pattern)
+        // Two stars have a meaning of their own in patterns of paths.
+        while name.contains("**") {
+            name = name.replace("**", "*");
+        }
+        // Of the pattern's signs only the star is ours: a name may hold brackets.
+        let parts: Vec<String> = name.split('*').map(Pattern::escape).collect();
+        Pattern::new(&parts.join("*")).map_err(|error| error.to_string())
     };
     Ok(Variants {
         patterns: text.split(',').map(pattern).collect::<Result<_, _>>()?,

@@ -121,7 +121,11 @@ fn a_cohort_comes_to_what_its_runs_come_to_alone() {
                 // Clusters have no order of their own: rounding may have k-means number them otherwise.
                 let found = if name == "dec.centroids" {
                     let distances = Tensor::cdist(expected, found, 2.0, None::<i64>);
-                    found.index_select(0, &distances.argmin(1, false))
+                    let order = distances.argmin(1, false);
+                    let mut numbers: Vec<i64> = Vec::try_from(&order).unwrap();
+                    numbers.sort_unstable();
+                    assert!(numbers.iter().copied().eq(0..numbers.len() as i64));
+                    found.index_select(0, &order)
                 } else {
                     found.shallow_clone()
                 };
