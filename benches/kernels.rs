@@ -118,14 +118,14 @@ fn winners_among_images(bencher: Bencher) {
         .bench_local(|| black_box(search.winners(&rows, &prototypes)[0]));
 }
 
-/// The classic online map on images; items are updates.
-#[divan::bench]
-fn online_som(bencher: Bencher) {
+/// The classic online map of 8 x 8 and of 20 x 20 units on images; items are updates.
+#[divan::bench(args = [8, 20])]
+fn online_som(bencher: Bencher, side: usize) {
     let rows = random_floats(&[BATCH, 784]);
     let som = som::OnlineSom {
         map: som::Grid {
-            rows: 8,
-            columns: 8,
+            rows: side,
+            columns: side,
         },
         updates: 1000,
         learning_rate: 0.5,

@@ -17,7 +17,6 @@ use crate::metrics::{evaluate_labels, reported};
 use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::replications::desom::BatchOrder;
-use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Labels, Member, Method, Runs, Trial, Work, drive,
@@ -149,29 +148,17 @@ impl Trained<'_> {
         progress: Progress,
     ) -> Result<Option<Finished>, Error> {
         let clock = Instant::now();
-        let mut run = Finished {
-            outcome: Outcome::Completed,
-            metrics: BTreeMap::new(),
-            curves: progress.curves,
-            weights: Vec::new(),
-            training: progress.elapsed,
-            evaluation: Duration::ZERO,
-            resumed: progress.resumed,
-        };
         let applied = if progress.diverged.is_none() && self.models.is_finite(self.model) {
             self.apply(&context.data.features)
         } else {
             None
         };
         let Some(applied) = applied else {
-            let iteration = progress.diverged.unwrap_or(progress.iteration);
-            run.outcome = Outcome::Diverged { iteration };
-            return Ok(Some(run));
+            return Ok(Some(Finished::trained(progress, None, clock.elapsed())));
         };
-        run.weights = self.models.weights(self.model);
+        let mut weights = self.models.weights(self.model);
         let labels = context.data.labels.as_ref();
         let (metrics, links) = self.assess(&applied, context)?;
-        run.metrics = metrics;
         if seed == Seed(0)
             && self.settings.pictured > 0
             && let Some((labels, links)) = labels.zip(links)
@@ -189,10 +176,10 @@ impl Trained<'_> {
             let Some(kept) = pictures::take(&subject, labels, context)? else {
                 return Ok(None);
             };
-            run.weights.extend(kept);
+            weights.extend(kept);
         }
-        run.evaluation = clock.elapsed();
-        Ok(Some(run))
+        let measured = Some((metrics, weights));
+        Ok(Some(Finished::trained(progress, measured, clock.elapsed())))
     }
 
     fn map_part(&self, part: &Tensor) -> Tensor {

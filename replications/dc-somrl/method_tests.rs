@@ -8,6 +8,7 @@ use tch::Device;
 use super::super::map_settings::MapSettings;
 use super::*;
 use crate::nn::Precision;
+use crate::runs::Outcome;
 use crate::train::drive::StopAfter;
 use crate::train::observer::Silent;
 use crate::train::{NoParts, TrainingData};

@@ -1,6 +1,5 @@
 //! DEC as a [`Method`]: a pretrained autoencoder, k-means on its codes, and what the rule says follows.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,7 +16,6 @@ use crate::nn::{Precision, state};
 use crate::random::{self, Seed};
 use crate::runs::Outcome;
 use crate::runs::checkpoint::{Named, Progress};
-use crate::runs::record::Curves;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Method, Need, Runs, Stage, TrainingData,
     Trial, Work, drive, gather,
@@ -116,19 +114,6 @@ impl Method for Dec {
     }
 }
 
-/// A run that has come to nothing.
-fn diverged(iteration: u64) -> Finished {
-    Finished {
-        outcome: Outcome::Diverged { iteration },
-        metrics: BTreeMap::new(),
-        curves: Curves::default(),
-        weights: Vec::new(),
-        training: Duration::ZERO,
-        evaluation: Duration::ZERO,
-        resumed: 0,
-    }
-}
-
 fn tell(context: &Context, fraction: f64, detail: &str) {
     context.observer.notify(&Event::Advanced {
         worker: context.worker,
@@ -190,7 +175,7 @@ fn together(
                 Err(error) => run = Some(Err(error)),
             }
         } else {
-            run = Some(Ok(diverged(0)));
+            run = Some(Ok(Finished::untrained()));
         }
         runs.push(run);
     }
@@ -312,16 +297,15 @@ fn finish(
 ) -> Result<Option<Finished>, Error> {
     let clock = Instant::now();
     let (data, before) = (begun.data, &begun.found);
-    let mut run = diverged(progress.diverged.unwrap_or(progress.iteration));
-    run.training = progress.elapsed + begun.prepared;
-    run.resumed = progress.resumed;
-    run.curves = progress.curves;
+    let (diverged, last) = (progress.diverged.is_some(), progress.iteration);
+    let mut run = Finished::trained(progress, None, Duration::ZERO);
+    run.training += begun.prepared;
     let mut after = Found {
         codes: clustering.codes(index),
         centroids: clustering.centroids(index),
         labels: Vec::new(),
     };
-    if progress.diverged.is_some() || !after.is_finite() {
+    if diverged || !after.is_finite() {
         return Ok(Some(run));
     }
     after.labels = student::labels(&student::assignments(&after.codes, &after.centroids));
@@ -339,7 +323,7 @@ fn finish(
         };
         encoded.measure("encoded.", data, &mut run.metrics)?;
     }
-    follow(&mut run, progress.iteration);
+    follow(&mut run, last);
     model.centroids().copy_(&after.centroids);
     run.weights = state::weights(&model.parameters, 0);
     let seed = begun.member.seed;
@@ -361,7 +345,7 @@ fn finish_without(
     for (one, model) in begun.iter().zip(models) {
         let clock = Instant::now();
         let found = &one.found;
-        let mut run = diverged(0);
+        let mut run = Finished::untrained();
         run.outcome = Outcome::Completed;
         found.measure("", one.data, &mut run.metrics)?;
         run.weights = state::weights(&model.parameters, 0);

@@ -16,7 +16,6 @@ use super::settings::Start;
 use crate::device::TrainingProducts;
 use crate::nn::state;
 use crate::random::Seed;
-use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Need, Part, Trial, Work, drive, time_of_step,
@@ -93,25 +92,14 @@ impl Part for DecPretraining {
 fn finish(training: &Training, model: i64, progress: Progress) -> Finished {
     let clock = Instant::now();
     let loss = training.loss(model);
-    let mut part = Finished {
-        outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
-        curves: progress.curves,
-        weights: Vec::new(),
-        training: progress.elapsed,
-        evaluation: clock.elapsed(),
-        resumed: progress.resumed,
-    };
-    if progress.diverged.is_some() || !loss.is_finite() {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        part.outcome = Outcome::Diverged { iteration };
-    } else {
-        part.metrics.insert("reconstruction_loss".to_owned(), loss);
-        part.weights = state::weights(&training.model.parameters, model);
+    let measured = (progress.diverged.is_none() && loss.is_finite()).then(|| {
+        let mut weights = state::weights(&training.model.parameters, model);
         // Their places are taken later.
-        part.weights.retain(|(name, _)| name != "dec.centroids");
-    }
-    part
+        weights.retain(|(name, _)| name != "dec.centroids");
+        let metrics = BTreeMap::from([("reconstruction_loss".to_owned(), loss)]);
+        (metrics, weights)
+    });
+    Finished::trained(progress, measured, clock.elapsed())
 }
 
 /// How long a step of the whole autoencoder takes on this thread, in batches of `batch`, for all models of

@@ -120,7 +120,9 @@ impl Method for Desom {
         let Some(trained) = train(first, &members, &gammas, &weights, &context)? else {
             return Ok(None);
         };
-        let mut runs: Runs = (0..cohort.len()).map(|_| Ok(diverged(0))).collect();
+        let mut runs: Runs = (0..cohort.len())
+            .map(|_| Ok(Finished::untrained()))
+            .collect();
         for (index, run) in sound.into_iter().zip(trained) {
             runs[index] = run;
         }
@@ -205,18 +207,6 @@ fn train(
     Ok(Some(runs))
 }
 
-fn diverged(iteration: u64) -> Finished {
-    Finished {
-        outcome: Outcome::Diverged { iteration },
-        metrics: BTreeMap::new(),
-        curves: Curves::default(),
-        weights: Vec::new(),
-        training: Duration::ZERO,
-        evaluation: Duration::ZERO,
-        resumed: 0,
-    }
-}
-
 fn finish(
     models: &DesomCohort,
     model: i64,
@@ -226,35 +216,24 @@ fn finish(
     progress: Progress,
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
-    let mut run = Finished {
-        outcome: Outcome::Completed,
-        curves: progress.curves,
-        training: progress.elapsed,
-        resumed: progress.resumed,
-        ..diverged(0)
-    };
     // The last update of all is seen by no loss, but by what follows.
-    let metrics = if progress.diverged.is_none() && models.is_finite(model) {
+    let assessed = if progress.diverged.is_none() && models.is_finite(model) {
         assess_all(models, model, settings, seed, data)?
     } else {
         None
     };
-    let Some(metrics) = metrics else {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        run.outcome = Outcome::Diverged { iteration };
-        return Ok(run);
-    };
-    run.metrics = metrics.by_name;
-    if settings.pretraining.is_some() {
-        run.metrics
-            .extend(joint_start(&run.curves, run.metrics["reconstruction_loss"]));
-    }
-    run.weights = state::weights(models.parameters(), model);
-    let counts = metrics.class_counts.into_iter();
-    run.weights
-        .extend(counts.map(|counts| (evaluation::CLASS_COUNTS.to_owned(), counts)));
-    run.evaluation = clock.elapsed();
-    Ok(run)
+    let measured = assessed.map(|assessed| {
+        let mut metrics = assessed.by_name;
+        if settings.pretraining.is_some() {
+            let last = metrics["reconstruction_loss"];
+            metrics.extend(joint_start(&progress.curves, last));
+        }
+        let mut weights = state::weights(models.parameters(), model);
+        let counts = assessed.class_counts.into_iter();
+        weights.extend(counts.map(|counts| (evaluation::CLASS_COUNTS.to_owned(), counts)));
+        (metrics, weights)
+    });
+    Ok(Finished::trained(progress, measured, clock.elapsed()))
 }
 
 /// The metrics of a trained model: on the rows it was trained on, and on the others, if there are any,

@@ -1,19 +1,14 @@
 //! Training on all rows but the last ones, and measuring on those: what the methods here have in common.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tch::Tensor;
 
 use crate::random::Seed;
-use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Trainable, TrainingData, drive,
+    Context, Driven, Error, Event, Finished, Measures, Member, Trainable, TrainingData, drive,
 };
-
-/// Metrics, and tensors that pictures need, by name.
-pub(super) type Evaluated = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
 
 /// A single model that can be measured once it is trained.
 pub(super) trait Measured: Trainable {
@@ -23,8 +18,8 @@ pub(super) trait Measured: Trainable {
     /// What is kept of it, by name.
     fn weights(&self) -> Vec<(String, Tensor)>;
 
-    /// What it is worth on held-out rows; `None` if values are beyond 32-bit floats.
-    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Evaluated>, Error>;
+    /// What it is worth on held-out rows, and tensors that pictures need; `None` if values are beyond 32-bit floats.
+    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Measures>, Error>;
 }
 
 /// Trains what `new` makes of all rows but the last `held_out`, `[rows, D]` on the context's device, and measures it;
@@ -81,23 +76,10 @@ pub(super) fn finish(
     } else {
         None
     };
-    let mut run = Finished {
-        outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
-        curves: progress.curves,
-        weights: Vec::new(),
-        training: progress.elapsed,
-        evaluation: Duration::ZERO,
-        resumed: progress.resumed,
-    };
-    if let Some((metrics, kept)) = evaluated {
-        run.metrics = metrics;
-        run.weights = model.weights();
-        run.weights.extend(kept);
-    } else {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        run.outcome = Outcome::Diverged { iteration };
-    }
-    run.evaluation = clock.elapsed();
-    Ok(run)
+    let measured = evaluated.map(|(metrics, kept)| {
+        let mut weights = model.weights();
+        weights.extend(kept);
+        (metrics, weights)
+    });
+    Ok(Finished::trained(progress, measured, clock.elapsed()))
 }

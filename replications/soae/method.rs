@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::held_out::{self, Evaluated, Measured};
+use super::held_out::{self, Measured};
 use super::latent::{self, on_cpu};
 use super::model::{Model, normal};
 use super::{Settings, Space, Training, controls};
@@ -16,8 +16,8 @@ use crate::nn::slices::ordered_sum;
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Progress;
 use crate::train::{
-    Context, Error, Finished, Kept, Member, Method, Runs, TrainingData, Trial, Work, one_by_one,
-    time_of_step,
+    Context, Error, Finished, Kept, Measures, Member, Method, Runs, TrainingData, Trial, Work,
+    one_by_one, time_of_step,
 };
 
 /// Images drawn from each model's latent space.
@@ -120,7 +120,7 @@ impl Measured for Model {
         Model::weights(self)
     }
 
-    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Evaluated>, Error> {
+    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Measures>, Error> {
         evaluate(self, seed, held_out)
     }
 }
@@ -138,11 +138,7 @@ impl Measured for Model {
 ///
 /// With them what pictures need: codes of a sample and their classes. `None` if codes are beyond 32-bit
 /// floats.
-fn evaluate(
-    model: &Model,
-    seed: Seed,
-    held_out: &TrainingData,
-) -> Result<Option<Evaluated>, Error> {
+fn evaluate(model: &Model, seed: Seed, held_out: &TrainingData) -> Result<Option<Measures>, Error> {
     let (settings, space) = (&model.settings, model.settings.space);
     let rows = &held_out.features;
     let codes = on_cpu(&model.codes(rows));

@@ -25,7 +25,6 @@ use crate::nn::slices::{slice, slice_mut};
 use crate::nn::{Adam, Precision, products};
 use crate::pretraining::AutoencoderSettings;
 use crate::random::{self, Seed};
-use crate::runs::Outcome;
 use crate::runs::checkpoint::{Named, Progress};
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Search, Temperature};
 use crate::train::{
@@ -342,7 +341,7 @@ impl Kerasom {
         let encoder = settings.encoder.as_ref();
         let space = match space::enter(encoder, member, space::SHARE, context)? {
             Entered::Space(space) => space,
-            Entered::Diverged => return Ok(Some(space::diverged())),
+            Entered::Diverged => return Ok(Some(Finished::untrained())),
             Entered::Interrupted => return Ok(None),
         };
         let stage = Stage::new(context.observer, space.behind, 1.0);
@@ -434,25 +433,8 @@ fn finish(
     } else {
         None
     };
-    let outcome = match metrics {
-        Some(_) => Outcome::Completed,
-        None => Outcome::Diverged {
-            iteration: progress.diverged.unwrap_or(progress.iteration),
-        },
-    };
-    let weights = match metrics {
-        Some(_) => space.weights(&map.prototypes, context),
-        None => Vec::new(),
-    };
-    Ok(Finished {
-        outcome,
-        weights,
-        metrics: metrics.unwrap_or_default(),
-        curves: progress.curves,
-        training: progress.elapsed,
-        evaluation: clock.elapsed(),
-        resumed: progress.resumed,
-    })
+    let measured = metrics.map(|metrics| (metrics, space.weights(&map.prototypes, context)));
+    Ok(Finished::trained(progress, measured, clock.elapsed()))
 }
 
 #[cfg(test)]

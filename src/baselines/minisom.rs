@@ -114,8 +114,8 @@ impl Method for MiniSom {
     }
 
     fn version(&self) -> u32 {
-        // 2: the quality of the map, and classes by unit.
-        2
+        // 2: the quality of the map, and classes by unit. 3: updates in blocks, so other rounding.
+        3
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -180,7 +180,7 @@ impl MiniSom {
         let encoder = settings.encoder.as_ref();
         let space = match space::enter(encoder, member, space::SHARE, context)? {
             Entered::Space(space) => space,
-            Entered::Diverged => return Ok(Some(space::diverged())),
+            Entered::Diverged => return Ok(Some(Finished::untrained())),
             Entered::Interrupted => return Ok(None),
         };
         let clock = Instant::now();

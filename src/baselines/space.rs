@@ -1,7 +1,6 @@
 //! What a map is trained on: the features themselves, or an autoencoder's codes of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tch::Tensor;
 
@@ -9,9 +8,8 @@ use crate::evaluation::{self, PostClusters};
 use crate::nn::{Layout, Network, Parameters, state};
 use crate::pretraining::AutoencoderSettings;
 use crate::runs::Outcome;
-use crate::runs::record::Curves;
 use crate::som::Grid;
-use crate::train::{Context, Error, Finished, Member, part};
+use crate::train::{Context, Error, Member, part};
 
 /// The part of a run's work that training its autoencoder is: nearly all.
 pub(super) const SHARE: f64 = 0.95;
@@ -89,19 +87,6 @@ pub(super) fn check_encoder(
         _ => return Ok(()),
     };
     Err(Error::Settings(format!("{method} settings: {wrong}")))
-}
-
-/// What a run came to whose autoencoder has diverged.
-pub(super) fn diverged() -> Finished {
-    Finished {
-        outcome: Outcome::Diverged { iteration: 0 },
-        metrics: BTreeMap::new(),
-        curves: Curves::default(),
-        weights: Vec::new(),
-        training: Duration::ZERO,
-        evaluation: Duration::ZERO,
-        resumed: 0,
-    }
 }
 
 impl Space {

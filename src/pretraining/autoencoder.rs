@@ -22,7 +22,6 @@ use crate::nn::{
     Adam, Architecture, Layout, Network, Parameters, Precision, Segment, Shape, Step, state,
 };
 use crate::random::{self, Seed};
-use crate::runs::Outcome;
 use crate::runs::checkpoint::{Named, Progress};
 use crate::train::{
     Context, Driven, Error, Event, Finished, Member, Need, Part, Trainable, Trial, Work, drive,
@@ -172,23 +171,11 @@ fn finish(models: &Pretraining, model: i64, progress: Progress) -> Finished {
     let clock = Instant::now();
     let loss = models.loss_of_all(model);
     let is_finite = state::is_finite(&models.parameters, &models.adam, model) && loss.is_finite();
-    let mut part = Finished {
-        outcome: Outcome::Completed,
-        metrics: BTreeMap::new(),
-        curves: progress.curves,
-        weights: Vec::new(),
-        training: progress.elapsed,
-        evaluation: clock.elapsed(),
-        resumed: progress.resumed,
-    };
-    if progress.diverged.is_some() || !is_finite {
-        let iteration = progress.diverged.unwrap_or(progress.iteration);
-        part.outcome = Outcome::Diverged { iteration };
-    } else {
-        part.metrics.insert("reconstruction_loss".to_owned(), loss);
-        part.weights = state::weights(&models.parameters, model);
-    }
-    part
+    let measured = (progress.diverged.is_none() && is_finite).then(|| {
+        let metrics = BTreeMap::from([("reconstruction_loss".to_owned(), loss)]);
+        (metrics, state::weights(&models.parameters, model))
+    });
+    Finished::trained(progress, measured, clock.elapsed())
 }
 
 /// The buffers for batches of one size.

@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Error, Need, Observer, Parts};
 use crate::nn::Precision;
 use crate::random::Seed;
-use crate::runs::checkpoint::Named;
+use crate::runs::checkpoint::{Named, Progress};
 use crate::runs::record::{Curves, Outcome};
 
 /// A data set on the device that trains on it.
@@ -201,6 +201,46 @@ pub struct Finished {
     pub evaluation: Duration,
     /// How often it was resumed.
     pub resumed: u32,
+}
+
+/// Metrics by name, and named tensors to keep.
+pub type Measures = (BTreeMap<String, f64>, Vec<(String, Tensor)>);
+
+impl Finished {
+    /// A run that came to nothing before it was trained.
+    #[must_use]
+    pub fn untrained() -> Self {
+        Self {
+            outcome: Outcome::Diverged { iteration: 0 },
+            metrics: BTreeMap::new(),
+            curves: Curves::default(),
+            weights: Vec::new(),
+            training: Duration::ZERO,
+            evaluation: Duration::ZERO,
+            resumed: 0,
+        }
+    }
+
+    /// What a training came to that `measured` gives the measures of; without measures, because something is no
+    /// finite number, it has diverged: where a loss showed it, or at its end. `evaluation` is the time they took.
+    #[must_use]
+    pub fn trained(progress: Progress, measured: Option<Measures>, evaluation: Duration) -> Self {
+        let iteration = progress.diverged.unwrap_or(progress.iteration);
+        let outcome = match measured {
+            Some(_) => Outcome::Completed,
+            None => Outcome::Diverged { iteration },
+        };
+        let (metrics, weights) = measured.unwrap_or_default();
+        Self {
+            outcome,
+            metrics,
+            curves: progress.curves,
+            weights,
+            training: progress.elapsed,
+            evaluation,
+            resumed: progress.resumed,
+        }
+    }
 }
 
 /// What is kept of a training whose evaluation is to be done anew.

@@ -11,7 +11,8 @@ pub mod stored_parts;
 
 pub use drive::{Driven, Trainable, drive, time_of_step};
 pub use method::{
-    Context, Finished, Kept, Labels, Member, Method, Runs, TrainingData, Trial, Work, one_by_one,
+    Context, Finished, Kept, Labels, Measures, Member, Method, Runs, TrainingData, Trial, Work,
+    one_by_one,
 };
 pub use observer::{Event, Observer, Stage};
 pub use part::{InMemory, Need, NoParts, Part, Parts, Trained, gather};

@@ -7,12 +7,12 @@ use super::kernel::draw;
 use super::model::Map;
 use crate::evaluation::{self, PostClusters};
 use crate::random::{self, Seed};
-use crate::replications::soae::held_out::{Evaluated, Measured};
+use crate::replications::soae::held_out::Measured;
 use crate::replications::soae::latent::{self, on_cpu};
 use crate::replications::soae::method::mean_squared_error;
 use crate::replications::soae::{Space, controls};
 use crate::som::{Grid, nearest};
-use crate::train::{Error, TrainingData};
+use crate::train::{Error, Measures, TrainingData};
 
 impl Measured for Map {
     fn is_finite(&self) -> bool {
@@ -23,7 +23,7 @@ impl Measured for Map {
         Map::weights(self)
     }
 
-    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Evaluated>, Error> {
+    fn evaluate(&self, seed: Seed, held_out: &TrainingData) -> Result<Option<Measures>, Error> {
         evaluate(&self.settings, &self.prototypes(), seed, held_out)
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn evaluate(
     prototypes: &Tensor,
     seed: Seed,
     held_out: &TrainingData,
-) -> Result<Option<Evaluated>, Error> {
+) -> Result<Option<Measures>, Error> {
     let (map, labels) = (settings.map, held_out.labels.as_ref());
     let rows = on_cpu(&held_out.features);
     let groups = PostClusters::Classes;

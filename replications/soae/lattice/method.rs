@@ -28,7 +28,8 @@ impl Method for LatticeSom {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: updates in blocks, so other rounding.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {

@@ -19,7 +19,6 @@ use crate::evaluation::{self, PostClusters};
 use crate::nn::Precision;
 use crate::nn::adam::{AdamOptions, EpsilonForm};
 use crate::random::Seed;
-use crate::runs::Outcome;
 use crate::runs::checkpoint::Progress;
 use crate::som::Grid;
 use crate::train::{
@@ -177,7 +176,8 @@ impl Method for SomVaeMethod {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: shorter convolutions, shared reconstructions, so other rounding.
+        2
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
@@ -244,25 +244,8 @@ fn finish(
     } else {
         None
     };
-    let outcome = match metrics {
-        Some(_) => Outcome::Completed,
-        None => Outcome::Diverged {
-            iteration: progress.diverged.unwrap_or(progress.iteration),
-        },
-    };
-    Ok(Finished {
-        outcome,
-        weights: if metrics.is_some() {
-            model.weights()
-        } else {
-            Vec::new()
-        },
-        metrics: metrics.unwrap_or_default(),
-        curves: progress.curves,
-        training: progress.elapsed,
-        evaluation: clock.elapsed(),
-        resumed: progress.resumed,
-    })
+    let measured = metrics.map(|metrics| (metrics, model.weights()));
+    Ok(Finished::trained(progress, measured, clock.elapsed()))
 }
 
 fn assess(

@@ -125,7 +125,18 @@ impl SomVae {
             .into_iter()
             .map(i64::from)
             .collect();
-        let winners = Tensor::from_slice(&winners).to_device(x.device());
+        // Rows of one winner share its reconstruction: it is made once. A product hands it out, whose
+        // gradient adds up in one order, where sums by index may be added in any.
+        let mut distinct = winners.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let tensor = |units: &[i64]| Tensor::from_slice(units).to_device(x.device());
+        let (winners, distinct) = (tensor(&winners), tensor(&distinct));
+        let who = winners.unsqueeze(1).eq_tensor(&distinct.unsqueeze(0));
+        let who = who.to_kind(x.kind());
+        let decoded = self
+            .network
+            .decode_quantised(part, &embeddings.index_select(0, &distinct));
         let quantised = embeddings.index_select(0, &winners);
         let mean = |difference: Tensor| difference.square().mean(Kind::Float);
         let latent = self.settings.latent;
@@ -134,7 +145,7 @@ impl SomVae {
         let places = self.places.index_select(0, &winners).view([-1]);
         let around = around.index_select(0, &places).view([-1, 5, latent]);
         [
-            mean(self.network.decode_quantised(part, &quantised) - x),
+            mean(who.mm(&decoded) - x),
             mean(self.network.decode(part, &code) - x),
             mean(&code - &quantised),
             mean(code.detach().unsqueeze(1) - around),

@@ -41,12 +41,15 @@ enum Layer {
         weight: Slot,
         bias: Slot,
     },
+    /// The same convolution of an image whose pixels each become 2 x 2: see [`of_doubled`].
+    DoubledConvolution {
+        weight: Slot,
+        bias: Slot,
+    },
     Relu,
     Sigmoid,
     /// The largest of 2 x 2 pixels.
     Pool,
-    /// Every pixel becomes 2 x 2.
-    Double,
     /// `[batch, ..]` to `[batch, shape..]`
     Reshape(Vec<i64>),
 }
@@ -109,6 +112,11 @@ impl<'a> Builder<'a> {
         self.layers.push(Layer::Convolution { weight, bias });
     }
 
+    fn doubled_convolution(&mut self, inputs: i64, outputs: i64) {
+        let (weight, bias) = self.add(&[outputs, inputs, WINDOW, WINDOW], &[outputs]);
+        self.layers.push(Layer::DoubledConvolution { weight, bias });
+    }
+
     fn then(&mut self, layers: impl IntoIterator<Item = Layer>) {
         self.layers.extend(layers);
     }
@@ -166,7 +174,8 @@ impl Network {
                     let size = parameters.value(weight).size();
                     (weight, bias, glorot_uniform(rng, size[1], size[2]), 0.0)
                 }
-                Layer::Convolution { weight, bias } => {
+                Layer::Convolution { weight, bias }
+                | Layer::DoubledConvolution { weight, bias } => {
                     let size = &parameters.value(weight).size()[1..];
                     let drawn = truncated_normal(rng, CONVOLUTION_START as f32, size);
                     (weight, bias, drawn, CONVOLUTION_START)
@@ -193,7 +202,8 @@ fn encoder(builder: &mut Builder, plan: &Plan, dims: i64) {
     builder.then([Layer::Reshape(vec![1, SIDE, SIDE])]);
     for inputs in [1, filters] {
         builder.convolution(inputs, filters);
-        builder.then([Layer::Relu, Layer::Pool]);
+        // ReLU of the largest is the largest ReLU, at a quarter of the pixels.
+        builder.then([Layer::Pool, Layer::Relu]);
     }
     let flat = filters * SIDE * SIDE / 16;
     builder.then([Layer::Reshape(vec![flat])]);
@@ -214,10 +224,10 @@ fn decoder(builder: &mut Builder, plan: &Plan, dims: i64) {
     }
     let (filters, side) = (plan.filters, SIDE / 4);
     builder.linear(plan.latent, filters * side * side);
-    builder.then([Layer::Reshape(vec![filters, side, side]), Layer::Double]);
-    builder.convolution(filters, filters);
-    builder.then([Layer::Relu, Layer::Double]);
-    builder.convolution(filters, 1);
+    builder.then([Layer::Reshape(vec![filters, side, side])]);
+    builder.doubled_convolution(filters, filters);
+    builder.then([Layer::Relu]);
+    builder.doubled_convolution(filters, 1);
     builder.then([Layer::Sigmoid, Layer::Reshape(vec![dims])]);
 }
 
@@ -235,25 +245,100 @@ fn chain(layers: &[Layer], part: &dyn Fn(Slot) -> Tensor, input: &Tensor) -> Ten
         .iter()
         .fold(input.shallow_clone(), |x, layer| match *layer {
             Layer::Linear { weight, bias } => part(bias).addmm(&x, &part(weight)),
-            Layer::Convolution { weight, bias } => x.constant_pad_nd([1, 2, 1, 2]).conv2d(
-                &part(weight),
-                Some(part(bias)),
-                [1, 1],
-                [0, 0],
-                [1, 1],
-                1,
-            ),
+            Layer::Convolution { weight, bias } => {
+                convolve(&x.constant_pad_nd([1, 2, 1, 2]), &part(weight), &part(bias))
+            }
+            Layer::DoubledConvolution { weight, bias } => {
+                of_doubled(&x, &part(weight), &part(bias))
+            }
             Layer::Relu => x.relu(),
             Layer::Sigmoid => x.sigmoid(),
             Layer::Pool => x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
-            Layer::Double => {
-                let size = x.size();
-                x.upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)
-            }
             Layer::Reshape(ref shape) => {
                 let mut whole = vec![x.size()[0]];
                 whole.extend(shape);
                 x.reshape(&whole)
             }
         })
+}
+
+/// A convolution without padding, `[batch, inputs, rows, columns]`.
+fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    x.conv2d(weight, Some(bias), [1, 1], [0, 0], [1, 1], 1)
+}
+
+/// The 4 x 4 convolution, padded by 1 before and 2 after, of `x` `[batch, inputs, rows, columns]` with each
+/// pixel doubled both ways: `[batch, outputs, 2 rows, 2 columns]`.
+///
+/// The image of doubled pixels is not made. Along each axis the four weights at an even place fall on three
+/// pixels of `x`, and at an odd place on two,
+///
+/// ```text
+/// even: w0 x[k-1] + (w1 + w2) x[k] + w3 x[k+1]        odd: (w0 + w1) x[k] + (w2 + w3) x[k+1]
+/// ```
+///
+/// so the four kinds of places are four small convolutions of `x`, 25 products for 4 pixels in place of 64.
+fn of_doubled(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    let padded = x.constant_pad_nd([1, 1, 1, 1]);
+    let [batch, outputs] = [x.size()[0], weight.size()[0]];
+    let [rows, columns] = [x.size()[2], x.size()[3]];
+    let kinds = [0, 1].map(|down| {
+        let weight = summed(weight, 2, down);
+        let padded = padded.narrow(2, down, rows + 2 - down);
+        [0, 1].map(|right| {
+            let weight = summed(&weight, 3, right);
+            let padded = padded.narrow(3, right, columns + 2 - right);
+            convolve(&padded, &weight, bias)
+        })
+    });
+    let across = kinds.map(|[even, odd]| Tensor::stack(&[even, odd], -1));
+    let size = [batch, outputs, 2 * rows, 2 * columns];
+    Tensor::stack(&across, 3).reshape(size)
+}
+
+/// Weights that fall on one pixel along an axis, added: those of even places if `odd` is 0.
+fn summed(weight: &Tensor, axis: i64, odd: i64) -> Tensor {
+    let at = |place| weight.narrow(axis, place, 1);
+    if odd == 0 {
+        Tensor::cat(&[at(0), at(1) + at(2), at(3)], axis)
+    } else {
+        Tensor::cat(&[at(0) + at(1), at(2) + at(3)], axis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random;
+    use tch::Kind;
+
+    fn apart(a: &Tensor, b: &Tensor) -> f64 {
+        (a - b).abs().max().double_value(&[])
+    }
+
+    /// Value and gradients, beside those of the image with its pixels doubled. Rows and columns differ, so that
+    /// they cannot be mistaken for each other.
+    #[test]
+    fn a_convolution_of_doubled_pixels_does_not_need_them() {
+        let uniform = |seed, size: &[i64]| {
+            let values = random::uniform(seed, size).to_kind(Kind::Double) - 0.5;
+            values.set_requires_grad(true)
+        };
+        let (x, bias) = (uniform(1, &[2, 3, 4, 5]), uniform(2, &[6]));
+        let weight = uniform(3, &[6, 3, WINDOW, WINDOW]);
+        let doubled = x.upsample_nearest2d([8, 10], None, None);
+        let plain = convolve(&doubled.constant_pad_nd([1, 2, 1, 2]), &weight, &bias);
+        let short = of_doubled(&x, &weight, &bias);
+        assert_eq!(short.size(), [2, 6, 8, 10]);
+        assert!(apart(&short, &plain) < 1e-12);
+        let towards = random::uniform(4, &[2, 6, 8, 10]).to_kind(Kind::Double);
+        let gradients = |of: &Tensor| {
+            let loss = (of * &towards).sum(Kind::Double);
+            Tensor::run_backward(&[loss], &[&x, &weight, &bias], false, false)
+        };
+        for (short, plain) in gradients(&short).iter().zip(gradients(&plain)) {
+            assert!(plain.abs().max().double_value(&[]) > 0.1);
+            assert!(apart(short, &plain) < 1e-12);
+        }
+    }
 }

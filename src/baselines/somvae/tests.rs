@@ -7,6 +7,7 @@ use tch::Device;
 
 use super::*;
 use crate::random;
+use crate::runs::Outcome;
 use crate::train::drive::StopAfter;
 use crate::train::observer::Silent;
 use crate::train::{Labels, NoParts};

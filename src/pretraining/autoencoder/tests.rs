@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::runs::Outcome;
 use crate::train::observer::Silent;
 use crate::train::{InMemory, TrainingData};
 
