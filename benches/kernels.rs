@@ -118,10 +118,10 @@ fn winners_among_images(bencher: Bencher) {
         .bench_local(|| black_box(search.winners(&rows, &prototypes)[0]));
 }
 
-/// The classic online map of 8 x 8 and of 20 x 20 units on images; items are updates.
-#[divan::bench(args = [8, 20])]
-fn online_som(bencher: Bencher, side: usize) {
-    let rows = random_floats(&[BATCH, 784]);
+/// The classic online map of 8 x 8 and of 20 x 20 units on images, and of 8 x 8 on codes; items are updates.
+#[divan::bench(args = [(8, 784), (20, 784), (8, 10)])]
+fn online_som(bencher: Bencher, (side, dims): (usize, i64)) {
+    let rows = random_floats(&[BATCH, dims]);
     let som = som::OnlineSom {
         map: som::Grid {
             rows: side,

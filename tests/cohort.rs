@@ -6,8 +6,11 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use replicate::baselines::{KMeansBaseline, KMeansSettings};
+use replicate::baselines::{
+    KMeansBaseline, KMeansSettings, MiniSom, MiniSomSettings, SomVaeMethod, SomVaeSettings,
+};
 use replicate::data::{self, Access};
+use replicate::evaluation::PostClusters;
 use replicate::nn::Precision;
 use replicate::random::Seed;
 use replicate::replications::desom::{Desom, DesomCohort, Settings};
@@ -16,6 +19,8 @@ use replicate::replications::soae::{
 };
 use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Named};
+use replicate::som::online::{Lengths, Order, Spread};
+use replicate::som::{Grid, OnlineSom};
 use replicate::train::observer::Silent;
 use replicate::train::{
     Context, Driven, Error, Finished, Kept, Labels, Member, Method, NoParts, Trainable,
@@ -373,8 +378,40 @@ fn members_that_have_come_unequally_far_do_not_train_together() {
     assert!(error.to_string().contains("[10, 0]"), "{error}");
 }
 
-/// Losses, weights and metrics of a DESOM (exact and fast), and labels of a k-means, and all of a SOAE,
-/// with one thread and with two.
+/// A map of 20 x 20 units on images: sums over it are large enough for several threads.
+fn online(lengths: Lengths) -> MiniSomSettings {
+    let map = Grid {
+        rows: 20,
+        columns: 20,
+    };
+    MiniSomSettings {
+        som: OnlineSom {
+            map,
+            updates: 300,
+            learning_rate: 0.5,
+            sigma: 2.0,
+            spread: Spread::Two,
+            lengths,
+            order: Order::Random,
+            ends: None,
+        },
+        post_clusters: PostClusters::Classes,
+        encoder: None,
+    }
+}
+
+fn som_vae() -> SomVaeSettings {
+    SomVaeSettings {
+        filters: 8,
+        iterations: 6,
+        training_rows: Some(200),
+        validation_rows: Some(100),
+        ..SomVaeSettings::paper()
+    }
+}
+
+/// Losses, weights and metrics of a DESOM (exact and fast), labels of a k-means, and all of a SOAE, of online
+/// maps and of a SOM-VAE with convolutions, with one thread and with two.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let data = digits();
@@ -383,10 +420,10 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let images = images(&data);
     let run = |method: &dyn Method, settings: serde_json::Value, precision, threads: i32| {
         tch::set_num_threads(threads);
-        let convolves = settings.get("architecture").is_some();
+        let of_images = settings.get("architecture").is_some() || method.id() == "minisom";
         let context = Context {
             precision,
-            ..context(if convolves { &images } else { &data }, &interrupted)
+            ..context(if of_images { &images } else { &data }, &interrupted)
         };
         let member = Member {
             settings,
@@ -416,6 +453,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let network = on_a_lattice(Learning::Network {
         hidden: vec![300, 200],
     });
+    let [free, unit] = [Lengths::Free, Lengths::Unit].map(|lengths| online(lengths).to_value());
     for (method, settings, precision) in [
         (&Desom as &dyn Method, small().to_value(), Precision::Exact),
         (&Desom, small().to_value(), Precision::Fast),
@@ -428,6 +466,9 @@ fn results_do_not_depend_on_the_number_of_threads() {
         (&Soae, sphere, Precision::Exact),
         (&LatticeSom, map, Precision::Exact),
         (&LatticeSom, network, Precision::Exact),
+        (&MiniSom::ON_FEATURES, free, Precision::Exact),
+        (&MiniSom::ON_FEATURES, unit, Precision::Exact),
+        (&SomVaeMethod, som_vae().to_value(), Precision::Exact),
     ] {
         let one = run(method, settings.clone(), precision, 1);
         let two = run(method, settings, precision, 2);

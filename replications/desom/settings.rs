@@ -40,7 +40,9 @@ pub enum PrototypeStart {
     #[default]
     Sample,
     /// A classic online SOM trained from there on all codes, row after row, once; an option of later
-    /// versions of the authors' code.
+    /// versions of the authors' code. Runs of `som` were computed one sample after another, which rounds
+    /// otherwise: they have other keys.
+    #[serde(rename = "som-in-blocks", alias = "som")]
     Som,
     /// Glorot-uniform values, as the weights of a layer, wherever the codes are: the main program of the
     /// authors' code of 2019 left them so, its benchmark script did not.

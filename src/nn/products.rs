@@ -15,16 +15,8 @@ const NARROW: i64 = 16;
 /// # Panics
 /// If shapes, kinds or devices do not fit: a bug of the caller.
 pub fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) {
-    let (a_size, b_size) = (a.size(), b.size());
-    let sides = [
-        a_size[a_size.len() - 2],
-        a_size[a_size.len() - 1],
-        b_size[b_size.len() - 1],
-    ];
-    let narrow = sides.into_iter().any(|side| side <= NARROW);
-    let plain = out.device() == Device::Cpu && out.kind() == Kind::Float;
     match out.dim() {
-        2 if narrow && plain => multiply_narrow(out, a, b),
+        2 if is_narrow(out, a, b) => multiply_narrow(out, a, b, false),
         2 => drop(a.mm_out(out, b)),
         _ if out.device() == Device::Cpu => {
             for model in 0..out.size()[0] {
@@ -35,16 +27,36 @@ pub fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) {
     }
 }
 
+/// `out += a b`, of matrices of floats on the CPU: `[m, k]` times `[k, n]`.
+///
+/// # Panics
+/// As [`multiply`].
+pub fn multiply_add(out: &mut Tensor, a: &Tensor, b: &Tensor) {
+    if is_narrow(out, a, b) {
+        multiply_narrow(out, a, b, true);
+    } else {
+        let _ = out.addmm_(a, b);
+    }
+}
+
+/// Whether the `gemm` crate is the faster one for these matrices.
+fn is_narrow(out: &Tensor, a: &Tensor, b: &Tensor) -> bool {
+    let sides = [&a.size()[..], &b.size()[1..]].concat();
+    let plain = out.device() == Device::Cpu && out.kind() == Kind::Float;
+    plain && sides.into_iter().any(|side| side <= NARROW)
+}
+
 /// The products of all models as one.
 fn multiply_batched(out: &Tensor, a: &Tensor, b: &Tensor) {
     let _ = a.bmm_out(out, b);
 }
 
-/// The product of two matrices on this thread alone: the same bits whatever the number of threads.
+/// The product of two matrices, added to what is there if `add`, on this thread alone: the same bits whatever the
+/// number of threads.
 ///
 /// # Panics
 /// If the shapes do not fit, or a tensor is not one of floats on the CPU: a bug of the caller.
-fn multiply_narrow(out: &Tensor, a: &Tensor, b: &Tensor) {
+fn multiply_narrow(out: &Tensor, a: &Tensor, b: &Tensor, add: bool) {
     let of = |tensor: &Tensor| -> ([usize; 2], [isize; 2]) {
         assert!(
             tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.dim() == 2,
@@ -71,14 +83,14 @@ fn multiply_narrow(out: &Tensor, a: &Tensor, b: &Tensor) {
             out.data_ptr().cast::<f32>(),
             out_column,
             out_row,
-            false,
+            add,
             a.data_ptr().cast::<f32>(),
             a_column,
             a_row,
             b.data_ptr().cast::<f32>(),
             b_column,
             b_row,
-            0.0,
+            if add { 1.0 } else { 0.0 },
             1.0,
             false,
             false,
@@ -119,6 +131,11 @@ mod tests {
                         .allclose(&expected, 1e-5, 1e-5, false),
                     "{m} {k} {n}"
                 );
+                if out.dim() == 2 {
+                    let mut sum = Tensor::ones_like(&out);
+                    multiply_add(&mut sum, &a, &b);
+                    assert!((sum - &out - 1.0).abs().max().double_value(&[]) < 1e-4);
+                }
                 if out.dim() == 3 {
                     let batched = out.zeros_like();
                     multiply_batched(&batched, &a, &b);

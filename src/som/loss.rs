@@ -156,7 +156,7 @@ fn step_slices(
 }
 
 /// The index of the lowest value, the first of equal ones.
-pub(super) fn lowest(values: &[f32]) -> usize {
+pub(super) fn lowest<T: PartialOrd + Copy>(values: &[T]) -> usize {
     let mut best = 0;
     for (index, &value) in values.iter().enumerate() {
         if value < values[best] {

@@ -20,7 +20,7 @@ use crate::train::{
 pub struct LatticeSom;
 
 /// Rows that are shown one after the other to measure how long one takes.
-const TRIAL_ROWS: u64 = 64;
+const TRIAL_ROWS: u64 = 256;
 
 impl Method for LatticeSom {
     fn id(&self) -> &'static str {
@@ -28,7 +28,7 @@ impl Method for LatticeSom {
     }
 
     fn version(&self) -> u32 {
-        // 2: updates in blocks, so other rounding.
+        // 2: a table's updates in blocks, so other rounding.
         2
     }
 

@@ -125,8 +125,7 @@ impl SomVae {
             .into_iter()
             .map(i64::from)
             .collect();
-        // Rows of one winner share its reconstruction: it is made once. A product hands it out, whose
-        // gradient adds up in one order, where sums by index may be added in any.
+        // Rows of one winner share its reconstruction, which is made once and handed out by a product.
         let mut distinct = winners.clone();
         distinct.sort_unstable();
         distinct.dedup();
@@ -134,10 +133,9 @@ impl SomVae {
         let (winners, distinct) = (tensor(&winners), tensor(&distinct));
         let who = winners.unsqueeze(1).eq_tensor(&distinct.unsqueeze(0));
         let who = who.to_kind(x.kind());
-        let decoded = self
-            .network
-            .decode_quantised(part, &embeddings.index_select(0, &distinct));
-        let quantised = embeddings.index_select(0, &winners);
+        let chosen = embeddings.index_select(0, &distinct);
+        let decoded = who.mm(&self.network.decode_quantised(part, &chosen));
+        let quantised = who.mm(&chosen);
         let mean = |difference: Tensor| difference.square().mean(Kind::Float);
         let latent = self.settings.latent;
         let none = Tensor::zeros([1, latent], (Kind::Float, x.device()));
@@ -145,7 +143,7 @@ impl SomVae {
         let places = self.places.index_select(0, &winners).view([-1]);
         let around = around.index_select(0, &places).view([-1, 5, latent]);
         [
-            mean(who.mm(&decoded) - x),
+            mean(decoded - x),
             mean(self.network.decode(part, &code) - x),
             mean(&code - &quantised),
             mean(code.detach().unsqueeze(1) - around),
@@ -154,6 +152,16 @@ impl SomVae {
 
     fn loss(&self, [quantised, direct, commitment, som]: &[Tensor; 4]) -> Tensor {
         quantised + direct + commitment * self.settings.alpha + som * self.settings.beta
+    }
+
+    /// Puts embeddings on the codes of `rows` `[n, D]`, as far as both go, so that each row has a winner of its
+    /// own, as in a map that is trained.
+    pub(super) fn place_embeddings(&mut self, rows: &Tensor) {
+        let codes = self.encode(rows);
+        let embeddings = self.prototypes();
+        let count = codes.size()[0].min(embeddings.size()[0]);
+        let mut places = embeddings.narrow(0, 0, count);
+        places.copy_(&codes.narrow(0, 0, count));
     }
 
     fn trained(&self, slot: Slot) -> Tensor {

@@ -16,124 +16,162 @@
 //!
 //! Nothing is approximated, but rounding is another than that of one update after another: which of two units
 //! is nearer is uncertain where their squared distances differ by less than some millionths of the squared
-//! lengths. So lengths are measured from a point amid the prototypes, not from the origin, which changes no
-//! distance and no move; where lengths are kept at 1 the origin has to be that point.
+//! lengths, ties included. So lengths are measured from a point amid the prototypes, not from the origin, which
+//! changes no distance and no move; where lengths are kept at 1 the origin has to be that point.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use crate::nn::products::{multiply, multiply_add};
 use crate::nn::slices::{slice, slice_mut};
+use crate::som::loss::lowest;
 
-/// Samples of a block for rows of so many features: the numbers that follow each update are units times
-/// samples, and should be few beside units times features.
-pub(super) fn samples(dims: usize) -> u64 {
-    (dims / 8).clamp(8, 64) as u64
+/// How many samples a block has for rows of so many features: the numbers that follow each update are units
+/// times samples, which should be few beside units times features, and every block has a price.
+pub(super) fn size(dims: usize) -> u64 {
+    (dims / 8).clamp(32, 64) as u64
 }
 
-/// What is kept from block to block of a stretch.
+/// Prototypes on their way through a stretch of blocks, seen from a point amid them.
 #[derive(Debug)]
-pub(super) struct Lengths {
-    /// The point from which they are measured, `[1, dims]`.
+pub(super) struct Seen {
+    /// That point, `[1, dims]`.
     centre: Tensor,
-    /// Squared, of each prototype.
+    /// `[units, dims]`, at first and now.
+    first: Tensor,
+    map: Tensor,
+    /// Squared lengths.
     squares: Vec<f64>,
-    /// Whether each is made 1 after every update.
+    /// Whether lengths are made 1 after every update.
     unit: bool,
 }
 
-impl Lengths {
-    /// Of `prototypes` `[units, dims]` as they are.
+impl Seen {
+    /// `prototypes` `[units, dims]`, contiguous floats on the CPU, as they are.
     pub fn of(prototypes: &Tensor, unit: bool) -> Self {
-        let mean = prototypes.mean_dim(0, true, Kind::Float);
-        let centre = if unit { mean.zeros_like() } else { mean };
-        let squares = (prototypes - &centre)
-            .square()
-            .sum_dim_intlist(-1, false, Kind::Double);
-        // A vector of doubles on the CPU always converts.
-        let squares = Vec::try_from(squares).unwrap_or_default();
+        let size = prototypes.size();
+        let (units, dims) = (size[0] as usize, size[1] as usize);
+        // Added up here: libtorch's sums may depend on the number of threads.
+        let mut centre = vec![0.0_f64; dims];
+        if !unit {
+            for row in slice(prototypes).chunks_exact(dims) {
+                for (sum, &value) in centre.iter_mut().zip(row) {
+                    *sum += f64::from(value);
+                }
+            }
+        }
+        let centre: Vec<f32> = centre
+            .iter()
+            .map(|sum| (sum / units as f64) as f32)
+            .collect();
+        let centre = Tensor::from_slice(&centre).unsqueeze(0);
+        let map = prototypes - &centre;
+        let squares = slice(&map).chunks_exact(dims).map(square).collect();
         Self {
             centre,
+            first: map.copy(),
+            map,
             squares,
             unit,
         }
     }
+
+    /// Moves the prototypes that this began with to where they are now. Those that have not moved keep their bits.
+    pub fn write(&self, prototypes: &mut Tensor) {
+        *prototypes += &self.map - &self.first;
+    }
+
+    /// An update for each of `samples` `[n, dims]`, in their order. `rates_of` sets the units' rates for a winner
+    /// and the number of its sample. Gives the sum over the samples of the squared distance from the winner before
+    /// it moved; not finite where a distance is not.
+    pub fn advance(
+        &mut self,
+        samples: &Tensor,
+        rates_of: &mut dyn FnMut(usize, usize, &mut [f32]),
+    ) -> f64 {
+        let (count, units) = (samples.size()[0] as usize, self.squares.len());
+        let samples = samples - &self.centre;
+        let zeros = |rows: usize, columns: usize| {
+            let size = [rows as i64, columns as i64];
+            Tensor::zeros(size, (Kind::Float, Device::Cpu))
+        };
+        let (mut products, between) = (zeros(count, units), zeros(count, count));
+        multiply(&products, &samples, &self.map.tr());
+        multiply(&between, &samples, &samples.tr());
+        let (products, between) = (slice_mut(&mut products), slice(&between));
+        // `a` and `b` of each update and unit.
+        let mut stays = vec![0.0_f64; count * units];
+        let mut added = zeros(count, units);
+        let adds = slice_mut(&mut added);
+        let mut scores = vec![0.0_f64; units];
+        let mut stay = vec![0.0_f32; units];
+        let mut errors = 0.0;
+        for sample in 0..count {
+            let (before, after) = products.split_at_mut((sample + 1) * units);
+            let met = &before[sample * units..];
+            let line = &between[sample * count..(sample + 1) * count];
+            let length = f64::from(line[sample]);
+            // The sample's own length is the same for all.
+            for ((score, square), &product) in scores.iter_mut().zip(&self.squares).zip(met) {
+                *score = square - 2.0 * f64::from(product);
+            }
+            let winner = lowest(&scores);
+            let error = scores[winner] + length;
+            // Rounding may leave a little less than nothing; what is no number stays none.
+            errors += if error < 0.0 { 0.0 } else { error };
+            let part = sample * units..(sample + 1) * units;
+            let (stays, adds) = (&mut stays[part.clone()], &mut adds[part]);
+            rates_of(winner, sample, adds);
+            let of_units = stays.iter_mut().zip(&mut *adds).zip(&mut self.squares);
+            for (((stays, adds), square), &product) in of_units.zip(met) {
+                let product = f64::from(product);
+                let moved =
+                    |a: f64, b: f64| a * a * *square + 2.0 * a * b * product + b * b * length;
+                let rate = f64::from(*adds);
+                let mut scale = 1.0;
+                if self.unit {
+                    let length = moved(1.0 - rate, rate);
+                    if length > 0.0 {
+                        scale = 1.0 / length.sqrt();
+                    }
+                }
+                *stays = (1.0 - rate) * scale;
+                *adds = (rate * scale) as f32;
+                // Of what is really added, rounded: so errors of lengths do not add up.
+                let moved = moved(*stays, f64::from(*adds));
+                *square = if moved < 0.0 { 0.0 } else { moved };
+            }
+            for (stay, &stays) in stay.iter_mut().zip(&*stays) {
+                *stay = stays as f32;
+            }
+            follow(after, &line[sample + 1..], &stay, adds);
+        }
+        // What is left of that after the updates that came later, and of the prototype.
+        let mut left = vec![1.0_f64; units];
+        let updates = stays.chunks_exact(units).zip(adds.chunks_exact_mut(units));
+        for (stays, adds) in updates.rev() {
+            for ((add, left), stay) in adds.iter_mut().zip(&mut left).zip(stays) {
+                *add = (f64::from(*add) * *left) as f32;
+                *left *= stay;
+            }
+        }
+        // What a prototype loses, not what it keeps: of a rate far below the last digit of 1 nothing else is left.
+        let lost: Vec<f32> = left.iter().map(|left| (left - 1.0) as f32).collect();
+        let lost = Tensor::from_slice(&lost).unsqueeze(1);
+        let _ = self.map.addcmul_(&self.map.shallow_clone(), &lost);
+        multiply_add(&mut self.map, &added.tr(), &samples);
+        errors
+    }
 }
 
-/// Moves `prototypes` `[units, dims]` by an update for each of `samples` `[n, dims]`, in their order; both are
-/// contiguous floats on the CPU. `rates_of` sets the units' rates for a winner and the number of its sample.
-/// `lengths` are those of the prototypes, and follow them. Gives the sum over the samples of the squared
-/// distance from the winner before it moved.
-pub(super) fn advance(
-    samples: &Tensor,
-    prototypes: &mut Tensor,
-    lengths: &mut Lengths,
-    rates_of: &mut dyn FnMut(usize, usize, &mut [f32]),
-) -> f64 {
-    let Lengths {
-        centre,
-        squares,
-        unit,
-    } = lengths;
-    let (count, units) = (samples.size()[0] as usize, squares.len());
-    let seen_from = |rows: &Tensor| rows - &*centre;
-    let arms = seen_from(samples);
-    let mut products = arms.mm(&seen_from(prototypes).tr());
-    let between = arms.mm(&arms.tr());
-    let (products, between) = (slice_mut(&mut products), slice(&between));
-    // What of a prototype stays, and what of the sample is added: `a` and `b` of each update and unit.
-    let mut stays = vec![0.0_f32; count * units];
-    let mut added = Tensor::zeros(
-        [count as i64, units as i64],
-        (Kind::Float, samples.device()),
-    );
-    let adds = slice_mut(&mut added);
-    let mut distances = vec![0.0_f32; units];
-    let mut errors = 0.0;
-    for sample in 0..count {
-        let (before, after) = products.split_at_mut((sample + 1) * units);
-        let met = &before[sample * units..];
-        let line = &between[sample * count..(sample + 1) * count];
-        let length = f64::from(line[sample]);
-        for ((distance, &square), &product) in distances.iter_mut().zip(&*squares).zip(met) {
-            *distance = (square - 2.0 * f64::from(product) + length) as f32;
-        }
-        let winner = crate::som::loss::lowest(&distances);
-        // Rounding may leave a little less than nothing.
-        errors += f64::from(distances[winner]).max(0.0);
-        let part = sample * units..(sample + 1) * units;
-        let (stays, adds) = (&mut stays[part.clone()], &mut adds[part]);
-        rates_of(winner, sample, adds);
-        for (((stay, add), square), &product) in
-            stays.iter_mut().zip(&mut *adds).zip(&mut *squares).zip(met)
-        {
-            let (a, b) = (1.0 - *add, *add);
-            let wide = [a, b, product].map(f64::from);
-            let moved = wide[0] * wide[0] * *square
-                + 2.0 * wide[0] * wide[1] * wide[2]
-                + wide[1] * wide[1] * length;
-            let scaled = *unit && moved > 0.0;
-            let scale = if scaled { 1.0 / moved.sqrt() } else { 1.0 };
-            *square = if scaled { 1.0 } else { moved.max(0.0) };
-            *stay = (wide[0] * scale) as f32;
-            *add = (wide[1] * scale) as f32;
-        }
-        follow(after, &line[sample + 1..], stays, adds);
-    }
-    // Of a sample that is left of what it added, after the updates that came later.
-    let mut kept = Tensor::ones([units as i64, 1], (Kind::Float, samples.device()));
-    let left = slice_mut(&mut kept);
-    for (stays, adds) in stays
-        .chunks_exact(units)
-        .zip(adds.chunks_exact_mut(units))
-        .rev()
-    {
-        for ((add, left), stay) in adds.iter_mut().zip(&mut *left).zip(stays) {
-            *add *= *left;
-            *left *= stay;
+/// The sum of squares, in partial sums side by side.
+fn square(values: &[f32]) -> f64 {
+    let mut sums = [0.0_f64; 8];
+    for values in values.chunks(sums.len()) {
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            *sum += f64::from(value) * f64::from(value);
         }
     }
-    let _ = prototypes.g_mul_(&kept);
-    let _ = prototypes.addmm_(&added.tr(), samples);
-    errors
+    sums.iter().sum()
 }
 
 /// Takes the products of units with the samples still to come, a line of `products` for each, along an update:
@@ -182,21 +220,27 @@ mod tests {
     use super::*;
     use crate::random;
 
-    type Follow = fn(&mut [f32], &[f32], &[f32], &[f32]);
-
     const UNITS: usize = 5;
     const DIMS: usize = 7;
 
+    type Rates = fn(usize, usize, &mut [f32]);
+
     /// Rates that depend on winner, sample and unit.
-    fn rates(winner: usize, sample: usize, rates: &mut [f32]) {
+    fn near(winner: usize, sample: usize, rates: &mut [f32]) {
         for (unit, rate) in rates.iter_mut().enumerate() {
             let steps = (winner.abs_diff(unit) + sample % 3) as f32;
             *rate = 0.9 / (1.0 + steps * steps);
         }
     }
 
+    /// The winner all the way, the others not at all.
+    fn all_or_nothing(winner: usize, _: usize, rates: &mut [f32]) {
+        rates.fill(0.0);
+        rates[winner] = 1.0;
+    }
+
     /// One update after another, in doubles.
-    fn plainly(samples: &Tensor, prototypes: &Tensor, unit: bool) -> (Vec<f64>, f64) {
+    fn plainly(samples: &Tensor, prototypes: &Tensor, unit: bool, rates: Rates) -> (Vec<f64>, f64) {
         let rows = |t: &Tensor| -> Vec<Vec<f64>> { t.to_kind(Kind::Double).try_into().unwrap() };
         let (samples, mut map) = (rows(samples), rows(prototypes));
         let mut sum = 0.0;
@@ -225,16 +269,26 @@ mod tests {
         (map.concat(), sum)
     }
 
+    fn uniform(seed: u64, rows: usize) -> Tensor {
+        random::uniform(seed, &[rows as i64, DIMS as i64])
+    }
+
     #[test]
     fn a_block_is_its_updates_one_after_the_other() {
-        let start = random::uniform(1, &[UNITS as i64, DIMS as i64]);
-        for count in [1, 2, 9, 40] {
-            let samples = random::uniform(2, &[count, DIMS as i64]);
+        let start = uniform(1, UNITS);
+        for (count, rates) in [
+            (1, near as Rates),
+            (2, near),
+            (9, all_or_nothing),
+            (40, near),
+        ] {
+            let samples = uniform(2, count);
             for unit in [false, true] {
+                let mut seen = Seen::of(&start, unit);
+                let sum = seen.advance(&samples, &mut |w, s, r| rates(w, s, r));
                 let mut map = start.copy();
-                let mut lengths = Lengths::of(&map, unit);
-                let sum = advance(&samples, &mut map, &mut lengths, &mut rates);
-                let (expected, errors) = plainly(&samples, &start, unit);
+                seen.write(&mut map);
+                let (expected, errors) = plainly(&samples, &start, unit, rates);
                 assert!((sum - errors).abs() < 1e-5 * errors, "{sum} {errors}");
                 for (found, expected) in slice(&map).iter().zip(expected) {
                     assert!(
@@ -242,11 +296,9 @@ mod tests {
                         "{count} {unit}"
                     );
                 }
-                let arms = (map - &lengths.centre).square();
-                let squares = arms.sum_dim_intlist(-1, false, Kind::Double);
-                for (index, found) in lengths.squares.iter().enumerate() {
-                    let expected = squares.double_value(&[index as i64]);
-                    assert!((found - expected).abs() < 1e-5, "{count} {unit}");
+                let rows = slice(&seen.map).chunks_exact(DIMS);
+                for (found, row) in seen.squares.iter().zip(rows) {
+                    assert!((found - square(row)).abs() < 1e-5, "{count} {unit}");
                 }
             }
         }
@@ -256,15 +308,49 @@ mod tests {
     /// more than any distance here.
     #[test]
     fn far_from_the_origin_winners_are_the_same() {
-        let start = random::uniform(1, &[UNITS as i64, DIMS as i64]) + 1000.0;
-        let samples = random::uniform(2, &[40, DIMS as i64]) + 1000.0;
+        let (start, samples) = (uniform(1, UNITS) + 1000.0, uniform(2, 40) + 1000.0);
+        let mut seen = Seen::of(&start, false);
+        let sum = seen.advance(&samples, &mut |w, s, r| near(w, s, r));
         let mut map = start.copy();
-        let mut lengths = Lengths::of(&map, false);
-        let sum = advance(&samples, &mut map, &mut lengths, &mut rates);
-        let (expected, errors) = plainly(&samples, &start, false);
+        seen.write(&mut map);
+        let (expected, errors) = plainly(&samples, &start, false, near);
         assert!((sum - errors).abs() < 1e-3 * errors, "{sum} {errors}");
         for (found, expected) in slice(&map).iter().zip(expected) {
-            assert!((f64::from(*found) - expected).abs() < 1e-3);
+            // Twice the last digit of 1000.
+            assert!((f64::from(*found) - expected).abs() < 1.3e-4);
+        }
+    }
+
+    /// What is shown where it is moves nothing, however often and however small the rate.
+    #[test]
+    fn prototypes_do_not_drift() {
+        let start = uniform(1, UNITS) + 1000.0;
+        for rate in [1e-8, 2.9e-8, 5e-8, 1e-3] {
+            let mut seen = Seen::of(&start, false);
+            // Every sample is the second prototype; all move, but only that one has nowhere to go.
+            let samples = start.narrow(0, 1, 1).expand([64, DIMS as i64], false);
+            for _ in 0..200 {
+                seen.advance(&samples, &mut |_, _, rates| rates.fill(rate));
+            }
+            let mut map = start.copy();
+            seen.write(&mut map);
+            let apart = (map - &start).abs().get(1).max().double_value(&[]);
+            assert!(apart < 1.3e-4, "{rate}: {apart}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_one_stay_one() {
+        let start = uniform(1, UNITS);
+        let start = &start / start.square().sum_dim_intlist(1, true, Kind::Float).sqrt();
+        for rate in [2e-8, 1e-6, 0.01, 0.5] {
+            let mut seen = Seen::of(&start, true);
+            for block in 0..32 {
+                seen.advance(&uniform(block, 32), &mut |_, _, rates| rates.fill(rate));
+            }
+            for row in slice(&seen.map).chunks_exact(DIMS) {
+                assert!((square(row) - 1.0).abs() < 2e-6, "{rate}: {}", square(row));
+            }
         }
     }
 
@@ -272,40 +358,32 @@ mod tests {
     /// takes the second unit to where the second sample is.
     #[test]
     fn later_winners_see_earlier_updates() {
-        let mut map = Tensor::from_slice(&[0.0_f32, 3.0]).view([2, 1]);
+        let map = Tensor::from_slice(&[0.0_f32, 3.0]).view([2, 1]);
         let samples = Tensor::from_slice(&[2.0_f32, 1.1]).view([2, 1]);
         let mut winners = Vec::new();
-        let mut lengths = Lengths::of(&map, false);
         let mut only = |winner: usize, _: usize, rates: &mut [f32]| {
             winners.push(winner);
             rates.fill(0.0);
             rates[winner] = 0.9;
         };
-        advance(&samples, &mut map, &mut lengths, &mut only);
+        Seen::of(&map, false).advance(&samples, &mut only);
         // 3 went to 2.1, which is 1.0 from the second sample; 0 is 1.1 from it.
         assert_eq!(winners, [1, 1]);
     }
 
     #[test]
     fn a_unit_without_length_stays_as_it_is() {
-        let mut map = Tensor::zeros([2, 3], (Kind::Float, tch::Device::Cpu));
-        let samples = Tensor::zeros([4, 3], (Kind::Float, tch::Device::Cpu));
-        let mut lengths = Lengths::of(&map, true);
-        let mut half = |_: usize, _: usize, rates: &mut [f32]| rates.fill(0.5);
-        advance(&samples, &mut map, &mut lengths, &mut half);
-        assert_eq!(slice(&map), [0.0; 6]);
-        assert_eq!(lengths.squares, [0.0; 2]);
+        let zeros = |rows| Tensor::zeros([rows, 3], (Kind::Float, Device::Cpu));
+        let mut seen = Seen::of(&zeros(2), true);
+        seen.advance(&zeros(4), &mut |_, _, rates| rates.fill(0.5));
+        assert_eq!(slice(&seen.map), [0.0; 6]);
+        assert_eq!(seen.squares, [0.0; 2]);
     }
 
     #[test]
-    fn every_instruction_set_gives_the_same_bits() {
-        let values = |seed, count: usize| slice(&random::uniform(seed, &[count as i64])).to_vec();
-        let (stays, adds, between) = (values(1, 37), values(2, 37), values(3, 4));
-        let run = |follow: Follow| {
-            let mut products = values(4, 4 * 37);
-            follow(&mut products, &between, &stays, &adds);
-            products
-        };
-        assert_eq!(run(follow), run(follow_plain));
+    fn what_is_too_far_for_a_float_shows_in_the_error() {
+        let mut seen = Seen::of(&uniform(1, UNITS), false);
+        let error = seen.advance(&(uniform(2, 3) * 1e20), &mut |w, s, r| near(w, s, r));
+        assert!(!error.is_finite(), "{error}");
     }
 }
