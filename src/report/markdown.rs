@@ -78,8 +78,13 @@ fn summary(report: &Report) -> String {
 }
 
 fn experiment(experiment: &Experiment) -> String {
+    let end = if experiment.summary.ends_with('?') {
+        ""
+    } else {
+        "."
+    };
     let mut text = format!(
-        "**{}.** {}. Profile {}; {}; {}.\n",
+        "**{}.** {}{end} Profile {}; {}; {}.\n",
         escaped(&experiment.id),
         escaped(&experiment.summary),
         experiment.profile.name(),

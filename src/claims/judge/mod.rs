@@ -132,7 +132,7 @@ fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
         return;
     }
     judgement.explanation.push(format!(
-        "{} could not refute it whatever they show: with its comparisons{others} corrected for (Holm), a \
+        "{} could not refute it, whatever came out: with its comparisons{others} corrected for (Holm), a \
          sign-flip test needs at least {fewest}.",
         count(seeds as usize, "seed")
     ));
