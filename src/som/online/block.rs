@@ -269,6 +269,15 @@ mod tests {
         (map.concat(), sum)
     }
 
+    /// The map after a block of `samples`, how it is seen then, and the sum of errors.
+    fn moved(start: &Tensor, samples: &Tensor, unit: bool, rates: Rates) -> (Tensor, Seen, f64) {
+        let mut seen = Seen::of(start, unit);
+        let sum = seen.advance(samples, &mut |winner, sample, of| rates(winner, sample, of));
+        let mut map = start.copy();
+        seen.write(&mut map);
+        (map, seen, sum)
+    }
+
     fn uniform(seed: u64, rows: usize) -> Tensor {
         random::uniform(seed, &[rows as i64, DIMS as i64])
     }
@@ -284,10 +293,7 @@ mod tests {
         ] {
             let samples = uniform(2, count);
             for unit in [false, true] {
-                let mut seen = Seen::of(&start, unit);
-                let sum = seen.advance(&samples, &mut |w, s, r| rates(w, s, r));
-                let mut map = start.copy();
-                seen.write(&mut map);
+                let (map, seen, sum) = moved(&start, &samples, unit, rates);
                 let (expected, errors) = plainly(&samples, &start, unit, rates);
                 assert!((sum - errors).abs() < 1e-5 * errors, "{sum} {errors}");
                 for (found, expected) in slice(&map).iter().zip(expected) {
@@ -309,10 +315,7 @@ mod tests {
     #[test]
     fn far_from_the_origin_winners_are_the_same() {
         let (start, samples) = (uniform(1, UNITS) + 1000.0, uniform(2, 40) + 1000.0);
-        let mut seen = Seen::of(&start, false);
-        let sum = seen.advance(&samples, &mut |w, s, r| near(w, s, r));
-        let mut map = start.copy();
-        seen.write(&mut map);
+        let (map, _, sum) = moved(&start, &samples, false, near);
         let (expected, errors) = plainly(&samples, &start, false, near);
         assert!((sum - errors).abs() < 1e-3 * errors, "{sum} {errors}");
         for (found, expected) in slice(&map).iter().zip(expected) {
@@ -382,8 +385,7 @@ mod tests {
 
     #[test]
     fn what_is_too_far_for_a_float_shows_in_the_error() {
-        let mut seen = Seen::of(&uniform(1, UNITS), false);
-        let error = seen.advance(&(uniform(2, 3) * 1e20), &mut |w, s, r| near(w, s, r));
+        let (.., error) = moved(&uniform(1, UNITS), &(uniform(2, 3) * 1e20), false, near);
         assert!(!error.is_finite(), "{error}");
     }
 }
