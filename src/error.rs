@@ -1,5 +1,7 @@
 //! Every error that reaches the user, with its exit code.
 
+use std::io::ErrorKind;
+
 use crate::replication::BadSetting;
 use crate::{claims, data, device, launch, plot, report, runs, solo, train};
 
@@ -89,6 +91,8 @@ impl Error {
             | Self::Report(report::Error::Markers { .. })
             | Self::Launch(launch::Error::Unknown { .. })
             | Self::Data(data::Error::UnknownDataSet { .. }) => 2,
+            // A file of the user's that is not there: those of the cache are fetched instead.
+            Self::Data(data::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => 2,
             Self::Differs(_) => 10,
             Self::Data(error) if error.concerns_data() => 20,
             Self::Damaged(_)

@@ -402,7 +402,8 @@ fn online(lengths: Lengths) -> MiniSomSettings {
 
 fn som_vae() -> SomVaeSettings {
     SomVaeSettings {
-        filters: 8,
+        // As in earnest: what sums are made of depends on the widths of products.
+        filters: 256,
         iterations: 6,
         training_rows: Some(200),
         validation_rows: Some(100),

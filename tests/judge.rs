@@ -101,6 +101,28 @@ fn anybodys_numbers_are_judged() {
     assert_eq!(value["counts"]["reproduced"], 1);
 }
 
+#[test]
+fn the_exit_code_does_not_depend_on_who_reads() {
+    let files = Files::example();
+    let [claims, results] = ["c.toml", "r.csv"].map(|name| files.0.path().join(name));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_replicate"))
+        .arg("judge")
+        .arg("--claims")
+        .arg(claims)
+        .arg("--results")
+        .arg(results)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // As `| head -0` does, before there is anything to read.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.as_str()), (Some(10), ""));
+}
+
 /// The example's claims up to and with the first, about purity.
 fn purity_alone() -> String {
     let all = include_str!("../examples/claims.toml");
@@ -459,6 +481,27 @@ fn missing_variants_leave_claims_undecided() {
             .unwrap()
             .contains("no runs of")
     );
+}
+
+#[test]
+fn what_was_left_out_is_not_said_to_have_no_runs() {
+    let made = whole();
+    let paper = ["desom-gamma", "--profile", "paper", "--json"];
+    for part in [["--variants", "gamma=0.001"], ["--gammas", "0.001"]] {
+        // Claims that need the others too are undecided: no claim of this part is all there is to say.
+        let value = json(made.path(), &[&paper[..], &part].concat(), 11);
+        let claims = value["verdicts"]["claims"].as_array().unwrap();
+        let reason = |id: &str| {
+            let claim = claims.iter().find(|claim| claim["claim"] == id).unwrap();
+            claim["verdict"]["reason"].as_str().map(str::to_owned)
+        };
+        assert_eq!(
+            reason("gamma-collapse-units").as_deref(),
+            Some("gamma=10 was left out")
+        );
+        let reason = reason("gamma-best").unwrap();
+        assert!(reason.ends_with(" was left out"), "{reason}");
+    }
 }
 
 #[test]

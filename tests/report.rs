@@ -516,6 +516,9 @@ fn what_explains_a_result_stands_beside_it() {
     assert_eq!(claims[0]["verdict"]["kind"], "reproduced");
     assert!(claims[0].get("cause").is_none());
     assert!(!page.contains("since it holds"));
+    let tex = latex::tables(&report);
+    assert!(tex.contains("{What explains it: Its "), "{tex}");
+    assert_eq!(tex.matches("What explains it").count(), 1);
     assert_eq!(
         claims[1]["cause"],
         "Its <purity> is of 64 units | not of ten."

@@ -349,13 +349,8 @@ fn own_data(folder: &Path) {
     }
 }
 
-#[test]
-fn own_data_are_scaled_as_said_and_predicted_alike() {
-    let store = tempfile::tempdir().unwrap();
-    own_data(store.path());
-    let path = |name: &str| store.path().join(name).to_str().unwrap().to_owned();
-    let (file, images, out) = (path("digits.csv"), path("images"), path("labels.csv"));
-    // A file of numbers 0 to 16 is left as it is, unless one says otherwise.
+/// Trains a small map on own data and gives what was said.
+fn trained_on(store: &Path, data: &[&str], folder: &str) -> String {
     let model = [
         "--hidden",
         "16",
@@ -365,13 +360,21 @@ fn own_data_are_scaled_as_said_and_predicted_alike() {
         "30",
         "--save-dir",
     ];
-    let of = |data: &[&str], folder: &str| {
-        let arguments = [&["train", "--data"], data, &model[..], &[folder]].concat();
-        let output = run(store.path(), &arguments);
-        let message = text(&output.stderr);
-        assert!(output.status.success(), "{message}");
-        message
-    };
+    let arguments = [&["train", "--data"], data, &model[..], &[folder]].concat();
+    let output = run(store, &arguments);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    message
+}
+
+#[test]
+fn own_data_are_scaled_as_said_and_predicted_alike() {
+    let store = tempfile::tempdir().unwrap();
+    own_data(store.path());
+    let path = |name: &str| store.path().join(name).to_str().unwrap().to_owned();
+    let (file, images, out) = (path("digits.csv"), path("images"), path("labels.csv"));
+    let of = |data: &[&str], folder: &str| trained_on(store.path(), data, folder);
+    // A file of numbers 0 to 16 is left as it is, unless one says otherwise.
     let said = of(&[&file, "--labels", "last"], &path("as-it-is"));
     assert!(said.contains("left as they are, 0 to 16"), "{said}");
     let said = of(
@@ -430,6 +433,65 @@ fn own_data_are_scaled_as_said_and_predicted_alike() {
         ],
     );
     assert!(!said.contains("error"), "{said}");
+}
+
+#[test]
+fn a_folder_of_folders_is_shuffled_and_predicted_file_by_file() {
+    let store = tempfile::tempdir().unwrap();
+    own_data(store.path());
+    let path = |name: &str| store.path().join(name).to_str().unwrap().to_owned();
+    let images = path("images");
+    let of = |data: &[&str], folder: &str| trained_on(store.path(), data, folder);
+    // Rows kept out would be of the last classes only.
+    let said = of(&[&images], &path("of-images"));
+    assert!(said.contains("an order drawn from the seed"), "{said}");
+    let in_order = of(&[&images, "--order", "file"], &path("in-order"));
+    assert!(in_order.contains("--order shuffled"), "{in_order}");
+    let bits = |folder: &str| fs::read(path(folder) + "/model.safetensors").unwrap();
+    assert!(bits("of-images") != bits("in-order"));
+    // Predictions come in the files' order, with their names.
+    let weights = path("of-images/model.safetensors");
+    let predict = ["predict", "--weights", &weights, "--data", &images];
+    let output = run(store.path(), &predict);
+    let table = text(&output.stdout);
+    let mut lines = table.lines();
+    assert!(lines.next().unwrap().starts_with("row,file,unit,map_row,"));
+    let name = |line: &str| line.split(',').nth(1).unwrap().to_owned();
+    let names: Vec<String> = lines.map(name).collect();
+    assert_eq!(names.len(), 60);
+    assert!(
+        names.is_sorted() && names[0].starts_with("digit-0/"),
+        "{}",
+        names[0]
+    );
+    let output = run(store.path(), &[&predict[..], &["--json"]].concat());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["files"][59], names[59]);
+}
+
+#[test]
+fn labels_may_be_words() {
+    let store = tempfile::tempdir().unwrap();
+    own_data(store.path());
+    let path = |name: &str| store.path().join(name).to_str().unwrap().to_owned();
+    let digits = fs::read_to_string(path("digits.csv")).unwrap();
+    let first = digits.lines().next().unwrap().split(',').count() - 1;
+    let head: Vec<String> = (0..first).map(|place| format!("pixel{place}")).collect();
+    let mut worded = head.join(",") + ",species\n";
+    for line in digits.lines() {
+        let (values, label) = line.rsplit_once(',').unwrap();
+        worded += &format!("{values},digit {label}\n");
+    }
+    let words = path("words.csv");
+    fs::write(&words, worded).unwrap();
+    let (code, said) = refused(store.path(), &["train", "--data", &words]);
+    assert!(
+        code == 20 && said.contains("--labels species"),
+        "{code} {said}"
+    );
+    let data = [&words, "--labels", "species", "--scale", "16"];
+    let said = trained_on(store.path(), &data, &path("of-words"));
+    assert!(said.contains("10 classes"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the experiments on DEC show: the comparison with published values, bars, curves, and pictures of
 //! codes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tch::Tensor;
 
@@ -115,6 +115,15 @@ fn parts(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or(("", id))
 }
 
+/// A variant as titles name it.
+fn named(variant: &VariantRecords, results: &Results) -> String {
+    let (data, name) = parts(&variant.id);
+    match (data, titled(data, results)) {
+        ("", _) => name.to_owned(),
+        (_, data) => format!("{data}, {name}"),
+    }
+}
+
 /// A variant's name with spaces, where figures may break it.
 fn breakable(name: &str) -> String {
     name.replace('+', " + ").replace("-without-", " without ")
@@ -158,7 +167,7 @@ pub(super) fn bars(
         });
         let printed: Vec<Option<Bar>> = printed.collect();
         Bars {
-            title: format!("{replication}: accuracy, {data}"),
+            title: format!("{replication}: accuracy, {}", titled(data, results)),
             settings: own
                 .iter()
                 .map(|variant| breakable(parts(&variant.id).1))
@@ -193,6 +202,17 @@ fn sets(results: &Results) -> Vec<&str> {
         }
     }
     sets
+}
+
+/// A data set as titles name it: the smoke profile has other rows under its name.
+fn titled(data: &str, results: &Results) -> String {
+    let own = results.variants.iter();
+    let mut own = own.filter(|variant| parts(&variant.id).0 == data);
+    let record = own.find_map(|variant| variant.records.first());
+    match record {
+        Some(record) if !comparable(results) => format!("{data} as {}", record.identity.data),
+        _ => data.to_owned(),
+    }
 }
 
 /// Divergence and accuracy from refresh to refresh, of the first run of each variant that has any: a figure
@@ -234,14 +254,50 @@ fn curves_of(replication: &str, data: &str, results: &Results) -> Option<Curves>
         return None;
     }
     Some(Curves {
-        title: format!("{replication}: divergence and accuracy, {data}"),
+        title: format!(
+            "{replication}: divergence and accuracy, {}",
+            titled(data, results)
+        ),
         x_label: "refresh of P".to_owned(),
         panels,
-        caption: "The first run of each variant (n = 1). Means per row. Refreshes are 140 or 160 iterations apart for \
-                  back-propagation, and one move of all codes for the report's code (as-coded, corrected)"
-            .to_owned(),
+        caption: format!(
+            "The first run of each variant (n = 1). Means per row.{}",
+            refreshes(data, results)
+        ),
         note: results.note(),
     })
+}
+
+/// What lies between two refreshes of the runs that curves show.
+fn refreshes(data: &str, results: &Results) -> String {
+    let own = results.variants.iter();
+    let own = own.filter(|variant| parts(&variant.id).0 == data);
+    let rules = own.filter_map(|variant| {
+        let record = variant.records.first()?;
+        Some(&record.identity.settings["rule"])
+    });
+    let (mut intervals, mut moves) = (BTreeSet::new(), false);
+    for rule in rules {
+        intervals.extend(rule["descent"]["update_interval"].as_u64());
+        moves |= rule["moves"].is_object();
+    }
+    let intervals: Vec<String> = intervals.iter().map(u64::to_string).collect();
+    let mut words = Vec::new();
+    if !intervals.is_empty() {
+        words.push(format!(
+            "{} iterations apart for back-propagation",
+            intervals.join(" or ")
+        ));
+    }
+    if moves {
+        words.push(
+            "one move of all codes apart for the report's code (as-coded, corrected)".to_owned(),
+        );
+    }
+    match words.as_slice() {
+        [] => String::new(),
+        words => format!(" Refreshes are {}", words.join(", and ")),
+    }
 }
 
 /// t-SNE pairs and the highest scoring images of each variant whose first run has kept them.
@@ -329,7 +385,10 @@ fn scatter(
     let shown = panels.first()?.points.len();
     let last = classes.iter().max().copied().unwrap_or(0);
     Some(Scatter {
-        title: format!("{}: t-SNE of the codes before and after", variant.id),
+        title: format!(
+            "{}: t-SNE of the codes before and after",
+            named(variant, results)
+        ),
         panels,
         classes: (0..=last).map(|class| class.to_string()).collect(),
         caption: format!(
@@ -355,7 +414,7 @@ fn top_images(
     Some(ImageGrid {
         title: format!(
             "{}: the images that score highest in each cluster",
-            variant.id
+            named(variant, results)
         ),
         rows: (rows / TOP) as usize,
         columns: TOP as usize,

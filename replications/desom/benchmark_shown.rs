@@ -130,8 +130,9 @@ const COLUMNS: [(&str, &str); 7] = [
     ("desom", "DESOM"),
 ];
 
-/// Table 2 as a picture: purity and NMI by method, two panels for each data set.
-pub(super) fn figure(replication: &str, results: &Results, published: &Published) -> Sweep {
+/// Table 2 as a picture: purity and NMI by method, two panels for each data set; `None` where the methods that
+/// were run are not in it.
+pub(super) fn figure(replication: &str, results: &Results, published: &Published) -> Option<Sweep> {
     let mut sets: Vec<&str> = Vec::new();
     for variant in &results.variants {
         let (data, _) = parts(&variant.id);
@@ -141,11 +142,20 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
     }
     let mut panels = Vec::new();
     for data in sets {
-        for shown in &SHOWN[..2] {
-            panels.push(panel(replication, results, published, data, shown));
+        let pair = SHOWN[..2].iter();
+        let pair: Vec<Panel> = pair
+            .map(|shown| panel(replication, results, published, data, shown))
+            .collect();
+        // Data that the paper does not have, and that nothing was run on.
+        let is_empty = |panel: &Panel| panel.ours.is_empty() && panel.published.is_empty();
+        if !pair.iter().all(is_empty) {
+            panels.extend(pair);
         }
     }
-    Sweep {
+    if panels.is_empty() {
+        return None;
+    }
+    Some(Sweep {
         title: "DESOM and other maps: clusters of 64 units".to_owned(),
         parameter: "method".to_owned(),
         scale: Scale::Category(COLUMNS.map(|(_, label)| label.to_owned()).to_vec()),
@@ -155,7 +165,7 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
                   SOM-VAE of rows held out, its NMI arithmetic. Published: 10 runs; spreads where the LDRC paper prints them; none for USPS."
             .to_owned(),
         note: results.note(),
-    }
+    })
 }
 
 fn panel(

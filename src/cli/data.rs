@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
+use super::out::stdout;
 use crate::data::{
     self, Access, Condition, Entry, Error, Fetcher, FileReport, Hashes, Progress, catalogue,
 };
@@ -75,11 +76,7 @@ enum DataCommand {
 /// Those of [`crate::data`]; [`Error::Unverified`] when `verify` finds damage, or a data set named
 /// by its id is not here.
 pub fn run(args: &DataArgs, access: &Access, progress: &dyn Progress) -> Result<(), Error> {
-    match run_to(&mut io::stdout().lock(), args, access, progress) {
-        // The reader has seen enough.
-        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
-    }
+    run_to(&mut stdout(), args, access, progress)
 }
 
 fn run_to(

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::print_json;
 use crate::Error;
 use crate::data::{self, Access};
@@ -63,7 +64,7 @@ pub fn run(args: &DoctorArgs, store: &Path, access: &Access) -> Result<(), Error
             .map(|(name, value)| (name.replace(' ', "_"), json!(value)));
         return print_json(&fields.collect::<serde_json::Map<_, _>>());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     for (name, value) in facts {
         writeln!(out, "{name:15} {value}")?;
     }

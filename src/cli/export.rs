@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::{print_json, report};
 use crate::replication::{self, Changes, Profile};
 use crate::runs::{Store, export};
@@ -64,7 +65,7 @@ pub fn run(args: &ExportArgs, store: &Path) -> Result<(), Error> {
             "unchanged": done.unchanged,
         }));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if records.is_empty() {
         writeln!(
             out,

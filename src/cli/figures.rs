@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
 
 use super::options::RunArgs;
+use super::out::stdout;
 use super::present::{Shown, show};
 use super::print_json;
 use super::session::Session;
@@ -63,7 +64,7 @@ pub fn all(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
                 };
                 let files = one.write(&folder)?;
                 if !as_json {
-                    writeln!(std::io::stdout().lock(), "{}", one.title())?;
+                    writeln!(stdout(), "{}", one.title())?;
                     one.print_files(&files)?;
                 }
                 shown.push(one.json(&files));

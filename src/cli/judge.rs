@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::{print_json, verdicts};
 use crate::Error;
 use crate::claims::{self, Claim, Conclusion, Conditions, Published, Results};
@@ -65,7 +66,7 @@ pub fn run(args: &JudgeArgs) -> Result<Conclusion, Error> {
         print_json(&value)?;
         return Ok(conclusion);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     write!(out, "{}", verdicts::lines(&judgements))?;
     for judgement in &judgements {
         writeln!(out, "\n{}: {}", judgement.claim, judgement.headline())?;

@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use super::out::stdout;
 use super::{print_json, request, words};
 use crate::Error;
 use crate::device::Choice;
@@ -190,7 +191,7 @@ impl Overview {
     }
 
     fn print(&self) -> Result<(), Error> {
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         let table = self.table();
         if !table.rows.is_empty() {
             writeln!(out, "{table}")?;
@@ -370,7 +371,7 @@ pub fn cancel(args: &CancelArgs, store: &Path) -> Result<(), Error> {
     if args.json {
         return print_json(&overview.json());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "cancelled. {}", overview.summary())?;
     if overview.is_alive() {
         writeln!(out, "Tasks at work are saving what they have.")?;

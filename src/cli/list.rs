@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::print_json;
 use crate::Error;
 use crate::catalogue::REPLICATIONS;
@@ -34,7 +35,7 @@ pub fn list(args: &ListArgs) -> Result<(), Error> {
         }
         return print_json(&all);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     for replication in REPLICATIONS {
         let paper = replication.published()?.paper;
         writeln!(out, "{}\n    {}", replication.id(), replication.summary())?;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::metrics_input::Input;
+use super::out::stdout;
 use super::print_json;
 use crate::Error;
 use crate::data::format::Table;
@@ -23,10 +24,10 @@ use crate::som::quality::{
 #[derive(Args, Debug)]
 #[command(after_help = FORMATS)]
 pub struct MetricsArgs {
-    /// Classes, one integer a row
+    /// Classes, one number or word a row
     #[arg(long = "true", value_name = "FILE")]
     pub(super) classes: Option<PathBuf>,
-    /// Predicted clusters, one integer a row [default: the best matching units, with --prototypes]
+    /// Predicted clusters, one number or word a row [default: the best matching units, with --prototypes]
     #[arg(long = "pred", value_name = "FILE")]
     pub(super) clusters: Option<PathBuf>,
     /// What was clustered: one row a sample
@@ -71,8 +72,8 @@ Example:
   replicate metrics --true y.npy --data x.npy --prototypes m.npy --map 8x8
 
 Files: .npy, .npz, .csv, .h5 and .idx (.npy, .csv and .idx also with .gz), told by
-name and content. Labels are integers (from any type of them), in CSV with a header
-or without. Data of codes go with latent prototypes, images with decoded ones.
+name and content. Labels are integers (from any type of them), in CSV words too, with
+a header or without. Data of codes go with latent prototypes, images with decoded ones.
 
 Metrics over pairs of samples take time that grows with their square; of more than
 --sample, as many are drawn, and the table says so. What each metric is, and from
@@ -168,7 +169,7 @@ pub fn run(args: &MetricsArgs) -> Result<(), Error> {
             "topographic_function": phi.map(|phi| phi.curve()),
         }));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     for (index, section) in [clusters, best, map].into_iter().flatten().enumerate() {
         if index > 0 {
             writeln!(out)?;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::metrics::{MetricsArgs, image_of};
-use crate::data::format::{self, Labels, Table};
+use crate::data::format::{self, Labelling, Labels, Table};
 use crate::device;
 use crate::som::Grid;
 use crate::som::quality::MapView;
@@ -39,23 +39,24 @@ impl Input {
         let clusters = args.clusters.as_deref().map(labels).transpose()?;
         let data = args.data.as_deref().map(table).transpose()?;
         let prototypes = args.prototypes.as_deref().map(table).transpose()?;
+        let length = |labels: &Labelling| labels.numbers.len();
         let samples = one_length(&[
-            (args.classes.as_deref(), classes.as_ref().map(Vec::len)),
-            (args.clusters.as_deref(), clusters.as_ref().map(Vec::len)),
+            (args.classes.as_deref(), classes.as_ref().map(length)),
+            (args.clusters.as_deref(), clusters.as_ref().map(length)),
             (args.data.as_deref(), data.as_ref().map(|data| data.rows)),
         ])?;
         let grid = args.map.map(Grid::from);
         // Without prototypes, a map says that clusters are its units.
         let clusters = match (clusters, &args.clusters, grid, &prototypes) {
             (Some(labels), Some(path), Some(grid), None) => Some(units(&labels, path, grid)?),
-            (clusters, ..) => clusters.as_deref().map(numbered),
+            (clusters, ..) => clusters.as_ref().map(numbered),
         };
         let image = match (args.image, &data) {
             (Some(image), Some(data)) => Some(fitting(image, data.dims(), args.data.as_deref())?),
             (_, data) => data.as_ref().and_then(image_of),
         };
         Ok(Self {
-            classes: classes.as_deref().map(numbered),
+            classes: classes.as_ref().map(numbered),
             clusters,
             image,
             data,
@@ -124,9 +125,9 @@ fn table(path: &Path) -> Result<Table, Error> {
     format::read(path, &options).map_err(unusable)
 }
 
-fn labels(path: &Path) -> Result<Vec<i64>, Error> {
+fn labels(path: &Path) -> Result<Labelling, Error> {
     let labels = format::read_labels(path, format::Options::default().limit).map_err(unusable)?;
-    if labels.is_empty() {
+    if labels.numbers.is_empty() {
         let file = path.display();
         return Err(Error::Usage(format!("{file}: there are no labels in it")));
     }
@@ -170,8 +171,9 @@ fn fitting(image: [usize; 2], dims: usize, path: Option<&Path>) -> Result<[usize
     )))
 }
 
-/// Labels numbered by their order: whatever integers they are, only equality counts.
-fn numbered(labels: &[i64]) -> Vec<u32> {
+/// Labels numbered by their order: whatever they are, only equality counts.
+fn numbered(labels: &Labelling) -> Vec<u32> {
+    let labels = &labels.numbers;
     let mut numbers: BTreeMap<i64, u32> = labels.iter().map(|&label| (label, 0)).collect();
     for (number, slot) in numbers.values_mut().enumerate() {
         *slot = number as u32;
@@ -183,7 +185,14 @@ fn numbered(labels: &[i64]) -> Vec<u32> {
 }
 
 /// Labels that are the numbers of units, from 0.
-fn units(labels: &[i64], path: &Path, grid: Grid) -> Result<Vec<u32>, Error> {
+fn units(labels: &Labelling, path: &Path, grid: Grid) -> Result<Vec<u32>, Error> {
+    if let Some(word) = labels.names.first() {
+        return Err(Error::Usage(format!(
+            "{}: labels are words, {word} for one, and units of a map are numbers; leave --map out if \
+             clusters are not units",
+            path.display()
+        )));
+    }
     let unit = |(row, &label): (usize, &i64)| {
         let unit = u32::try_from(label).ok();
         unit.filter(|&unit| (unit as usize) < grid.rows.saturating_mul(grid.columns))
@@ -197,5 +206,5 @@ fn units(labels: &[i64], path: &Path, grid: Grid) -> Result<Vec<u32>, Error> {
                 ))
             })
     };
-    labels.iter().enumerate().map(unit).collect()
+    labels.numbers.iter().enumerate().map(unit).collect()
 }

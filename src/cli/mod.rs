@@ -13,6 +13,7 @@ mod list;
 mod metrics;
 mod metrics_input;
 pub mod options;
+mod out;
 mod own_data;
 mod plan;
 mod predict;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::out::stdout;
 use crate::claims::Conclusion;
 use crate::{Error, catalogue, words};
 
@@ -152,10 +154,6 @@ pub fn main() -> ExitCode {
     };
     match dispatch(&matches) {
         Ok(conclusion) => ExitCode::from(conclusion.exit_code()),
-        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            // The reader has seen enough.
-            ExitCode::SUCCESS
-        }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
@@ -229,6 +227,6 @@ fn done(result: Result<(), Error>) -> Result<Conclusion, Error> {
 /// Writes a value as indented JSON to standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(stdout(), "{text}")?;
     Ok(())
 }

@@ -17,7 +17,7 @@ pub struct RunArgs {
     /// paper (everything; hours on a CPU)
     #[arg(long, short, value_name = "PROFILE", default_value = "quick", value_parser = profile)]
     pub profile: Profile,
-    /// How many seeds (5 for 0 to 4), or which (0,3,7 or 10..20; one alone: 5,) [default: the
+    /// How many seeds (5 for 0 to 4), or which (0,3,7 or 10-19; one alone: 5,) [default: the
     /// profile's number]
     #[arg(long, value_name = "N|LIST", value_parser = seeds)]
     pub seeds: Option<Seeds>,
@@ -91,11 +91,8 @@ impl Variants {
     /// # Errors
     /// If a name is that of none; the message lists what there is.
     pub fn choose(&self, protocol: &mut Protocol) -> Result<(), BadSetting> {
-        let ids = |protocol: &Protocol| -> Vec<String> {
-            let variants = protocol.variants.iter();
-            variants.map(|variant| variant.id.clone()).collect()
-        };
-        let known = ids(protocol);
+        let known = protocol.variants.iter();
+        let known: Vec<String> = known.map(|variant| variant.id.clone()).collect();
         for pattern in &self.patterns {
             if !known.iter().any(|id| pattern.matches(id)) {
                 let reason = format!("in this profile there are {}", known.join(", "));
@@ -151,20 +148,22 @@ const MOST_SEEDS: u64 = 10_000;
 /// Seeds from a number, a list or a range.
 pub(super) fn seeds(text: &str) -> Result<Seeds, String> {
     let wrong = || {
-        "expected a number (5 for 0 to 4), a list (0,3,7) or a range (10..20 for 10 to 19)"
+        "expected a number (5 for 0 to 4), a list (0,3,7) or a range (10-19; 10..20 is the same)"
             .to_owned()
     };
     let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
     let range = |start: u64, end: u64| {
         if start >= end || end - start > MOST_SEEDS {
             return Err(format!(
-                "expected between 1 and {MOST_SEEDS} seeds; 10..20 is 10 to 19"
+                "expected between 1 and {MOST_SEEDS} seeds; 10-19 and 10..20 are 10 to 19"
             ));
         }
         Ok((start..end).collect())
     };
     let mut seeds: Vec<u64> = if let Some((start, end)) = text.split_once("..") {
         range(number(start)?, number(end)?)?
+    } else if let Some((first, last)) = text.split_once('-') {
+        range(number(first)?, number(last)?.saturating_add(1))?
     } else if text.contains(',') {
         text.trim_end_matches(',')
             .split(',')
@@ -261,8 +260,23 @@ mod tests {
         assert_eq!(parsed("3"), [0, 1, 2]);
         assert_eq!(parsed("7,1,7"), [1, 7]);
         assert_eq!(parsed("10..12"), [10, 11]);
+        assert_eq!(parsed("10-12"), [10, 11, 12]);
+        assert_eq!(parsed("5-5"), [5]);
         assert_eq!(parsed("5,"), [5]);
-        for wrong in ["", ",", "0", "-1", "x", "5..5", "1,,2", "0..99999999999"] {
+        for wrong in [
+            "",
+            ",",
+            "0",
+            "-1",
+            "1-",
+            "x",
+            "5..5",
+            "6-5",
+            "1-2-3",
+            "1,,2",
+            "0..99999999999",
+            "0-18446744073709551615",
+        ] {
             assert!(seeds(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::options::RunArgs;
+use super::out::stdout;
 use super::session::Session;
 use super::{print_json, words};
 use crate::claims::{self, Conditions, Prospect};
@@ -66,7 +67,7 @@ pub fn run(
         ]);
     }
     table.caption = summary(&session);
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     write!(out, "{table}\n{power}")?;
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `replicate predict`: a trained model applied to new data.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::out::stdout;
 use super::own_data::{self, DataSource};
 use super::run::say;
 use super::{data_progress, print_json, rerun};
@@ -42,7 +42,7 @@ pub struct PredictArgs {
 
 // Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
-One line for each row of the data: row, unit (the best matching one, numbered row by row of the map), its \
+One line for each row of the data: row, file (of a folder of images), unit (the best matching one, numbered row by row of the map), its \
 map_row and map_column, cluster (the group of prototypes nearest to the code; empty if the training knew \
 no number of groups), distance (of code and prototype, Euclidean), code_0, code_1, .. All are counted \
 from 0.
@@ -77,8 +77,8 @@ pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Erro
     let prediction = solo::predict(&model, &prepared, divisor)?;
     let columns = model.description.settings.map().columns as u32;
     if let Some(path) = &args.out {
-        let table = table(&prediction, columns);
-        write_whole(path, table.as_bytes()).map_err(|source| {
+        let table = table(&prediction, prepared.files.as_deref(), columns)?;
+        write_whole(path, &table).map_err(|source| {
             Error::from(solo::Error::Io {
                 action: "write",
                 path: path.clone(),
@@ -92,10 +92,12 @@ pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Erro
         ));
     }
     if args.json {
-        return print_json(&as_json(&model, &prediction, divisor));
+        let files = prepared.files.as_deref();
+        return print_json(&as_json(&model, &prediction, files, divisor));
     }
     if args.out.is_none() {
-        write!(std::io::stdout().lock(), "{}", table(&prediction, columns))?;
+        let table = table(&prediction, prepared.files.as_deref(), columns)?;
+        stdout().write_all(&table)?;
     }
     Ok(())
 }
@@ -125,13 +127,19 @@ fn divisor(asked: Option<Scale>, model: &Model, data: &Prepared) -> Result<f64, 
     }
 }
 
-fn table(prediction: &Prediction, columns: u32) -> String {
+/// One line for each row, as CSV; `files` are the rows' names where they have some.
+fn table(
+    prediction: &Prediction,
+    files: Option<&[PathBuf]>,
+    columns: u32,
+) -> Result<Vec<u8>, std::io::Error> {
     let latent = prediction.codes.size()[1] as usize;
-    let mut text = "row,unit,map_row,map_column,cluster,distance".to_owned();
-    for number in 0..latent {
-        let _ = write!(text, ",code_{number}");
-    }
-    text.push('\n');
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut head = vec!["row".to_owned()];
+    head.extend(files.map(|_| "file".to_owned()));
+    head.extend(["unit", "map_row", "map_column", "cluster", "distance"].map(str::to_owned));
+    head.extend((0..latent).map(|number| format!("code_{number}")));
+    writer.write_record(&head)?;
     let codes = slice(&prediction.codes).chunks_exact(latent);
     let rows = prediction
         .units
@@ -142,29 +150,41 @@ fn table(prediction: &Prediction, columns: u32) -> String {
         let clusters = prediction.clusters.as_ref();
         let cluster = clusters.map_or(String::new(), |clusters| clusters[row].to_string());
         let (map_row, map_column) = (unit / columns, unit % columns);
-        let _ = write!(
-            text,
-            "{row},{unit},{map_row},{map_column},{cluster},{distance}"
-        );
-        for value in code {
-            let _ = write!(text, ",{value}");
+        writer.write_field(row.to_string())?;
+        if let Some(files) = files {
+            writer.write_field(files[row].to_string_lossy().as_ref())?;
         }
-        text.push('\n');
+        for number in [*unit, map_row, map_column] {
+            writer.write_field(number.to_string())?;
+        }
+        writer.write_field(cluster)?;
+        writer.write_field(distance.to_string())?;
+        writer.write_record(code.iter().map(ToString::to_string))?;
     }
-    text
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-fn as_json(model: &Model, prediction: &Prediction, divisor: f64) -> Value {
+fn as_json(
+    model: &Model,
+    prediction: &Prediction,
+    files: Option<&[PathBuf]>,
+    divisor: f64,
+) -> Value {
     let latent = prediction.codes.size()[1] as usize;
     let codes: Vec<&[f32]> = slice(&prediction.codes).chunks_exact(latent).collect();
-    json!({
+    let mut value = json!({
         "model": model.description,
         "divisor": divisor,
         "units": prediction.units,
         "distances": prediction.distances,
         "clusters": prediction.clusters,
         "codes": codes,
-    })
+    });
+    if let Some(files) = files {
+        let names = files.iter().map(|file| file.to_string_lossy());
+        value["files"] = names.collect();
+    }
+    value
 }
 
 /// The model that a stored run has left.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::out::stdout;
 use super::session::Session;
 use super::{print_json, verdicts};
 use crate::Error;
@@ -92,7 +93,7 @@ impl<'a> Shown<'a> {
     }
 
     fn print_table(&self) -> Result<(), Error> {
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         let (stored, planned) = (self.stored, self.session.tasks.len());
         if stored < planned {
             writeln!(
@@ -145,7 +146,7 @@ impl<'a> Shown<'a> {
     /// # Errors
     /// If standard output cannot be written.
     pub fn print_files(&self, files: &[PathBuf]) -> Result<(), Error> {
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         for message in self.session.left_out() {
             writeln!(out, "left out: {message}")?;
         }
@@ -183,10 +184,11 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The verdicts; claims about variants whose data could not be had are not tested for that reason.
+/// The verdicts; claims about variants that have no runs because they were not wanted, or because their data
+/// could not be had, are not tested for that reason.
 fn judged(session: &Session, results: &Results) -> Result<Vec<Judgement>, Error> {
     let mut judgements = replication::judge(session.replication, results)?;
-    if session.absent.is_empty() || results.conditions().refusal().is_some() {
+    if results.conditions().refusal().is_some() {
         return Ok(judgements);
     }
     let published = session.replication.published()?;
@@ -198,13 +200,18 @@ fn judged(session: &Session, results: &Results) -> Result<Vec<Judgement>, Error>
             continue;
         };
         let named = claim.test.variants();
-        let variants = session.protocol.variants.iter();
-        let lacking = variants
-            .filter(|variant| named.contains(&variant.id.as_str()))
-            .find(|variant| session.absent.contains_key(variant.data));
-        if let Some(variant) = lacking {
+        let planned = session.protocol.variants.iter();
+        let mut planned = planned.filter(|variant| named.contains(&variant.id.as_str()));
+        if let Some(variant) = planned.find(|variant| session.absent.contains_key(variant.data)) {
             let reason = format!("data not available: {}", variant.data);
             *judgement = claims::not_tested(claim, &reason);
+            continue;
+        }
+        let mut unchosen = session.unchosen.iter();
+        if let Some(id) = unchosen.find(|id| named.contains(&id.as_str())) {
+            // What there is of the others is shown as before, and counts as undecided.
+            let reason = format!("{id} was left out");
+            judgement.verdict = Verdict::NotTested { reason };
         }
     }
     Ok(judgements)

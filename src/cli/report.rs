@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::print_json;
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
@@ -116,7 +117,7 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
         }))?;
         return unreadable(&report);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "{}", report.headline())?;
     for experiment in report.experiments() {
         let note = experiment.note.as_ref();

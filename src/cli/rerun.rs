@@ -1,7 +1,7 @@
 //! `replicate rerun`: does a stored run come out again, bit for bit?
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use tch::Device;
 
+use super::out::stdout;
 use super::rerun_report::{Circumstance, compare};
 use super::run::{quiet_panics_of_workers, say};
 use super::session::training_data;
@@ -105,7 +106,7 @@ pub fn run(args: &RerunArgs, store: &Path, access: &Access) -> Result<(), Error>
     if args.json {
         print_json(&rerun)?;
     } else {
-        write!(io::stdout().lock(), "{rerun}")?;
+        write!(stdout(), "{rerun}")?;
     }
     if rerun.identical {
         return Ok(());

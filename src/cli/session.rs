@@ -15,7 +15,7 @@ use crate::launch::{self, DataSets, Options, Task, calibrate};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
-    Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
+    BadSetting, Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
 };
 use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
@@ -39,6 +39,8 @@ pub struct Session {
     pub part: Vec<(String, String)>,
     /// Variants and data.
     pub protocol: Protocol,
+    /// Variants of the whole that the user has left out.
+    pub unchosen: Vec<String>,
     /// How to compute.
     pub options: Options,
     /// Where the runs are.
@@ -95,6 +97,7 @@ impl Session {
         if let Some(variants) = &args.variants {
             variants.choose(&mut protocol)?;
         }
+        let unchosen = unchosen(replication, profile, changes, &protocol)?;
         let options = Options {
             device: args.device.resolve()?,
             precision: args.precision,
@@ -125,6 +128,7 @@ impl Session {
             part: part(replication, changes, &args),
             args,
             protocol,
+            unchosen,
             options,
             store,
             tasks,
@@ -344,6 +348,22 @@ fn part(replication: &dyn Replication, changes: &Changes, args: &RunArgs) -> Vec
         part.extend(text.map(|text| (name.to_owned(), text.clone())));
     }
     part
+}
+
+/// The variants that there would be if no option chose among them, but for those that there are.
+fn unchosen(
+    replication: &dyn Replication,
+    profile: Profile,
+    changes: &Changes,
+    protocol: &Protocol,
+) -> Result<Vec<String>, BadSetting> {
+    let selecting = changes.with_effect(Effect::Selects, replication.settings());
+    let others = selecting.iter();
+    let changes = others.fold(changes.clone(), |changes, (name, _)| changes.without(name));
+    let whole = replication.protocol(profile, &changes)?.variants;
+    let is_chosen = |id: &String| protocol.variants.iter().any(|chosen| chosen.id == *id);
+    let ids = whole.into_iter().map(|variant| variant.id);
+    Ok(ids.filter(|id| !is_chosen(id)).collect())
 }
 
 /// What makes tasks of variants and seeds.

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::verdicts::{self, Stored};
 use super::{options, print_json};
 use crate::Error;
@@ -101,7 +102,7 @@ fn show_replication(
 ) -> Result<(), Error> {
     let published = replication.published()?;
     let paper = &published.paper;
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "{}: {}\n", replication.id(), replication.summary())?;
     writeln!(out, "{}", paper.title)?;
     writeln!(
@@ -209,7 +210,7 @@ fn show_paper(published: &Published, store: &Store, as_json: bool) -> Result<(),
         return print_json(&claims::json(&judgements));
     }
     let paper = &published.paper;
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "{} ({}, {})\n", paper.title, paper.venue, paper.year)?;
     if judged > 0 {
         writeln!(out, "{}", verdicts::listed(&judgements[..judged]))?;
@@ -257,7 +258,7 @@ fn show_claim(
             "judgement": judgement,
         }));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "{}: {}\n", claim.id.as_str(), judgement.headline())?;
     let mut part = |head: &str, words: &str| -> Result<(), Error> {
         let text = indented(words, &" ".repeat(HEAD));

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::options::RunArgs;
+use super::out::stdout;
 use super::session::Session;
 use super::{launches, print_json, words};
 use crate::Error;
@@ -295,7 +296,7 @@ pub fn run(
         }
         return print_json(&value);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     let table = table(&sweep);
     if !table.rows.is_empty() {
         writeln!(out, "{table}")?;
@@ -405,7 +406,7 @@ fn overview(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
         });
         return print_json(&all.collect::<Vec<_>>());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     for (id, profile, sweep) in &found {
         writeln!(out, "{id}, {} profile, {}", profile.name(), sweep.summary())?;
     }

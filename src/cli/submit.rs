@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::options::RunArgs;
+use super::out::stdout;
 use super::run::{load, say};
 use super::session::Session;
 use super::{print_json, request, words};
@@ -216,7 +217,7 @@ pub fn run(
         words::count(count, "task"),
         parts.join(", ")
     );
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if tasks.is_empty() {
         if json {
             return print_json(

@@ -1,6 +1,5 @@
 //! `replicate train`: one model with free settings.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::out::stdout;
 use super::run::say;
 use super::train_options::TrainArgs;
 use super::train_progress::TrainProgress;
@@ -15,6 +15,7 @@ use super::{data_progress, interrupt, print_json, words};
 use crate::Error;
 use crate::data::Access;
 use crate::device;
+use crate::random::Seed;
 use crate::solo::{self, Prepared, Request, Summary};
 
 /// Trains one model and says what came of it.
@@ -28,24 +29,16 @@ pub fn run(args: &TrainArgs, access: &Access) -> Result<(), Error> {
     }
     let source = args.source.source(Some("mnist"))?;
     let progress = data_progress::on_stderr();
-    let prepared = Prepared::load(&source, args.scale, access, progress.as_ref())?;
+    let mut prepared = Prepared::load(&source, args.scale, access, progress.as_ref())?;
+    if args.shuffles(&prepared) {
+        prepared = prepared.shuffled(Seed(args.seed));
+    }
     let request = args.request(&prepared)?;
     let threads = args
         .threads
         .map_or_else(device::available_threads, usize::from);
     tch::set_num_threads(threads as i32);
     introduce(&request, &prepared);
-    if prepared
-        .data
-        .labels
-        .as_ref()
-        .is_some_and(|labels| sorted(&labels.values))
-    {
-        say(
-            "the rows come class by class, as in a folder of folders, and batches take them in that order; \
-             rows kept out by --validation are the last: shuffle them first for a fair training",
-        );
-    }
     let interrupted = interrupt::watch()?;
     let bar = TrainProgress::new();
     let trained = solo::train(&request, &prepared, &interrupted, &bar);
@@ -65,15 +58,8 @@ pub fn run(args: &TrainArgs, access: &Access) -> Result<(), Error> {
         }));
     }
     let text = in_words(&summary, &request.folder);
-    write!(std::io::stdout().lock(), "{text}")?;
+    write!(stdout(), "{text}")?;
     Ok(())
-}
-
-/// Whether rows of several classes come class by class.
-fn sorted(classes: &[u8]) -> bool {
-    let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    let distinct: BTreeSet<u8> = classes.iter().copied().collect();
-    distinct.len() > 1 && changes + 1 == distinct.len()
 }
 
 /// What is going to be done, on standard error.
@@ -90,6 +76,16 @@ fn introduce(request: &Request, prepared: &Prepared) {
         data.dims(),
         prepared.scaling
     ));
+    if prepared.shuffled {
+        say(&format!(
+            "rows are taken in an order drawn from the seed, {} (--order file leaves them as they come)",
+            request.seed
+        ));
+    } else if prepared.is_sorted() {
+        say(
+            "the rows come class by class, and batches take them in that order: --order shuffled mixes them",
+        );
+    }
     let map = request.settings.map();
     say(&format!(
         "{}, map {}x{}, seed {}, into {}",
@@ -136,15 +132,4 @@ fn in_words(summary: &Summary, folder: &Path) -> String {
     );
     let _ = writeln!(text, "{}: {}", folder.display(), summary.files.join(", "));
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_one_after_the_other_are_sorted() {
-        assert!(sorted(&[0, 0, 1, 1, 1, 2]) && sorted(&[3, 1]));
-        assert!(!sorted(&[0, 1, 0]) && !sorted(&[1, 1]) && !sorted(&[]));
-    }
 }

@@ -31,9 +31,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NUMBER", default_value = "auto", value_parser = own_data::scale)]
     pub(super) scale: Scale,
     /// Train on a part of the rows and look at the others beside it: the publisher's test half, or this
-    /// share of the rows, the last ones
+    /// share of the rows, the last ones in --order
     #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "test", value_parser = validation)]
     validation: Option<Held>,
+    /// The order of the rows: auto (shuffled where they come class by class, as in a folder of folders;
+    /// otherwise as they come), file (as they come) or shuffled (drawn from the seed)
+    #[arg(long, value_name = "ORDER", default_value = "auto", value_parser = ["auto", "file", "shuffled"])]
+    order: String,
     /// Rows and columns of the map: 20x20, or 20 20
     #[arg(long, alias = "map_size", value_name = "ROWSxCOLUMNS", num_args = 1..=2, default_value = "8x8")]
     map_size: Vec<String>,
@@ -107,9 +111,9 @@ pub struct TrainArgs {
     /// of classes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     clusters: Option<u16>,
-    /// The seed of weights and prototypes
+    /// The seed of weights and prototypes, and of the order of shuffled rows
     #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    pub(super) seed: u64,
     /// Folder that everything is written to
     #[arg(
         long,
@@ -204,6 +208,15 @@ impl TrainArgs {
             precision: self.precision,
             checkpoint_interval: checkpoint_interval()?,
         })
+    }
+
+    /// Whether rows are to be taken in another order than the data's.
+    pub(super) fn shuffles(&self, prepared: &Prepared) -> bool {
+        match self.order.as_str() {
+            "file" => false,
+            "shuffled" => true,
+            _ => prepared.is_sorted(),
+        }
     }
 
     /// Groups of prototypes, if they are named: a unit each at most.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::out::stdout;
 use super::{print_json, words};
 use crate::Error;
 use crate::claims::{self, Conclusion, Judgement, Verdict};
@@ -125,7 +126,7 @@ pub fn verify(
         }
         print_json(&value)?;
     } else {
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         let (id, runs) = (replication.id(), words::count(found.runs, "run"));
         writeln!(
             out,

@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
+use super::out::stdout;
 use super::{done, print_json, verdicts, words};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
@@ -102,7 +103,7 @@ fn no_store(root: &Path) -> String {
 }
 
 fn print(root: &Path, found: &Audit) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     for finding in &found.findings {
         let kind = match finding.kind {
             Kind::Damaged => "damaged",

@@ -1,13 +1,22 @@
 //! Which device computes, how many threads, and what has to be set before libtorch starts.
 
 mod cuda;
+mod memory;
 mod mkl;
 
 use std::str::FromStr;
 
 pub use cuda::TrainingProducts;
-pub use mkl::{matrix_kernels, prepare};
+pub use mkl::matrix_kernels;
 use tch::Device;
+
+/// Sets what MKL and the allocator have to be told.
+///
+/// To be called first thing in `main`, before any thread or tensor exists.
+pub fn prepare() {
+    mkl::ask_for_equal_results();
+    memory::keep_freed();
+}
 
 /// The user's wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -71,6 +71,12 @@ fn claim(entry: &Entry) -> String {
     for row in &entry.rows {
         text += &line(&comparison(row));
     }
+    if let Some(cause) = &one.cause {
+        text += &format!(
+            "\\multicolumn{{5}}{{@{{}}p{{\\linewidth}}@{{}}}}{{What explains it: {}}} \\\\\n",
+            escaped(cause)
+        );
+    }
     text
 }
 

@@ -160,10 +160,14 @@ impl Request {
     /// SHA-256 of the weights begun with.
     #[must_use]
     pub fn identity(&self, data: &Prepared, autoencoder: Option<&str>) -> Value {
-        json!({
+        let mut identity = json!({
             "schema": "replicate-training/1",
             "model": self.settings,
-            "data": { "id": data.id, "sha256": data.sha256, "divisor": data.divisor },
+            "data": {
+                "id": data.id,
+                "sha256": data.sha256,
+                "divisor": data.divisor,
+            },
             "seed": self.seed,
             "precision": self.precision,
             "training_rows": self.training_rows,
@@ -171,6 +175,10 @@ impl Request {
             "clusters": self.clusters,
             "eval_interval": self.eval_interval,
             "save_epochs": self.save_epochs,
-        })
+        });
+        if data.shuffled {
+            identity["data"]["shuffled"] = true.into();
+        }
+        identity
     }
 }

@@ -1,7 +1,7 @@
 //! Data to train on or to apply a model to: a data set of the catalogue, or the user's own file or
 //! folder of images, scaled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Tensor};
@@ -10,6 +10,7 @@ use super::Error;
 use crate::data::format::images::{self, Channels};
 use crate::data::format::{self, Options, Table};
 use crate::data::{self, Access, Progress};
+use crate::random::{self, Seed};
 use crate::train::{self, Labels, TrainingData};
 
 /// Where data come from.
@@ -68,6 +69,10 @@ pub struct Prepared {
     pub scaling: String,
     /// Rows of the publisher's train half; test rows follow.
     pub train_rows: Option<usize>,
+    /// The file that each row comes from, for a folder of images.
+    pub files: Option<Vec<PathBuf>>,
+    /// Whether rows are in another order than that of their source.
+    pub shuffled: bool,
 }
 
 impl Prepared {
@@ -91,6 +96,40 @@ impl Prepared {
             } => own(path, options, *channels, scale),
         }
     }
+
+    /// Whether rows of several classes come class by class, as those of a folder of folders do, with their labels
+    /// or without.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        let folders = self.files.iter().flatten().map(|file| file.parent());
+        let folders: BTreeSet<Option<&Path>> = folders.collect();
+        (folders.len() > 1 && !self.shuffled) || self.data.classes().is_some_and(come_one_by_one)
+    }
+
+    /// The same rows in an order drawn from `seed`; those of a test half stay the last.
+    #[must_use]
+    pub fn shuffled(self, seed: Seed) -> Self {
+        let rows = self.data.rows() as usize;
+        let drawn = self.train_rows.unwrap_or(rows);
+        let mut stream = random::stream(seed, "row-order");
+        let mut order = random::distinct_indices(&mut stream, drawn, drawn);
+        order.extend(drawn..rows);
+        let files = self.files.as_ref();
+        let files = files.map(|files| order.iter().map(|&row| files[row].clone()).collect());
+        Self {
+            data: self.data.select(&order),
+            files,
+            shuffled: true,
+            ..self
+        }
+    }
+}
+
+/// Whether the rows of each class follow one another, and there are several.
+fn come_one_by_one(classes: &[u8]) -> bool {
+    let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let distinct: BTreeSet<u8> = classes.iter().copied().collect();
+    distinct.len() > 1 && changes + 1 == distinct.len()
 }
 
 fn named(
@@ -143,6 +182,8 @@ fn named(
         scaling,
         // The embedded digits have no test half.
         train_rows: (set.train_rows < set.rows).then_some(set.train_rows),
+        files: None,
+        shuffled: false,
     })
 }
 
@@ -152,12 +193,13 @@ fn own(
     channels: Channels,
     scale: Scale,
 ) -> Result<Prepared, Error> {
-    let (mut table, mut names) = if path.is_dir() {
+    let (mut table, files) = if path.is_dir() {
         let folder = images::read(path, channels, options)?;
-        (folder.table, folder.classes)
+        (folder.table, Some(folder.files))
     } else {
-        (format::read(path, options)?, Vec::new())
+        (format::read(path, options)?, None)
     };
+    let mut names = std::mem::take(&mut table.classes);
     let sha256 = table.sha256();
     let (divisor, scaling) = divisor_of(&table.features, scale)?;
     if divisor.to_bits() != 1.0_f64.to_bits() {
@@ -188,6 +230,8 @@ fn own(
         divisor,
         scaling,
         train_rows: None,
+        files,
+        shuffled: false,
     })
 }
 
@@ -294,6 +338,70 @@ mod tests {
     }
 
     #[test]
+    fn classes_one_after_the_other_are_sorted() {
+        let is_sorted = come_one_by_one;
+        assert!(is_sorted(&[0, 0, 1, 1, 1, 2]) && is_sorted(&[3, 1]));
+        assert!(!is_sorted(&[0, 1, 0]) && !is_sorted(&[1, 1]) && !is_sorted(&[]));
+    }
+
+    #[test]
+    fn shuffled_rows_keep_their_labels_and_files() {
+        let rows = 60_u8;
+        let features: Vec<f32> = (0..rows).map(f32::from).collect();
+        let labels = Labels {
+            values: (0..rows).map(|row| row / 20).collect(),
+            classes: 3,
+        };
+        let prepared = || Prepared {
+            id: "rows".to_owned(),
+            sha256: String::new(),
+            data: training_data(&features, 60, 1, Some(labels.clone())).unwrap(),
+            classes: Vec::new(),
+            image: None,
+            divisor: 1.0,
+            scaling: String::new(),
+            train_rows: None,
+            files: Some((0..rows).map(|row| row.to_string().into()).collect()),
+            shuffled: false,
+        };
+        assert!(prepared().is_sorted());
+        let shuffled = prepared().shuffled(Seed(0));
+        assert!(shuffled.shuffled && !shuffled.is_sorted());
+        let values = Vec::<f32>::try_from(shuffled.data.features.view([-1])).unwrap();
+        let classes = shuffled.data.classes().unwrap();
+        for ((value, class), file) in values.iter().zip(classes).zip(shuffled.files.unwrap()) {
+            assert_eq!(f32::from(*class), (value / 20.0).floor());
+            assert_eq!(file.to_string_lossy(), value.to_string());
+        }
+        let sorted = |mut values: Vec<f32>| {
+            values.sort_by(f32::total_cmp);
+            values
+        };
+        assert_eq!(sorted(values.clone()), features);
+        let folders = Prepared {
+            files: Some(
+                (0..rows)
+                    .map(|row| format!("{}/{row}", row / 20).into())
+                    .collect(),
+            ),
+            data: training_data(&features, 60, 1, None).unwrap(),
+            ..prepared()
+        };
+        assert!(folders.is_sorted() && !folders.shuffled(Seed(0)).is_sorted());
+        let other = prepared().shuffled(Seed(1)).data.features.view([-1]);
+        assert_ne!(Vec::<f32>::try_from(other).unwrap(), values);
+        // The test half of a data set stays where it is.
+        let halves = Prepared {
+            train_rows: Some(40),
+            ..prepared()
+        };
+        let halves = halves.shuffled(Seed(0)).data.features.view([-1]);
+        let halves = Vec::<f32>::try_from(halves).unwrap();
+        assert_ne!(halves[..40], features[..40]);
+        assert_eq!(halves[40..], features[40..]);
+    }
+
+    #[test]
     fn labels_are_numbered_in_their_order() {
         let (labels, names) = numbered(&[7, -2, 7, 40]).unwrap();
         assert_eq!((labels.values, labels.classes), (vec![1, 0, 1, 2], 3));
@@ -308,6 +416,7 @@ mod tests {
             image_of(&Table {
                 features: Vec::new(),
                 labels: None,
+                classes: Vec::new(),
                 rows: 0,
                 row_shape: row_shape.to_vec(),
             })

@@ -131,6 +131,25 @@ impl TrainingData {
         }
     }
 
+    /// These rows, in this order, in memory of their own.
+    ///
+    /// # Panics
+    /// If one is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let labels = self.labels.as_ref().map(|labels| Labels {
+            values: rows.iter().map(|&row| labels.values[row]).collect(),
+            classes: labels.classes,
+        });
+        let numbers: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let numbers = Tensor::from_slice(&numbers).to_device(self.features.device());
+        Self {
+            features: self.features.index_select(0, &numbers),
+            labels,
+            image: self.image,
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> i64 {

@@ -5,6 +5,7 @@
 //! and not here. Despite the name nothing is sampled. Networks, batches and rates are those of the authors'
 //! code: see [`SomVaeSettings::paper`].
 
+mod convolution;
 mod model;
 mod network;
 
@@ -176,8 +177,8 @@ impl Method for SomVaeMethod {
     }
 
     fn version(&self) -> u32 {
-        // 2: shorter convolutions, shared reconstructions, so other rounding.
-        2
+        // 2: shorter convolutions, shared reconstructions; 3: still shorter convolutions. Other rounding each time.
+        3
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {

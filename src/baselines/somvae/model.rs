@@ -28,8 +28,8 @@ use crate::train::{Error, Trainable};
 
 /// Names of the loss's terms, in order.
 const TERMS: [&str; 4] = ["reconstruction_q", "reconstruction_e", "commitment", "som"];
-/// Rows that are encoded at once where there are many.
-const AT_ONCE: i64 = 512;
+/// Rows that are encoded at once where there are many: convolutions take 2 MB for each.
+const AT_ONCE: i64 = 128;
 
 /// One model.
 #[derive(Debug)]

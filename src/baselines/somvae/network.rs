@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::convolution::Convolution;
 use crate::nn::initial::{glorot_uniform, truncated_normal};
 use crate::nn::{Layout, Parameters, Slot};
 
@@ -28,7 +29,7 @@ pub enum SomVaeArchitecture {
     Dense,
 }
 
-/// One operation on a batch.
+/// One operation on a batch. Convolutions are 4 x 4 and on images as in [`super::convolution`].
 #[derive(Debug, Clone)]
 enum Layer {
     /// `x W + b`
@@ -36,22 +37,22 @@ enum Layer {
         weight: Slot,
         bias: Slot,
     },
-    /// 4 x 4, with the size kept as TensorFlow's padding "same" does: one pixel of zeros before, two after.
     Convolution {
         weight: Slot,
         bias: Slot,
-    },
-    /// The same convolution of an image whose pixels each become 2 x 2: see [`of_doubled`].
-    DoubledConvolution {
-        weight: Slot,
-        bias: Slot,
+        convolution: Convolution,
     },
     Relu,
     Sigmoid,
     /// The largest of 2 x 2 pixels.
     Pool,
-    /// `[batch, ..]` to `[batch, shape..]`
-    Reshape(Vec<i64>),
+    /// Rows to images: `[batch, D]` to `[side, side, batch, channels]`, with a last axis where there are several.
+    Image {
+        side: i64,
+        channels: Option<i64>,
+    },
+    /// The way back.
+    Rows,
 }
 
 /// Where the parameters of a model lie, and how they are used.
@@ -107,14 +108,13 @@ impl<'a> Builder<'a> {
         self.layers.push(Layer::Linear { weight, bias });
     }
 
-    fn convolution(&mut self, inputs: i64, outputs: i64) {
-        let (weight, bias) = self.add(&[outputs, inputs, WINDOW, WINDOW], &[outputs]);
-        self.layers.push(Layer::Convolution { weight, bias });
-    }
-
-    fn doubled_convolution(&mut self, inputs: i64, outputs: i64) {
-        let (weight, bias) = self.add(&[outputs, inputs, WINDOW, WINDOW], &[outputs]);
-        self.layers.push(Layer::DoubledConvolution { weight, bias });
+    fn convolution(&mut self, inputs: i64, outputs: i64, convolution: Convolution) {
+        let (weight, bias) = self.add(&[WINDOW, WINDOW, inputs, outputs], &[outputs]);
+        self.layers.push(Layer::Convolution {
+            weight,
+            bias,
+            convolution,
+        });
     }
 
     fn then(&mut self, layers: impl IntoIterator<Item = Layer>) {
@@ -174,8 +174,7 @@ impl Network {
                     let size = parameters.value(weight).size();
                     (weight, bias, glorot_uniform(rng, size[1], size[2]), 0.0)
                 }
-                Layer::Convolution { weight, bias }
-                | Layer::DoubledConvolution { weight, bias } => {
+                Layer::Convolution { weight, bias, .. } => {
                     let size = &parameters.value(weight).size()[1..];
                     let drawn = truncated_normal(rng, CONVOLUTION_START as f32, size);
                     (weight, bias, drawn, CONVOLUTION_START)
@@ -199,15 +198,17 @@ fn encoder(builder: &mut Builder, plan: &Plan, dims: i64) {
         return;
     }
     let filters = plan.filters;
-    builder.then([Layer::Reshape(vec![1, SIDE, SIDE])]);
-    for inputs in [1, filters] {
-        builder.convolution(inputs, filters);
-        // ReLU of the largest is the largest ReLU, at a quarter of the pixels.
-        builder.then([Layer::Pool, Layer::Relu]);
-    }
-    let flat = filters * SIDE * SIDE / 16;
-    builder.then([Layer::Reshape(vec![flat])]);
-    builder.linear(flat, plan.latent);
+    let channels = None;
+    builder.then([Layer::Image {
+        side: SIDE,
+        channels,
+    }]);
+    // ReLU of the largest is the largest ReLU, at a quarter of the pixels.
+    builder.convolution(1, filters, Convolution::from_one(SIDE));
+    builder.then([Layer::Pool, Layer::Relu]);
+    builder.convolution(filters, filters, Convolution::between(SIDE / 2));
+    builder.then([Layer::Pool, Layer::Relu, Layer::Rows]);
+    builder.linear(filters * SIDE * SIDE / 16, plan.latent);
 }
 
 fn decoder(builder: &mut Builder, plan: &Plan, dims: i64) {
@@ -224,11 +225,12 @@ fn decoder(builder: &mut Builder, plan: &Plan, dims: i64) {
     }
     let (filters, side) = (plan.filters, SIDE / 4);
     builder.linear(plan.latent, filters * side * side);
-    builder.then([Layer::Reshape(vec![filters, side, side])]);
-    builder.doubled_convolution(filters, filters);
+    let channels = Some(filters);
+    builder.then([Layer::Image { side, channels }]);
+    builder.convolution(filters, filters, Convolution::between_doubled(side));
     builder.then([Layer::Relu]);
-    builder.doubled_convolution(filters, 1);
-    builder.then([Layer::Sigmoid, Layer::Reshape(vec![dims])]);
+    builder.convolution(filters, 1, Convolution::doubled_to_one(2 * side));
+    builder.then([Layer::Sigmoid, Layer::Rows]);
 }
 
 /// The encoder's widths, from the features to the code.
@@ -245,100 +247,107 @@ fn chain(layers: &[Layer], part: &dyn Fn(Slot) -> Tensor, input: &Tensor) -> Ten
         .iter()
         .fold(input.shallow_clone(), |x, layer| match *layer {
             Layer::Linear { weight, bias } => part(bias).addmm(&x, &part(weight)),
-            Layer::Convolution { weight, bias } => {
-                convolve(&x.constant_pad_nd([1, 2, 1, 2]), &part(weight), &part(bias))
-            }
-            Layer::DoubledConvolution { weight, bias } => {
-                of_doubled(&x, &part(weight), &part(bias))
-            }
+            Layer::Convolution {
+                weight,
+                bias,
+                ref convolution,
+            } => convolution.apply(&x, &part(weight), &part(bias)),
             Layer::Relu => x.relu(),
             Layer::Sigmoid => x.sigmoid(),
-            Layer::Pool => x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
-            Layer::Reshape(ref shape) => {
-                let mut whole = vec![x.size()[0]];
-                whole.extend(shape);
-                x.reshape(&whole)
+            Layer::Pool => pool(&x),
+            Layer::Image { side, channels } => {
+                let mut shape = vec![x.size()[0], side, side];
+                shape.extend(channels);
+                let axes: &[i64] = if channels.is_some() {
+                    &[1, 2, 0, 3]
+                } else {
+                    &[1, 2, 0]
+                };
+                x.reshape(&shape).permute(axes).contiguous()
+            }
+            Layer::Rows => {
+                let axes: &[i64] = if x.dim() > 3 {
+                    &[2, 0, 1, 3]
+                } else {
+                    &[2, 0, 1]
+                };
+                x.permute(axes).reshape([x.size()[2], -1])
             }
         })
 }
 
-/// A convolution without padding, `[batch, inputs, rows, columns]`.
-fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    x.conv2d(weight, Some(bias), [1, 1], [0, 0], [1, 1], 1)
-}
-
-/// The 4 x 4 convolution, padded by 1 before and 2 after, of `x` `[batch, inputs, rows, columns]` with each
-/// pixel doubled both ways: `[batch, outputs, 2 rows, 2 columns]`.
-///
-/// The image of doubled pixels is not made. Along each axis the four weights at an even place fall on three
-/// pixels of `x`, and at an odd place on two,
-///
-/// ```text
-/// even: w0 x[k-1] + (w1 + w2) x[k] + w3 x[k+1]        odd: (w0 + w1) x[k] + (w2 + w3) x[k+1]
-/// ```
-///
-/// so the four kinds of places are four small convolutions of `x`, 25 products for 4 pixels in place of 64.
-fn of_doubled(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    let padded = x.constant_pad_nd([1, 1, 1, 1]);
-    let [batch, outputs] = [x.size()[0], weight.size()[0]];
-    let [rows, columns] = [x.size()[2], x.size()[3]];
-    let kinds = [0, 1].map(|down| {
-        let weight = summed(weight, 2, down);
-        let padded = padded.narrow(2, down, rows + 2 - down);
-        [0, 1].map(|right| {
-            let weight = summed(&weight, 3, right);
-            let padded = padded.narrow(3, right, columns + 2 - right);
-            convolve(&padded, &weight, bias)
-        })
-    });
-    let across = kinds.map(|[even, odd]| Tensor::stack(&[even, odd], -1));
-    let size = [batch, outputs, 2 * rows, 2 * columns];
-    Tensor::stack(&across, 3).reshape(size)
-}
-
-/// Weights that fall on one pixel along an axis, added: those of even places if `odd` is 0.
-fn summed(weight: &Tensor, axis: i64, odd: i64) -> Tensor {
-    let at = |place| weight.narrow(axis, place, 1);
-    if odd == 0 {
-        Tensor::cat(&[at(0), at(1) + at(2), at(3)], axis)
-    } else {
-        Tensor::cat(&[at(0) + at(1), at(2) + at(3)], axis)
-    }
+/// The largest of 2 x 2 pixels of images `[rows, columns, batch, channels]`.
+fn pool(x: &Tensor) -> Tensor {
+    let [rows, columns, batch, channels] = [0, 1, 2, 3].map(|axis| x.size()[axis]);
+    // To libtorch one image of many channels, each pixel's beside one another: that is fast.
+    let one = x.reshape([1, rows, columns, batch * channels]);
+    let one = one.permute([0, 3, 1, 2]);
+    let one = one.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+    let shape = [rows / 2, columns / 2, batch, channels];
+    one.permute([0, 2, 3, 1]).reshape(shape)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::random;
-    use tch::Kind;
+    use tch::{Device, Kind};
 
-    fn apart(a: &Tensor, b: &Tensor) -> f64 {
-        (a - b).abs().max().double_value(&[])
-    }
-
-    /// Value and gradients, beside those of the image with its pixels doubled. Rows and columns differ, so that
-    /// they cannot be mistaken for each other.
+    /// The network beside one put together of libtorch's own layers, from the same weights.
     #[test]
-    fn a_convolution_of_doubled_pixels_does_not_need_them() {
-        let uniform = |seed, size: &[i64]| {
-            let values = random::uniform(seed, size).to_kind(Kind::Double) - 0.5;
-            values.set_requires_grad(true)
+    fn the_convolutional_network_is_that_of_the_authors() {
+        let plan = Plan {
+            architecture: SomVaeArchitecture::Convolutional,
+            filters: 3,
+            hidden: &[],
+            latent: 4,
+            units: 6,
         };
-        let (x, bias) = (uniform(1, &[2, 3, 4, 5]), uniform(2, &[6]));
-        let weight = uniform(3, &[6, 3, WINDOW, WINDOW]);
-        let doubled = x.upsample_nearest2d([8, 10], None, None);
-        let plain = convolve(&doubled.constant_pad_nd([1, 2, 1, 2]), &weight, &bias);
-        let short = of_doubled(&x, &weight, &bias);
-        assert_eq!(short.size(), [2, 6, 8, 10]);
-        assert!(apart(&short, &plain) < 1e-12);
-        let towards = random::uniform(4, &[2, 6, 8, 10]).to_kind(Kind::Double);
-        let gradients = |of: &Tensor| {
-            let loss = (of * &towards).sum(Kind::Double);
-            Tensor::run_backward(&[loss], &[&x, &weight, &bias], false, false)
+        let mut layout = Layout::default();
+        let _ = layout.segment();
+        let network = Network::new(plan, SIDE * SIDE, &mut layout).unwrap();
+        let parameters = Parameters::zeros(layout, 1, Device::Cpu);
+        network.initialise(&parameters, &mut random::stream(random::Seed(1), "weights"));
+        let part = |slot: Slot| parameters.value(slot).select(0, 0);
+        let named = |name: &str| {
+            let mut slots = parameters.layout().slots();
+            part(slots.find(|(known, _)| *known == name).unwrap().1)
         };
-        for (short, plain) in gradients(&short).iter().zip(gradients(&plain)) {
-            assert!(plain.abs().max().double_value(&[]) > 0.1);
-            assert!(apart(short, &plain) < 1e-12);
-        }
+        let convolved = |x: &Tensor, name: &str| {
+            let weight = named(&format!("{name}.weight")).permute([3, 2, 0, 1]);
+            let bias = named(&format!("{name}.bias"));
+            let padded = x.constant_pad_nd([1, 2, 1, 2]);
+            padded.conv2d(&weight, Some(&bias), [1, 1], [0, 0], [1, 1], 1)
+        };
+        let linear = |x: &Tensor, name: &str| {
+            let bias = named(&format!("{name}.bias"));
+            bias.addmm(x, &named(&format!("{name}.weight")))
+        };
+        let rows = random::uniform(2, &[5, SIDE * SIDE]);
+        let pooled = |x: &Tensor| x.relu().max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+        let x = pooled(&convolved(&rows.view([5, 1, SIDE, SIDE]), "encoder.0"));
+        let x = pooled(&convolved(&x, "encoder.1"));
+        // TensorFlow's images end with their channels.
+        let flat = x.permute([0, 2, 3, 1]).reshape([5, -1]);
+        let code = linear(&flat, "encoder.2");
+        let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        assert!(code.std(true).double_value(&[]) > 0.01);
+        assert!(apart(&network.encode(&part, &rows), &code) < 1e-5);
+
+        let code = random::uniform(3, &[5, 4]) * 20.0 - 10.0;
+        let side = SIDE / 4;
+        let x = linear(&code, "decoder.direct.0").view([5, side, side, 3]);
+        let doubled = |x: &Tensor| {
+            let side = 2 * x.size()[2];
+            x.upsample_nearest2d([side, side], None, None)
+        };
+        let x = convolved(&doubled(&x.permute([0, 3, 1, 2])), "decoder.direct.1").relu();
+        let image = convolved(&doubled(&x), "decoder.direct.2").sigmoid();
+        let image = image.view([5, -1]);
+        assert!(image.std(true).double_value(&[]) > 0.01);
+        let decoded = network.decode(&part, &code);
+        assert_eq!(decoded.size(), [5, SIDE * SIDE]);
+        assert!(apart(&decoded, &image.to_kind(Kind::Float)) < 1e-5);
     }
 }

@@ -1,28 +1,30 @@
-//! Comma-separated numbers, a row a line, with a header or without.
+//! Comma-separated numbers, a row a line, with a header or without; labels may be words.
 //!
-//! The first line is a header if any of its fields is not a number.
+//! The first line is a header if any of its fields is not a number. Where only its label is a word it may be a
+//! row: it is one if that word is among the labels below, for names of columns are not.
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Trim};
 
 use super::numbers::{Features, whole_number};
 use super::unreadable::{Origin, Unreadable};
-use super::{LABEL_NAMES, Labels, there_are};
+use super::{LABEL_NAMES, Labelling, Labels, there_are};
 
 pub(super) fn parse(
     origin: Origin<'_>,
     bytes: &[u8],
     labels: &Labels,
     limit: u64,
-) -> Result<(Features, Option<Vec<i64>>), Unreadable> {
+) -> Result<(Features, Option<Labelling>), Unreadable> {
     let mut lines = Lines::open(origin, bytes)?;
     let label_column = lines.label_column(labels)?;
-    let columns = lines.first.len();
+    let first = lines.first.clone();
+    let columns = first.fields.len();
     let dims = columns - usize::from(label_column.is_some());
     if dims == 0 {
         return Err(origin.line(1, "there is no column but that of the labels".to_owned()));
     }
     let mut values = Vec::new();
-    let mut classes = Vec::new();
+    let mut found = Column::default();
     while let Some((line, record)) = lines.next()? {
         if record.len() != columns {
             let count = record.len();
@@ -33,12 +35,20 @@ pub(super) fn parse(
         }
         for (column, field) in record.iter().enumerate() {
             if Some(column) == label_column {
-                classes.push(integer(origin, line, column, field)?);
+                found.push(origin, line, column, field)?;
             } else {
-                values.push(number(origin, line, column, field)?);
+                let value = number(field).ok_or_else(|| {
+                    let wanted = format!("a finite number{}", first.way_on(column, field, labels));
+                    wrong(origin, line, column, field, &wanted)
+                });
+                values.push(value?);
             }
         }
         origin.within(4 * values.len() as u64, limit, "its features")?;
+    }
+    if let Some((numbers, word)) = label_column.and_then(|label| first.as_row(label, &found)) {
+        values.splice(0..0, numbers);
+        found.put_first(word);
     }
     let rows = values.len() / dims;
     if rows == 0 {
@@ -49,38 +59,132 @@ pub(super) fn parse(
         rows,
         row_shape: vec![dims],
     };
-    Ok((features, label_column.map(|_| classes)))
+    Ok((features, label_column.map(|_| found.labelling())))
 }
 
 /// The labels in a file of their own: its one column, or the one called as labels are.
-pub(super) fn labels(origin: Origin<'_>, bytes: &[u8]) -> Result<Vec<i64>, Unreadable> {
+pub(super) fn labels(origin: Origin<'_>, bytes: &[u8]) -> Result<Labelling, Unreadable> {
     let mut lines = Lines::open(origin, bytes)?;
-    let column = match (lines.first.len(), lines.label_column(&Labels::Found)?) {
+    let first = lines.first.clone();
+    let column = match (first.fields.len(), lines.label_column(&Labels::Found)?) {
         (1, _) => 0,
         (_, Some(column)) => column,
         (count, None) => {
             return Err(origin.line(1, format!("{count} columns; which has the labels?")));
         }
     };
-    let mut labels = Vec::new();
+    let mut labels = Column::default();
     while let Some((line, record)) = lines.next()? {
-        labels.push(integer(
-            origin,
-            line,
-            column,
-            record.get(column).unwrap_or_default(),
-        )?);
+        labels.push(origin, line, column, record.get(column).unwrap_or_default())?;
     }
-    Ok(labels)
+    if let Some((_, word)) = first.as_row(column, &labels) {
+        labels.put_first(word);
+    }
+    Ok(labels.labelling())
+}
+
+/// A column of labels: all of them numbers, or all of them words. One word among numbers is a slip.
+#[derive(Default)]
+enum Column {
+    #[default]
+    Empty,
+    Numbers(Vec<i64>),
+    Words(Vec<String>),
+}
+
+impl Column {
+    fn push(
+        &mut self,
+        origin: Origin<'_>,
+        line: u64,
+        column: usize,
+        field: &[u8],
+    ) -> Result<(), Unreadable> {
+        let refused = |wanted| Err(wrong(origin, line, column, field, wanted));
+        let word = std::str::from_utf8(field).ok();
+        let word = word.filter(|word| !word.is_empty() && !is_number(field));
+        match (self, integer(field), word) {
+            (Self::Words(_), _, None) => return refused("a word, as the labels before it are"),
+            (Self::Words(words), _, Some(word)) => words.push(word.to_owned()),
+            (Self::Numbers(numbers), Some(number), _) => numbers.push(number),
+            (empty @ Self::Empty, Some(number), _) => *empty = Self::Numbers(vec![number]),
+            (empty @ Self::Empty, None, Some(word)) => *empty = Self::Words(vec![word.to_owned()]),
+            _ => return refused("an integer label"),
+        }
+        Ok(())
+    }
+
+    /// Whether it has this word.
+    fn has(&self, word: &str) -> bool {
+        matches!(self, Self::Words(words) if words.iter().any(|known| known == word))
+    }
+
+    fn put_first(&mut self, word: String) {
+        if let Self::Words(words) = self {
+            words.insert(0, word);
+        }
+    }
+
+    fn labelling(self) -> Labelling {
+        match self {
+            Self::Empty => Labelling::default(),
+            Self::Numbers(numbers) => numbers.into(),
+            Self::Words(words) => Labelling::of_words(&words),
+        }
+    }
+}
+
+/// The first line of a file.
+#[derive(Clone)]
+struct First {
+    fields: ByteRecord,
+    /// A field is not a number, so that it is the header, or a row whose label is a word.
+    has_word: bool,
+}
+
+impl First {
+    fn new(fields: ByteRecord) -> Self {
+        Self {
+            has_word: !fields.iter().all(is_number),
+            fields,
+        }
+    }
+
+    /// Fields of all columns but one, as finite numbers; `None` if one is not.
+    fn numbers_without(&self, column: usize) -> Option<Vec<f32>> {
+        let others = self.fields.iter().enumerate();
+        let others = others.filter(|&(other, _)| other != column);
+        others.map(|(_, field)| number(field)).collect()
+    }
+
+    /// The line as a row, if it is one: what is not in column `label`, and the word there, which is among
+    /// the labels below.
+    fn as_row(&self, label: usize, labels: &Column) -> Option<(Vec<f32>, String)> {
+        let word = std::str::from_utf8(self.fields.get(label)?).ok()?;
+        let is_row = self.has_word && labels.has(word);
+        is_row.then(|| Some((self.numbers_without(label)?, word.to_owned())))?
+    }
+
+    /// What helps if a word in a column of features is the label, where nobody has said which column has them.
+    fn way_on(&self, column: usize, field: &[u8], labels: &Labels) -> String {
+        let is_last = column + 1 == self.fields.len();
+        if *labels != Labels::Found || is_number(field) {
+            return String::new();
+        }
+        let option = match self.fields.get(column) {
+            Some(name) if self.numbers_without(column).is_none() => shortened(name),
+            _ if is_last => "last".to_owned(),
+            _ => return String::new(),
+        };
+        format!("; if it is the label, --labels {option} says so")
+    }
 }
 
 struct Lines<'a> {
     origin: Origin<'a>,
     bytes: &'a [u8],
     reader: Reader<&'a [u8]>,
-    /// The first line, which may be the header.
-    first: ByteRecord,
-    has_header: bool,
+    first: First,
     /// The first line is still to be handed out.
     starts: bool,
     record: ByteRecord,
@@ -98,15 +202,13 @@ impl<'a> Lines<'a> {
         if !more.map_err(|error| origin.line(1, error.to_string()))? {
             return Err(origin.byte(0, "there is no line".to_owned()));
         }
-        let is_number = |field: &[u8]| field.is_empty() || parsed::<f64>(field).is_some();
-        let has_header = !first.iter().all(is_number);
+        let first = First::new(first);
         Ok(Self {
             origin,
             bytes,
             reader,
+            starts: !first.has_word,
             first,
-            has_header,
-            starts: !has_header,
             record: ByteRecord::new(),
         })
     }
@@ -114,7 +216,8 @@ impl<'a> Lines<'a> {
     /// The next line of numbers, with its number.
     fn next(&mut self) -> Result<Option<(u64, &ByteRecord)>, Unreadable> {
         if std::mem::take(&mut self.starts) {
-            return Ok(Some((line_of(self.bytes, &self.first), &self.first)));
+            let fields = &self.first.fields;
+            return Ok(Some((line_of(self.bytes, fields), fields)));
         }
         let line = self.reader.position().line();
         let more = self.reader.read_byte_record(&mut self.record);
@@ -123,13 +226,20 @@ impl<'a> Lines<'a> {
     }
 
     fn label_column(&self, labels: &Labels) -> Result<Option<usize>, Unreadable> {
-        let find = |name: &str| self.first.iter().position(|field| field == name.as_bytes());
+        let find = |name: &str| {
+            self.first
+                .fields
+                .iter()
+                .position(|field| field == name.as_bytes())
+        };
         match labels {
-            Labels::Last => Ok(self.first.len().checked_sub(1)),
-            Labels::Found if self.has_header => Ok(LABEL_NAMES.iter().find_map(|name| find(name))),
+            Labels::Last => Ok(self.first.fields.len().checked_sub(1)),
+            Labels::Found if self.first.has_word => {
+                Ok(LABEL_NAMES.iter().find_map(|name| find(name)))
+            }
             Labels::Found | Labels::Absent | Labels::File(_) => Ok(None),
-            Labels::Named(name) if self.has_header => find(name).map(Some).ok_or_else(|| {
-                let known: Vec<String> = self.first.iter().map(shortened).collect();
+            Labels::Named(name) if self.first.has_word => find(name).map(Some).ok_or_else(|| {
+                let known: Vec<String> = self.first.fields.iter().map(shortened).collect();
                 let known = there_are(&known);
                 self.origin
                     .line(1, format!("no column is called `{name}`; {known}"))
@@ -142,6 +252,10 @@ impl<'a> Lines<'a> {
             )),
         }
     }
+}
+
+fn is_number(field: &[u8]) -> bool {
+    field.is_empty() || parsed::<f64>(field).is_some()
 }
 
 /// The line on which a record starts. The reader has it start before the empty lines that it skips.
@@ -158,16 +272,13 @@ fn parsed<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-fn number(origin: Origin<'_>, line: u64, column: usize, field: &[u8]) -> Result<f32, Unreadable> {
-    let value = parsed::<f32>(field).filter(|value| value.is_finite());
-    value.ok_or_else(|| wrong(origin, line, column, field, "a finite number"))
+fn number(field: &[u8]) -> Option<f32> {
+    parsed::<f32>(field).filter(|value| value.is_finite())
 }
 
-fn integer(origin: Origin<'_>, line: u64, column: usize, field: &[u8]) -> Result<i64, Unreadable> {
-    // As NumPy writes integers among floats: 3.000000000000000000e+00.
-    let whole = || whole_number(parsed::<f64>(field)?);
-    let value = parsed::<i64>(field).or_else(whole);
-    value.ok_or_else(|| wrong(origin, line, column, field, "an integer label"))
+/// Also as NumPy writes integers among floats: 3.000000000000000000e+00.
+fn integer(field: &[u8]) -> Option<i64> {
+    parsed::<i64>(field).or_else(|| whole_number(parsed::<f64>(field)?))
 }
 
 fn wrong(origin: Origin<'_>, line: u64, column: usize, field: &[u8], wanted: &str) -> Unreadable {

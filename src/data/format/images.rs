@@ -14,7 +14,7 @@ use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use super::super::error::Error;
 use super::numbers::Features;
 use super::unreadable::{Origin, Unreadable};
-use super::{Labels, Options, Table};
+use super::{Labelling, Labels, Options, Table};
 
 /// Which channels of an image are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -29,10 +29,11 @@ pub enum Channels {
 /// A folder of images that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageFolder {
-    /// The images as rows, `[height, width]` or `[height, width, 3]`, and their classes.
+    /// The images as rows, `[height, width]` or `[height, width, 3]`, and their classes: the names of the
+    /// subfolders.
     pub table: Table,
-    /// The names of the subfolders, in the order of the labels; none without.
-    pub classes: Vec<String>,
+    /// The file of each row, as it is called in the folder.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads a folder of images. `options.labels` may be [`Labels::Found`] (subfolders are classes),
@@ -79,14 +80,15 @@ pub fn read(folder: &Path, channels: Channels, options: &Options) -> Result<Imag
         Labels::File(path) => Some(super::read_labels(path, options.limit)?),
         Labels::Absent => None,
         _ if classes.is_empty() => None,
-        _ => Some(files.iter().map(|(_, class)| *class).collect()),
+        _ => Some(Labelling {
+            numbers: files.iter().map(|(_, class)| *class).collect(),
+            names: classes,
+        }),
     };
-    if options.labels != Labels::Found {
-        classes.clear();
-    }
+    let own = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_owned();
     Ok(ImageFolder {
         table: Table::new(&name, features, labels)?,
-        classes,
+        files: files.iter().map(|(path, _)| own(path)).collect(),
     })
 }
 
@@ -251,7 +253,11 @@ mod tests {
         fs::write(folder.path().join("cats/notes.txt"), "no image").unwrap();
         fs::write(folder.path().join("cats/.hidden.png"), "no image").unwrap();
         let found = read_it(folder.path(), Channels::Own).unwrap();
-        assert_eq!(found.classes, ["ants", "cats"]);
+        assert_eq!(found.table.classes, ["ants", "cats"]);
+        assert_eq!(
+            found.files,
+            ["ants/9.png", "cats/1.PNG", "cats/2.png"].map(PathBuf::from)
+        );
         assert_eq!(found.table.labels, Some(vec![0, 1, 1]));
         assert_eq!(found.table.row_shape, [2, 3]);
         let firsts: Vec<f32> = found.table.features.chunks(6).map(|row| row[0]).collect();
@@ -262,7 +268,7 @@ mod tests {
         };
         let unlabelled = read(folder.path(), Channels::Own, &options).unwrap();
         assert_eq!(
-            (unlabelled.table.labels, unlabelled.classes.len()),
+            (unlabelled.table.labels, unlabelled.table.classes.len()),
             (None, 0)
         );
     }

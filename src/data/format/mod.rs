@@ -22,6 +22,7 @@ mod hdf5;
 mod idx;
 pub mod images;
 mod kind;
+mod labelling;
 mod npy;
 mod npz;
 mod numbers;
@@ -32,6 +33,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+pub use labelling::Labelling;
 pub use table::Table;
 pub use unreadable::{Position, Unreadable};
 
@@ -64,7 +66,7 @@ impl Default for Options {
     }
 }
 
-/// Where labels are. They are integers, or floats without a fraction.
+/// Where labels are. They are integers, or floats without a fraction; in CSV files words too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// In the array or column called `y`, `label`, `labels`, `target` or `class`; none if there is
@@ -115,7 +117,7 @@ fn contents(
     file: &str,
     bytes: Vec<u8>,
     options: &Options,
-) -> Result<(Features, Option<Vec<i64>>), Unreadable> {
+) -> Result<(Features, Option<Labelling>), Unreadable> {
     let whole = Origin::new(file);
     let (kind, bytes, part) = kind::recognise(path, whole, bytes, options.limit)?;
     let origin = whole.part(part);
@@ -134,28 +136,34 @@ fn contents(
             Ok((numbers.features(origin, options.limit)?, None))
         }
         Kind::Csv => csv::parse(origin, &bytes, &options.labels, options.limit),
-        Kind::Npz => npz::parse(origin, &bytes, options),
-        Kind::Hdf5 => hdf5::parse(origin, bytes, options),
+        Kind::Npz => {
+            let (features, labels) = npz::parse(origin, &bytes, options)?;
+            Ok((features, labels.map(Labelling::from)))
+        }
+        Kind::Hdf5 => {
+            let (features, labels) = hdf5::parse(origin, bytes, options)?;
+            Ok((features, labels.map(Labelling::from)))
+        }
     }
 }
 
 /// Reads a file of labels: its only array or column, or the one called as labels are ([`Labels::Found`]),
-/// with one integer a row. `limit` is that of [`Options::limit`].
+/// with one integer a row, or in a CSV file one word. `limit` is that of [`Options::limit`].
 ///
 /// # Errors
 /// Those of [`read`].
-pub fn read_labels(path: &Path, limit: u64) -> Result<Vec<i64>, Error> {
+pub fn read_labels(path: &Path, limit: u64) -> Result<Labelling, Error> {
     let file = path.display().to_string();
     let whole = Origin::new(&file);
     let bytes = bytes_of(path, limit)?;
     let (kind, bytes, part) = kind::recognise(path, whole, bytes, limit)?;
     let origin = whole.part(part);
     Ok(match kind {
-        Kind::Npy => npy::parse(origin, &bytes)?.labels(origin)?,
-        Kind::Idx => idx::parse(origin, &bytes)?.labels(origin)?,
+        Kind::Npy => npy::parse(origin, &bytes)?.labels(origin)?.into(),
+        Kind::Idx => idx::parse(origin, &bytes)?.labels(origin)?.into(),
         Kind::Csv => csv::labels(origin, &bytes)?,
-        Kind::Npz => npz::labels(origin, &bytes, limit)?,
-        Kind::Hdf5 => hdf5::labels(origin, bytes, limit)?,
+        Kind::Npz => npz::labels(origin, &bytes, limit)?.into(),
+        Kind::Hdf5 => hdf5::labels(origin, bytes, limit)?.into(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Rows of numbers, with labels or without.
 
 use super::super::digest::Hasher;
+use super::labelling::Labelling;
 use super::numbers::Features;
 use super::unreadable::{Origin, Unreadable};
 
@@ -9,8 +10,10 @@ use super::unreadable::{Origin, Unreadable};
 pub struct Table {
     /// `[rows, dims]`, row-major, as in the file: nothing is scaled.
     pub features: Vec<f32>,
-    /// `[rows]`, as in the file.
+    /// `[rows]`, as in the file, or places in `classes`.
     pub labels: Option<Vec<i64>>,
+    /// What labels stand for where the file has words, or the folder subfolders; otherwise empty.
+    pub classes: Vec<String>,
     /// Number of rows.
     pub rows: usize,
     /// The shape of one row in the file, e.g. `[28, 28]`; its product is [`Self::dims`].
@@ -21,25 +24,30 @@ impl Table {
     pub(super) fn new(
         file: &str,
         features: Features,
-        labels: Option<Vec<i64>>,
+        labels: Option<Labelling>,
     ) -> Result<Self, Unreadable> {
         let Features {
             values,
             rows,
             row_shape,
         } = features;
-        match &labels {
-            Some(labels) if labels.len() != rows => Err(Origin::new(file).whole(format!(
-                "{rows} rows of features, but {} labels",
-                labels.len()
-            ))),
-            _ => Ok(Self {
-                features: values,
-                labels,
-                rows,
-                row_shape,
-            }),
-        }
+        let (labels, classes) = match labels {
+            None => (None, Vec::new()),
+            Some(Labelling { numbers, .. }) if numbers.len() != rows => {
+                return Err(Origin::new(file).whole(format!(
+                    "{rows} rows of features, but {} labels",
+                    numbers.len()
+                )));
+            }
+            Some(Labelling { numbers, names }) => (Some(numbers), names),
+        };
+        Ok(Self {
+            features: values,
+            labels,
+            classes,
+            rows,
+            row_shape,
+        })
     }
 
     /// Values in a row.

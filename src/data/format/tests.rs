@@ -280,6 +280,74 @@ fn npy_errors_name_the_byte() {
 }
 
 #[test]
+fn csv_labels_may_be_words() {
+    let read =
+        |text: &str, labels| parse(Path::new("a.csv"), text.into(), &asking(None, labels)).unwrap();
+    let table = read("x,kind\n0.5,cat\n1,ant\n2,cat\n", named("kind"));
+    assert_eq!(table.features, [0.5, 1.0, 2.0]);
+    assert_eq!(table.labels, Some(vec![1, 0, 1]));
+    assert_eq!(table.classes, ["ant", "cat"]);
+    // Without a header the first row is a row, though a word is in it.
+    let table = read("0.5,1,cat\n2,3,ant\n4,5,cat\n", Labels::Last);
+    assert_eq!((table.rows, table.labels), (3, Some(vec![1, 0, 1])));
+    assert_eq!(table.features, [0.5, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    // Words that no row has are a header, whatever the other columns are called.
+    for text in [
+        "x,y,kind\n0.5,1,cat\n2,3,ant\n",
+        "0,1,kind\n0.5,1,cat\n2,3,ant\n",
+        "2019,2020,kind\n0.5,1,cat\n2,3,ant\n",
+        ",1,kind\n0.5,1,cat\n2,3,ant\n",
+    ] {
+        let table = read(text, Labels::Last);
+        assert_eq!((table.rows, table.labels), (2, Some(vec![1, 0])), "{text}");
+    }
+    let table = read("1,2,label\n4,5,6\n", Labels::Last);
+    assert_eq!((table.rows, table.labels), (1, Some(vec![6])));
+    // A label taken for a column's name.
+    let table = read("0.5,cat\n2,ant\n3,cat\n", named("cat"));
+    assert_eq!((table.rows, table.labels), (3, Some(vec![1, 0, 1])));
+    assert_eq!(table.features, [0.5, 2.0, 3.0]);
+    // Numbers have no names.
+    assert!(read("0.5,7\n2,3\n", Labels::Last).classes.is_empty());
+    // A column of another kind that nobody has named.
+    assert_eq!(
+        message("a.csv", b"x,kind\n0.5,cat\n", &Options::default()),
+        "a.csv, line 2: column 2 is `cat`, expected a finite number; if it is the label, --labels kind says so"
+    );
+    let error = message("a.csv", b"0.5,cat\n1,ant\n", &Options::default());
+    assert!(
+        error.ends_with("if it is the label, --labels last says so"),
+        "{error}"
+    );
+    let error = message("a.csv", b"cat,0.5\nant,1\n", &Options::default());
+    assert!(error.ends_with("expected a finite number"), "{error}");
+}
+
+#[test]
+fn files_of_labels_may_hold_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.csv");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        read_labels(&path, 1 << 20).unwrap()
+    };
+    for text in [
+        "cat\nant\ncat\n",
+        "label\ncat\nant\ncat\n",
+        "Species\ncat\nant\ncat\n",
+        "id,class\n1,cat\n2,ant\n3,cat\n",
+    ] {
+        let labels = read(text);
+        assert_eq!(
+            (labels.numbers, labels.names.len()),
+            (vec![1, 0, 1], 2),
+            "{text}"
+        );
+    }
+    assert_eq!(read("found\n3\n4\n"), Labelling::from(vec![3, 4]));
+}
+
+#[test]
 fn csv_errors_name_line_and_column() {
     let last = asking(None, Labels::Last);
     for (text, expected) in [
@@ -302,6 +370,10 @@ fn csv_errors_name_line_and_column() {
         (
             "1,2\n1,4.5\n",
             "a.csv, line 2: column 2 is `4.5`, expected an integer label",
+        ),
+        (
+            "1,ant\n2,ant\n3,2\n",
+            "a.csv, line 3: column 2 is `2`, expected a word, as the labels before it are",
         ),
         ("a,b\n", "a.csv, line 1: there is no row of numbers"),
         (

@@ -9,8 +9,10 @@ use super::super::palette;
 use super::marks::{Mark, draw_key, draw_lost, draw_ours, draw_published, drawable, key};
 use super::{Panel, Point, Sweep, baselines};
 
-/// Width of the whole figure in pixels.
-pub(super) const WIDTH: f64 = 760.0;
+/// Width of a figure in pixels.
+const WIDTH: f64 = 760.0;
+/// Width at most, where that puts panels of categories side by side.
+const WIDEST: f64 = 1000.0;
 /// About how many ticks a vertical axis has.
 pub(super) const Y_TICKS: usize = 5;
 
@@ -31,6 +33,8 @@ const INSET: f64 = 23.0;
 pub(super) struct Layout<'a> {
     sweep: &'a Sweep,
     values: &'a [f64],
+    /// Width of everything in pixels, margins included.
+    pub width: f64,
     /// Height of everything in pixels.
     pub height: f64,
     columns: usize,
@@ -58,8 +62,15 @@ impl<'a> Layout<'a> {
     pub fn new(sweep: &'a Sweep, values: &'a [f64]) -> Self {
         let left = y_gutter(sweep);
         let right = baselines::gutter(sweep);
+        let least = least_width(sweep);
+        let two = 2.0 * (left + least + right) + COLUMN_GAP + 2.0 * MARGIN;
+        let whole = match sweep.panels.len() {
+            0..=2 => WIDTH,
+            _ if two > WIDEST => WIDTH,
+            _ => two.ceil().max(WIDTH),
+        };
         let plot_width = |columns: usize| {
-            (WIDTH - 2.0 * MARGIN - (columns - 1) as f64 * COLUMN_GAP) / columns as f64
+            (whole - 2.0 * MARGIN - (columns - 1) as f64 * COLUMN_GAP) / columns as f64
                 - left
                 - right
         };
@@ -68,7 +79,6 @@ impl<'a> Layout<'a> {
             2 | 4 => 2,
             _ => 3,
         };
-        let least = least_width(sweep);
         let columns = (2..=most)
             .rev()
             .find(|&columns| plot_width(columns) >= least)
@@ -93,7 +103,7 @@ impl<'a> Layout<'a> {
                 .max()
                 .unwrap_or(1) as f64
             + 7.0;
-        let key = key(sweep);
+        let key = key(sweep, whole);
         let points = || sweep.panels.iter().flat_map(|panel| &panel.ours);
         let lane = if points().any(|point| point.valued() < point.runs.len()) {
             LANE
@@ -105,6 +115,7 @@ impl<'a> Layout<'a> {
         Self {
             sweep,
             values,
+            width: whole,
             height: total,
             columns,
             key,

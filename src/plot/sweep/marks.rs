@@ -6,7 +6,6 @@ use super::super::canvas::{Align, Canvas, Pen, Type};
 use super::super::font::{self, Weight};
 use super::super::frame::MARGIN;
 use super::super::palette;
-use super::drawing::WIDTH;
 use super::{Point, Sweep};
 
 /// Least distance between values that leaves room for seeds between them.
@@ -223,8 +222,8 @@ impl Mark {
 
 const KEY_MARK: f64 = 22.0;
 
-/// The marks that occur, in rows, each with its left edge.
-pub(super) fn key(sweep: &Sweep) -> Vec<Vec<(Mark, f64)>> {
+/// The marks that occur, in rows of this width, each with its left edge.
+pub(super) fn key(sweep: &Sweep, width: f64) -> Vec<Vec<(Mark, f64)>> {
     const APART: f64 = 22.0;
     let ours = || sweep.panels.iter().flat_map(|panel| &panel.ours);
     let present = [
@@ -241,15 +240,15 @@ pub(super) fn key(sweep: &Sweep) -> Vec<Vec<(Mark, f64)>> {
     let mut rows: Vec<Vec<(Mark, f64)>> = Vec::new();
     let mut x = f64::INFINITY;
     for (mark, _) in present.into_iter().filter(|(_, present)| *present) {
-        let width = KEY_MARK + font::width(mark.label(), palette::BODY, Weight::Regular);
-        if x + width > WIDTH - MARGIN {
+        let own = KEY_MARK + font::width(mark.label(), palette::BODY, Weight::Regular);
+        if x + own > width - MARGIN {
             rows.push(Vec::new());
             x = MARGIN;
         }
         if let Some(row) = rows.last_mut() {
             row.push((mark, x));
         }
-        x += width + APART;
+        x += own + APART;
     }
     rows
 }

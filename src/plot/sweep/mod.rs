@@ -158,7 +158,7 @@ impl Panel {
 }
 
 impl Sweep {
-    /// Draws the figure, 760 pixels wide.
+    /// Draws the figure, 760 pixels wide, or wider where that puts panels of many categories side by side.
     ///
     /// # Errors
     /// [`Error::Empty`] without panels, [`Error::Range`] for a range that is not ascending, [`Error::NotPositive`] for
@@ -199,7 +199,7 @@ impl Sweep {
             note: self.note.as_deref(),
             caption: self.full_caption(),
             description: self.description(),
-            width: drawing::WIDTH,
+            width: layout.width,
         };
         frame.compose(layout.height, |canvas, top| {
             layout.draw(canvas, top).map(|()| None)
