@@ -213,7 +213,8 @@ fn images_have_a_sharpness() {
 fn mistakes_are_explained() {
     let files = Files::new();
     files.write("short.csv", b"1\n2\n");
-    files.write("words.csv", b"class\ncat\ndog\n");
+    files.write("slip.csv", b"class\n1\ndog\n");
+    files.write("words.csv", "cat\ndog\n".repeat(10).as_bytes());
     files.write("nan.npy", &floats("1, 3", &[0.0, f32::NAN, 1.0]));
     files.write("wide.npy", &floats("12, 2", &[0.5; 24]));
     files.write("empty.csv", b"class\n");
@@ -227,8 +228,12 @@ fn mistakes_are_explained() {
             "short.csv has 2 rows, but y.npy has 20",
         ),
         (
-            "--true y.npy --pred words.csv",
-            "words.csv, line 2: column 1 is `cat`, expected an integer",
+            "--true y.npy --pred slip.csv",
+            "slip.csv, line 3: column 1 is `dog`, expected an integer",
+        ),
+        (
+            "--true y.npy --pred words.csv --map 2x2",
+            "words.csv: labels are words, cat for one",
         ),
         (
             "--true empty.csv --pred empty.csv",

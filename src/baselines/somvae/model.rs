@@ -28,8 +28,9 @@ use crate::train::{Error, Trainable};
 
 /// Names of the loss's terms, in order.
 const TERMS: [&str; 4] = ["reconstruction_q", "reconstruction_e", "commitment", "som"];
-/// Rows that are encoded at once where there are many: convolutions take 2 MB for each.
-const AT_ONCE: i64 = 128;
+/// Rows that are encoded at once where there are many: convolutions take 4 MB for each, and as many as a batch has of
+/// rows take memory that is there already.
+const AT_ONCE: i64 = 32;
 
 /// One model.
 #[derive(Debug)]
