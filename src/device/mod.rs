@@ -1,7 +1,6 @@
 //! Which device computes, how many threads, and what has to be set before libtorch starts.
 
 mod cuda;
-mod memory;
 mod mkl;
 
 use std::str::FromStr;
@@ -10,12 +9,11 @@ pub use cuda::TrainingProducts;
 pub use mkl::matrix_kernels;
 use tch::Device;
 
-/// Sets what MKL and the allocator have to be told.
+/// Sets what MKL has to be told.
 ///
 /// To be called first thing in `main`, before any thread or tensor exists.
 pub fn prepare() {
     mkl::ask_for_equal_results();
-    memory::keep_freed();
 }
 
 /// The user's wish.
