@@ -210,7 +210,9 @@ fn titled(data: &str, results: &Results) -> String {
     let mut own = own.filter(|variant| parts(&variant.id).0 == data);
     let record = own.find_map(|variant| variant.records.first());
     match record {
-        Some(record) if !comparable(results) => format!("{data} as {}", record.identity.data),
+        Some(record) if !comparable(results) => {
+            format!("{data} (rows of {})", record.identity.data)
+        }
         _ => data.to_owned(),
     }
 }

@@ -21,7 +21,7 @@ pub struct DataSource {
     data: Option<PathBuf>,
     /// Where the labels of your own data are: auto (an array or column called y, label, labels, target
     /// or class, or the subfolders), none, last (column of a CSV), the name of an array or column, or a
-    /// file [default: auto]
+    /// file; numbers, or in CSV words [default: auto]
     #[arg(long, value_name = "WHERE")]
     labels: Option<String>,
     /// The array of an .npz or .h5 file that holds the features [default: x, X, features, data or arr_0]

@@ -12,8 +12,9 @@ pub extern "C" fn mkl_serv_intel_cpu_true() -> c_int {
 
 /// Asks MKL for results that do not depend on the number of threads.
 ///
-/// MKL reads its environment once, at its first product. A value that the user has set wins.
-pub(super) fn ask_for_equal_results() {
+/// To be called first thing in `main`, before any thread or tensor exists: MKL reads its
+/// environment once, at its first product. A value that the user has set wins.
+pub fn prepare() {
     if std::env::var_os("MKL_CBWR").is_some() {
         return;
     }

@@ -6,15 +6,8 @@ mod mkl;
 use std::str::FromStr;
 
 pub use cuda::TrainingProducts;
-pub use mkl::matrix_kernels;
+pub use mkl::{matrix_kernels, prepare};
 use tch::Device;
-
-/// Sets what MKL has to be told.
-///
-/// To be called first thing in `main`, before any thread or tensor exists.
-pub fn prepare() {
-    mkl::ask_for_equal_results();
-}
 
 /// The user's wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

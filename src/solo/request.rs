@@ -163,11 +163,7 @@ impl Request {
         let mut identity = json!({
             "schema": "replicate-training/1",
             "model": self.settings,
-            "data": {
-                "id": data.id,
-                "sha256": data.sha256,
-                "divisor": data.divisor,
-            },
+            "data": { "id": data.id, "sha256": data.sha256, "divisor": data.divisor },
             "seed": self.seed,
             "precision": self.precision,
             "training_rows": self.training_rows,
@@ -176,6 +172,7 @@ impl Request {
             "eval_interval": self.eval_interval,
             "save_epochs": self.save_epochs,
         });
+        // Said only where it is so: trainings from before there was a choice go on.
         if data.shuffled {
             identity["data"]["shuffled"] = true.into();
         }
