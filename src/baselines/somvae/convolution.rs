@@ -19,9 +19,9 @@
 //! `n^2` is a product of matrices. A whole axis is cut into tiles of `m` results: cutting, padding and `B'` are one
 //! matrix, `A` and putting the tiles together another.
 //!
-//! With the points used here errors are some eight times those of a plain sum: on normal numbers and 256
-//! channels 1.5e-6 of the results' spread in place of 2e-7 (root mean square). More results at once need more
-//! points, and with them errors grow: seven results, ten points, have 7e-5.
+//! More results at once need more points, and with them errors grow. On normal numbers and 256 channels five results,
+//! eight points, have errors of 5.5e-6 of the results' spread (root mean square), the decoders' four at six and five
+//! points 1.7e-6, plain sums between 2e-7 and 1.1e-6, as the machine adds them up. Seven results, ten points, have 7e-5.
 //!
 //! A decoder doubles pixels before it convolves. The doubled image is not made. Along an axis the four weights at
 //! an even place fall on three pixels, and at an odd place on two,
@@ -32,13 +32,15 @@
 //!
 //! so either is a filter of its own on the pixels themselves.
 
+use std::cell::RefCell;
+
 use tch::Tensor;
 
 /// Taps of a filter along an axis.
 const TAPS: i64 = 4;
 
 /// A convolution of images of one size.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Convolution {
     /// Of one channel.
     FromOne(FromOne),
@@ -81,11 +83,11 @@ impl Convolution {
 }
 
 /// All that lies below the filter at each place, made by one matrix an axis, times the filters.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct FromOne {
     side: i64,
     /// `[4 * side, side]`: the pixel below each tap at each place.
-    windows: Vec<f64>,
+    windows: Constant,
 }
 
 impl FromOne {
@@ -96,12 +98,13 @@ impl FromOne {
                 windows[row * side as usize + pixel as usize] = 1.0;
             }
         }
+        let windows = Constant::new(&windows, TAPS * side);
         Self { side, windows }
     }
 
     fn apply(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
         let side = self.side;
-        let windows = matrix(&self.windows, TAPS * side, x);
+        let windows = self.windows.beside(x);
         let rows = windows.mm(&x.reshape([side, -1]));
         let seen = windows.matmul(&rows.view([TAPS * side, side, -1]));
         let seen = seen.view([TAPS, side, TAPS, side, -1]);
@@ -113,11 +116,11 @@ impl FromOne {
 }
 
 /// What each pixel adds under each tap, by one product; then these are added up, by one matrix an axis.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ToOne {
     side: i64,
     /// `[2 * side, 4 * side]`: the pixel and the tap that add to each result.
-    spread: Vec<f64>,
+    spread: Constant,
 }
 
 impl ToOne {
@@ -130,6 +133,7 @@ impl ToOne {
                 spread[(result * columns + tap * side + pixel / 2) as usize] = 1.0;
             }
         }
+        let spread = Constant::new(&spread, doubled);
         Self { side, spread }
     }
 
@@ -139,7 +143,7 @@ impl ToOne {
         let added = x.reshape([-1, inputs]).mm(&weight);
         let added = added.view([side, side, -1, TAPS, TAPS]);
         let added = added.permute([3, 0, 4, 1, 2]).reshape([TAPS * side, -1]);
-        let spread = matrix(&self.spread, 2 * side, x);
+        let spread = self.spread.beside(x);
         let rows = spread.mm(&added).view([2 * side, TAPS * side, -1]);
         spread.matmul(&rows) + bias
     }
@@ -150,10 +154,30 @@ fn pixels_below(side: i64) -> impl Iterator<Item = i64> {
     (0..TAPS).flat_map(move |tap| (0..side).map(move |place| place - 1 + tap))
 }
 
-/// A matrix of so many rows for computing with `x`.
-fn matrix(numbers: &[f64], rows: i64, x: &Tensor) -> Tensor {
-    let matrix = Tensor::from_slice(numbers).view([rows, -1]);
-    matrix.to_device(x.device()).to_kind(x.kind())
+/// A matrix that is kept where it was last computed with.
+#[derive(Debug)]
+struct Constant {
+    /// In doubles on the CPU.
+    exact: Tensor,
+    kept: RefCell<Tensor>,
+}
+
+impl Constant {
+    /// Of so many rows.
+    fn new(numbers: &[f64], rows: i64) -> Self {
+        let exact = Tensor::from_slice(numbers).view([rows, -1]);
+        let kept = RefCell::new(exact.shallow_clone());
+        Self { exact, kept }
+    }
+
+    /// On the device of `x` and of its kind.
+    fn beside(&self, x: &Tensor) -> Tensor {
+        let mut kept = self.kept.borrow_mut();
+        if (kept.device(), kept.kind()) != (x.device(), x.kind()) {
+            *kept = self.exact.to_device(x.device()).to_kind(x.kind());
+        }
+        kept.shallow_clone()
+    }
 }
 
 /// A minimal filtering algorithm F(m, r): `m` results at once of a filter of `r` taps.
@@ -166,7 +190,7 @@ struct Filtering {
     points: &'static [f64],
 }
 
-/// F(3, 4). Padded by one before and two after, as TensorFlow's "same" is.
+/// F(5, 4). Padded by one before and two after, as TensorFlow's "same" is.
 const SAME: [Filtering; 1] = [Filtering {
     taps: &[
         [1.0, 0.0, 0.0, 0.0],
@@ -175,7 +199,7 @@ const SAME: [Filtering; 1] = [Filtering {
         [0.0, 0.0, 0.0, 1.0],
     ],
     first: -1,
-    points: &[0.0, 1.0, -1.0, 0.5, -2.0],
+    points: &[0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0],
 }];
 
 /// The same of doubled pixels: F(4, 3) at even places, F(4, 2) at odd ones.
@@ -218,18 +242,18 @@ impl Filtering {
 }
 
 /// What minimal filtering does along either axis of an image.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Winograd {
     points: i64,
     tiles: i64,
     side: i64,
     side_of_results: i64,
     /// `[points * tiles, side]`: tiles cut out and padded, `B'`.
-    input_transform: Vec<f64>,
+    input_transform: Constant,
     /// `[points, 4]`: `G`.
-    filter_transform: Vec<f64>,
+    filter_transform: Constant,
     /// `[side of results, points * tiles]`: `A'`, tiles put together.
-    output_transform: Vec<f64>,
+    output_transform: Constant,
 }
 
 impl Winograd {
@@ -281,9 +305,9 @@ impl Winograd {
             tiles,
             side,
             side_of_results: every * side,
-            input_transform,
-            filter_transform,
-            output_transform,
+            input_transform: Constant::new(&input_transform, columns),
+            filter_transform: Constant::new(&filter_transform, points),
+            output_transform: Constant::new(&output_transform, every * side),
         }
     }
 
@@ -293,7 +317,7 @@ impl Winograd {
         let (all, pairs) = (points * tiles, points * points);
 
         // Rows of the image first, then columns: `[points * tiles, points * tiles, batch * inputs]`.
-        let transform = matrix(&self.input_transform, all, x);
+        let transform = self.input_transform.beside(x);
         let rows = transform.mm(&x.reshape([self.side, -1]));
         let inner = transform.matmul(&rows.view([all, self.side, -1]));
 
@@ -301,7 +325,7 @@ impl Winograd {
         let inner = inner.view([points, tiles, points, tiles, batch, inputs]);
         let inner = inner.permute([0, 2, 1, 3, 4, 5]);
         let inner = inner.reshape([pairs, tiles * tiles * batch, inputs]);
-        let transform = matrix(&self.filter_transform, points, x);
+        let transform = self.filter_transform.beside(x);
         let filters = transform.mm(&weight.reshape([TAPS, -1]));
         let filters = transform.matmul(&filters.view([points, TAPS, -1]));
         let products = inner.bmm(&filters.view([pairs, inputs, outputs]));
@@ -309,7 +333,7 @@ impl Winograd {
         let products = products.view([points, points, tiles, tiles, batch, outputs]);
         let products = products.permute([0, 2, 1, 3, 4, 5]);
         let products = products.reshape([all, all, batch * outputs]);
-        let transform = matrix(&self.output_transform, side, x);
+        let transform = self.output_transform.beside(x);
         let columns = transform.matmul(&products).view([all, -1]);
         transform.mm(&columns).view([side, side, batch, outputs]) + bias
     }
@@ -388,11 +412,11 @@ mod tests {
     /// documentation says of errors, ours and those of plain sums.
     #[test]
     fn rounding_stays_small() {
-        let pairs: [(i64, Convolution, Convolve); 2] = [
-            (14, Convolution::between(14), &plain),
-            (7, Convolution::between_doubled(7), &doubled),
+        let pairs: [(i64, Convolution, Convolve, f64); 2] = [
+            (14, Convolution::between(14), &plain, 8e-6),
+            (7, Convolution::between_doubled(7), &doubled, 2.5e-6),
         ];
-        for (side, short, plainly) in pairs {
+        for (side, short, plainly, bound) in pairs {
             let mut stream = random::stream(random::Seed(1), "values");
             let mut normal = |size: &[i64]| truncated_normal(&mut stream, 1.0, size);
             let x = normal(&[side, side, 2, 256]);
@@ -407,8 +431,7 @@ mod tests {
             };
             let ours = error(&short.apply(&x, &weight, &bias));
             let plain = error(&plainly(&x, &weight, &bias));
-            assert!(ours > plain && ours < 2.5e-6, "{ours} {plain}");
-            assert!(ours < 12.0 * plain, "{ours} {plain}");
+            assert!(ours > plain && ours < bound, "{ours} {plain}");
         }
     }
 }

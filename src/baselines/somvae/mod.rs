@@ -177,8 +177,9 @@ impl Method for SomVaeMethod {
     }
 
     fn version(&self) -> u32 {
-        // 2: shorter convolutions, shared reconstructions; 3: still shorter convolutions. Other rounding each time.
-        3
+        // Other rounding each time. 2: shorter convolutions, shared reconstructions; 3: minimal filtering; 4: of
+        // five results at once.
+        4
     }
 
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {

@@ -30,7 +30,7 @@ pub enum SomVaeArchitecture {
 }
 
 /// One operation on a batch. Convolutions are 4 x 4 and on images as in [`super::convolution`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Layer {
     /// `x W + b`
     Linear {
@@ -56,7 +56,7 @@ enum Layer {
 }
 
 /// Where the parameters of a model lie, and how they are used.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Network {
     encoder: Vec<Layer>,
     /// Of the nearest embeddings.
