@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::claims::{self, Conditions, Judgement, Published, Test};
+use crate::claims::{self, Conditions, Judgement, Published, Seeds, Test};
 use crate::nn::Precision;
 use crate::plot::Figure;
 use crate::random::Seed;
@@ -433,14 +433,23 @@ pub fn judge(
             let mut groups = judgement.findings.iter().flat_map(|one| &one.ours);
             groups.any(|group| group.variant == variant.id)
         });
+        let used: Vec<_> = used.collect();
         let today = fingerprints.get(claim.id.as_str()).map_or("", |one| one);
         let older = claims::made_before(
             claim,
             today,
             &fingerprints,
-            used.flat_map(|variant| &variant.records),
+            used.iter().flat_map(|variant| &variant.records),
         );
-        judgement.with_older_runs(older)
+        let seeds = used.iter().map(|variant| Seeds {
+            done: variant.records.len(),
+            planned: variant.planned,
+        });
+        let judgement = judgement.with_older_runs(older);
+        match seeds.min_by_key(|seeds| seeds.done) {
+            Some(fewest) => judgement.with_seeds(fewest),
+            None => judgement,
+        }
     });
     Ok(aged.collect())
 }

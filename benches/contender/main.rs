@@ -9,9 +9,11 @@ mod fixed;
 mod iteration;
 mod kmeans;
 mod memory;
+mod online_som;
 mod products;
 mod profile;
 mod protocol;
+mod som_vae;
 mod team;
 mod tsne;
 
@@ -24,6 +26,8 @@ const USAGE: &str = "\
 Our side of `cargo xtask bench`, which starts it as
   contender iteration WORKERS THREADS_EACH [fast]
   contender dec-pretraining|dec-phase WORKERS THREADS_EACH [fast]
+  contender som-vae WORKERS
+  contender online-som DATA.npy SIDE
   contender products WORKERS THREADS_EACH
   contender kmeans THREADS DATA.npy CLUSTERS RESTARTS
   contender tsne THREADS CODES.npy
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
                 _ => iteration::compete(workers, threads, precision),
             }
         }
+        ["som-vae", workers] => som_vae::compete(number(workers)),
+        ["online-som", path, side] => online_som::compete(path, number(side)),
         ["products", workers, threads] => products::compete(number(workers), number(threads)),
         ["kmeans", threads, path, clusters, restarts] => {
             kmeans::compete(number(threads), path, number(clusters), number(restarts));

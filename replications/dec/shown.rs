@@ -162,7 +162,7 @@ pub(super) fn bars(
             Some(Bar {
                 mean: value.mean,
                 sd: value.sample_sd(),
-                n: value.n.unwrap_or(1) as usize,
+                n: value.n.unwrap_or(0) as usize,
             })
         });
         let printed: Vec<Option<Bar>> = printed.collect();

@@ -42,7 +42,7 @@ pub use prospect::{Prospect, prospect};
 pub use published::{Paper, Printed, Published, Value};
 pub use results::{Ending, Results, Run};
 pub use summary::Summary;
-pub use verdict::{Finding, Group, Judgement, MoreSeeds, Verdict, more};
+pub use verdict::{Finding, Group, Judgement, MoreSeeds, Seeds, Verdict, more};
 
 /// What can be wrong with a paper's file or with a file of results.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

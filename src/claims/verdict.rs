@@ -26,7 +26,8 @@ pub enum Verdict {
         /// How many more seeds might.
         more_seeds: MoreSeeds,
     },
-    /// A published mean without its spread, or a bound on a mean, is not refuted: weaker than reproduced.
+    /// Ours is within the margin of a published mean without its spread, or a bound on a mean is not refuted:
+    /// weaker than reproduced.
     Consistent,
     /// It does not: weaker than not reproduced.
     Inconsistent,
@@ -85,7 +86,7 @@ pub fn more(seeds: MoreSeeds) -> String {
         Further::AtLeast(1) => "at least 1 more seed".to_owned(),
         Further::AtLeast(seeds) => format!("at least {seeds} more seeds"),
         Further::MoreThanMost => format!("more than {MOST_FURTHER} more seeds"),
-        Further::Never => "no number of seeds would decide".to_owned(),
+        Further::Never => "more seeds alone would not decide".to_owned(),
     }
 }
 
@@ -179,6 +180,15 @@ impl Finding {
     }
 }
 
+/// Seeds of the variants that a claim is about: the fewest that are done, and how many it was to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Seeds {
+    /// With a record.
+    pub done: usize,
+    /// Planned.
+    pub planned: usize,
+}
+
 /// A claim judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
@@ -198,6 +208,9 @@ pub struct Judgement {
     pub better_than_published: bool,
     /// Of our runs, those made when the claim was defined otherwise or did not exist.
     pub older_runs: usize,
+    /// Seeds that are done and that were planned, where fewer are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisional: Option<Seeds>,
     /// Why, in plain words: one sentence or two each.
     pub explanation: Vec<String>,
     /// The comparisons it rests on.
@@ -227,13 +240,30 @@ impl Judgement {
         self
     }
 
-    /// The verdict in a few words: `not reproduced: better than published`.
+    /// Notes that a decision was made on fewer seeds than were planned, if one was.
+    #[must_use]
+    pub fn with_seeds(mut self, seeds: Seeds) -> Self {
+        if seeds.done < seeds.planned && (self.verdict.is_for() || self.verdict.is_against()) {
+            self.provisional = Some(seeds);
+            self.explanation.push(format!(
+                "Provisional: {} of the {} seeds planned are done. A test that is looked at again whenever a \
+                 seed is added errs more often than its level says, up to twice as often.",
+                seeds.done, seeds.planned
+            ));
+        }
+        self
+    }
+
+    /// The verdict in a few words: `not reproduced: better than published (5 of 10 seeds)`.
     #[must_use]
     pub fn headline(&self) -> String {
+        let mut words = self.verdict.to_string();
         if self.better_than_published {
-            format!("{}: better than published", self.verdict)
-        } else {
-            self.verdict.to_string()
+            words += ": better than published";
         }
+        if let Some(Seeds { done, planned }) = self.provisional {
+            words += &format!(" ({done} of {planned} seeds)");
+        }
+        words
     }
 }

@@ -209,6 +209,7 @@ fn subcommand(replication: &dyn Replication) -> Command {
             .long(setting.name)
             .value_name(setting.placeholder)
             .help(help(setting))
+            .allow_negative_numbers(true)
             .help_heading("Settings of the experiment");
         if !setting.choices.is_empty() {
             arg = arg.value_parser(PossibleValuesParser::new(setting.choices));

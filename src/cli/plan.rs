@@ -217,7 +217,7 @@ pub fn summary(session: &Session) -> String {
         format!("; about {}", words::duration(time))
     });
     format!(
-        "{text}{time} (if nothing else runs here) with {} of {} on {}",
+        "{text}{time} (at the speed measured just now) with {} of {} on {}",
         words::count(team.workers, "worker"),
         words::count(team.threads_each, "thread"),
         device::name(session.options.device)

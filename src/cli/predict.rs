@@ -195,7 +195,7 @@ fn of_run(key: &str, store: &Store) -> Result<Model, Error> {
     let stored = checkpoint::load(&path)?;
     let (weights, _) = stored.ok_or_else(|| {
         Error::Usage(format!(
-            "the run {} has left no weights: it diverged, or its method keeps none",
+            "the run {} has no weights here: it diverged, its method keeps none, or its record was exported without",
             record.key
         ))
     })?;

@@ -132,17 +132,24 @@ fn show_replication(
         writeln!(out, "    {option:26} {}", options::help(setting))?;
     }
     let numbers = published.values.iter();
-    let numbers = numbers.filter(|value| value.replication == replication.id());
-    writeln!(out, "\nPublished (standard deviations with divisor n):")?;
+    let numbers: Vec<_> = numbers
+        .filter(|value| value.replication == replication.id())
+        .collect();
+    let width = |name: fn(&claims::Value) -> &str| {
+        let names = numbers.iter().map(|value| name(value).chars().count());
+        names.max().unwrap_or(0)
+    };
+    let (first, second) = (width(|value| &value.variant), width(|value| &value.metric));
+    writeln!(out, "\nPublished (standard deviations with divisor n - 1):")?;
     for value in numbers {
         let sd = value
-            .sd
+            .sample_sd()
             .map_or(String::new(), |sd| format!(" \u{b1} {sd:.3}"));
         let n = value.n.map_or(String::new(), |n| format!(", {n} runs"));
         let (variant, metric) = (&value.variant, &value.metric);
         writeln!(
             out,
-            "    {variant:16} {metric:20} {:.3}{sd}  ({}{n})",
+            "    {variant:first$}  {metric:second$}  {:.3}{sd}  ({}{n})",
             value.mean, value.source
         )?;
     }

@@ -73,7 +73,8 @@ pub struct TrainArgs {
     /// Iterations between two rows of log.csv
     #[arg(long, alias = "eval_interval", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_interval: u64,
-    /// Passes over the data between two kept states of the weights (model-N.safetensors); 0 for none
+    /// Passes over the data between two kept states of the weights (model-N.safetensors), of which there are
+    /// 20 at most; 0 for none
     #[arg(long, alias = "save_epochs", value_name = "N", default_value_t = 5)]
     save_epochs: u64,
     /// Rows of a batch

@@ -188,8 +188,13 @@ fn line(judgement: &Judgement, width: usize) -> String {
         _ if judgement.better_than_published => " (better than published)".to_owned(),
         _ => String::new(),
     };
+    let seeds = judgement.provisional.map(|seeds| {
+        let claims::Seeds { done, planned } = seeds;
+        format!(" ({done} of {planned} seeds)")
+    });
+    let seeds = seeds.unwrap_or_default();
     format!(
-        "{:14}  {:width$}  {}{more}",
+        "{:14}  {:width$}  {}{more}{seeds}",
         judgement.verdict.word(),
         judgement.claim,
         judgement.statement

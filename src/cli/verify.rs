@@ -37,7 +37,7 @@ inconsistent, 11 some undecided and none refuted.
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
 SHA-256, a checkpoint can be read; so are the parts that several runs begin with, such as pretrained \
-autoencoders. Named as well: files that no run writes, and what killed processes \
+autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
 codes: 0 nothing is damaged, 20 something is.";
 
@@ -79,8 +79,7 @@ fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged(format!(
-        "{}. Nothing was changed: the next start of its replication does such a run again, and the next run \
-         that needs such a part has it trained again.",
+        "{}. Nothing was changed: what is to be done about each stands above.",
         damaged.join(", ")
     )))
 }
@@ -127,6 +126,10 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
         found.damaged,
         found.hashed_bytes as f64 / 1e6
     )?;
+    if found.exported > 0 {
+        let records = words::count(found.exported, "exported record");
+        writeln!(out, "{records} among them, whose weights are elsewhere")?;
+    }
     if parts(found) > 0 {
         writeln!(
             out,

@@ -287,9 +287,15 @@ impl Bars {
             (Some(least), Some(most)) => format!("Ours: n = {least}\u{2013}{most}"),
             _ => "No runs yet".to_owned(),
         };
-        let published = self.published().map(|bar| bar.n);
-        if let Some(n) = published.max().filter(|&n| n > 0) {
-            let _ = write!(text, "; published: n = {n}");
+        let given = || self.published().map(|bar| bar.n).filter(|&n| n > 0);
+        if let (Some(least), Some(most)) = (given().min(), given().max()) {
+            let _ = write!(text, "; published: n = {least}");
+            if most > least {
+                let _ = write!(text, "\u{2013}{most}");
+            }
+            if given().count() < self.published().count() {
+                text.push_str(" where it is given");
+            }
         }
         let whiskers = ours().chain(self.published());
         if whiskers.into_iter().any(|bar| bar.finite_sd().is_some()) {

@@ -192,7 +192,13 @@ fn described(
         tables: _,
     } = replication.present(&results)?;
     figures.extend(replication.pictures(&results, store)?);
-    let figures = paired(figures, published_alone(replication, &results)?);
+    let mut values = published.values.iter();
+    let alone = if values.any(|value| value.replication == replication.id()) {
+        published_alone(replication, &results)?
+    } else {
+        Vec::new()
+    };
+    let figures = paired(figures, alone);
     let variants = &results.variants;
     let runs: Vec<RunLine> = variants.iter().flat_map(lines).collect();
     let seeds = || 0..protocol.seeds;

@@ -55,6 +55,8 @@ pub struct Parts {
 pub struct Audit {
     /// Runs that are complete and sound.
     pub sound: usize,
+    /// Of those, records alone, as `replicate export` writes them: their weights are elsewhere.
+    pub exported: usize,
     /// Runs that are sound so far and not complete.
     pub unfinished: usize,
     /// Runs of which something is damaged.
@@ -175,13 +177,16 @@ impl Audit {
         let (own, word) = (entry.record(), entry.word());
         let path = folder.join(own);
         let is_complete = path.exists();
+        let files = listed(folder)?;
+        // A run would have left its lock.
+        let is_exported = entry == Entry::Run && is_complete && files.len() == 1;
         if is_complete {
             match entry.read(&path) {
-                Ok(said) => self.compare(entry, folder, name, &said),
+                Ok(said) => self.compare(entry, folder, name, &said, is_exported),
                 Err(error) => self.find(Kind::Damaged, path, reason(&error)),
             }
         }
-        for (name, path) in listed(folder)? {
+        for (name, path) in files {
             match name.as_str() {
                 "weights.safetensors" if path.is_file() => {}
                 name if name == own && path.is_file() => {}
@@ -223,6 +228,7 @@ impl Audit {
         self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
         let damaged = self.findings[before..].iter().any(is_damaged);
+        self.exported += usize::from(is_exported && !damaged);
         *match (entry, damaged, is_complete) {
             (Entry::Run, true, _) => &mut self.damaged,
             (Entry::Run, _, true) => &mut self.sound,
@@ -235,7 +241,7 @@ impl Audit {
     }
 
     /// Compares what a record says with its folder's name and its weights.
-    fn compare(&mut self, entry: Entry, folder: &Path, name: &str, said: &Said) {
+    fn compare(&mut self, entry: Entry, folder: &Path, name: &str, said: &Said, is_exported: bool) {
         if said.key.short() != name {
             let message = format!("it belongs to the {} {}", entry.word(), said.key);
             self.find(Kind::Damaged, folder.join(entry.record()), message);
@@ -254,6 +260,7 @@ impl Audit {
                 let message = format!("its SHA-256 is {found}, the record says {expected}");
                 self.find(Kind::Damaged, path, message);
             }
+            (Some(_), None) if is_exported => {}
             (Some(_), None) => {
                 self.find(Kind::Damaged, path, entry.without_weights());
             }

@@ -28,6 +28,9 @@ use crate::train::{
     self, Context, Driven, Event, Member, NoParts, Observer, Part, Stage, TrainingData, drive,
 };
 
+/// States of the weights that a training keeps at most, but for the first.
+const MOST_STATES: u64 = 20;
+
 /// What a training came to: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -152,8 +155,11 @@ impl Job<'_> {
         let description = self.description();
         let rhythm = Rhythm {
             eval_interval: request.eval_interval,
-            save_interval: (request.save_epochs > 0)
-                .then(|| request.save_epochs * settings.steps_per_pass(trained_rows)),
+            // A pass over few rows is over in no time: their states would fill the disk.
+            save_interval: (request.save_epochs > 0).then(|| {
+                let asked = request.save_epochs * settings.steps_per_pass(trained_rows);
+                asked.max(settings.iterations().div_ceil(MOST_STATES))
+            }),
         };
         let mut watched = Watched::new(
             trainee,

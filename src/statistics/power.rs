@@ -99,8 +99,8 @@ pub enum Further {
     AtLeast(u32),
     /// More than [`MOST_FURTHER`].
     MoreThanMost,
-    /// No number does: what was published is too uncertain for the margin, or the difference is on its
-    /// edge.
+    /// No number does if mean and spread stay as they are: what was published is too uncertain for the margin, or
+    /// the difference is on its edge.
     Never,
 }
 
@@ -158,6 +158,17 @@ pub fn further_for_closeness(
     })
 }
 
+/// Whether published runs alone leave more open than the margin bears: whether endlessly many runs of ours with
+/// their very mean and spread would not do.
+#[must_use]
+pub fn is_too_wide(published: Moments, margin: f64, coarseness: f64) -> bool {
+    let ours = Moments {
+        n: ENDLESS,
+        ..published
+    };
+    Closeness::of(ours, published, coarseness).decide(margin) != Decision::Within
+}
+
 /// How many more runs would let `decided` say yes to the mean of one sample (pairs, or a bound).
 #[must_use]
 pub fn further_for_mean(sample: Moments, decided: impl Fn(Difference) -> bool) -> Further {
@@ -212,6 +223,7 @@ mod tests {
         let ours = Moments { n: 10, ..PUBLISHED };
         let further = further_for_closeness(ours, PUBLISHED, 0.02, 0.0);
         assert_eq!(further, Further::Never);
+        assert!(is_too_wide(PUBLISHED, 0.02, 0.0) && !is_too_wide(PUBLISHED, 0.03, 0.0));
         assert!(chance_within(PUBLISHED, 1_000_000, 0.02, 0.0) < 1e-9);
         assert!(matches!(
             further_for_closeness(ours, PUBLISHED, 0.03, 0.0),

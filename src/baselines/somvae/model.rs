@@ -155,6 +155,12 @@ impl SomVae {
         quantised + direct + commitment * self.settings.alpha + som * self.settings.beta
     }
 
+    /// Its parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
     /// Puts embeddings on the codes of `rows` `[n, D]`, as far as both go, so that each row has a winner of its
     /// own, as in a map that is trained.
     pub(super) fn place_embeddings(&mut self, rows: &Tensor) {

@@ -47,9 +47,11 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         p_for = p_for.max(1.0 - share);
     }
     let verdict = decided(p_for, p_against, || {
+        // The first of them is held against all, as Holm has it.
+        let against = AGAINST / rivals.len() as f64;
         let each = rivals.iter().map(|rival| {
             further_for_mean(rival.1.moments, |difference| {
-                difference.p_greater(0.0) <= FOR || difference.p_less(-null) <= AGAINST
+                difference.p_greater(0.0) <= FOR || difference.p_less(-null) <= against
             })
         });
         each.max_by_key(|further| rank(*further))

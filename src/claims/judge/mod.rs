@@ -168,6 +168,7 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         verdict,
         better_than_published: false,
         older_runs: 0,
+        provisional: None,
         explanation: Vec::new(),
         findings,
         deviations: claim.deviations.clone(),

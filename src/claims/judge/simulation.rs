@@ -346,6 +346,33 @@ fn orders_with_a_margin_are_rarely_wrong() {
     assert!(shares_of_order(Runs::Normal, 10, -0.03, 50).1 > 0.8);
 }
 
+/// What looking after every seed from the fifth to the tenth does to a test that errs in 5 % of all cases when it is
+/// looked at once: the verdicts of fewer seeds than planned say so, see [`Judgement::with_seeds`].
+#[test]
+fn looking_again_and_again_errs_up_to_twice_as_often() {
+    let published = paper(
+        "[claim.test.order]\nmetrics = [\"m\"]\ndescending = [{ variant = \"v0\" }, { variant = \"v1\" }]\n",
+    );
+    let mut rng = stream(Seed(5), "looks");
+    let (draws, mut once, mut ever) = (2_000, 0, 0);
+    for _ in 0..draws {
+        let whole = draw(&[0.75, 0.75], false, &mut rng);
+        let looks = (5..=10).map(|seeds| {
+            let mut results = whole.clone();
+            results.runs.retain(|run| run.seed < seeds);
+            judge_one(&published, &published.claims[0], &results).verdict
+        });
+        let looks: Vec<_> = looks
+            .map(|verdict| verdict == Verdict::Reproduced)
+            .collect();
+        once += u32::from(looks[5]);
+        ever += u32::from(looks.contains(&true));
+    }
+    let share = |count: u32| f64::from(count) / f64::from(draws);
+    assert!(share(once) < 0.065, "{}", share(once));
+    assert!((0.075..0.135).contains(&share(ever)), "{}", share(ever));
+}
+
 #[test]
 fn equivalence_is_rarely_wrong_and_often_right() {
     let test = "[claim.test.equivalence]\nmetrics = [\"m\"]\nreference = \"v0\"\nvariants = [\"v1\"]\n\

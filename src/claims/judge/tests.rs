@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Ending, Run};
+use super::super::{Ending, Run, Seeds};
 use super::*;
 
 const PAPER: &str = r#"
@@ -113,10 +113,45 @@ fn values_are_reproduced_or_not_or_better() {
 }
 
 #[test]
+fn a_decision_on_fewer_seeds_than_planned_says_so() {
+    let of = |mean| {
+        let seeds = Seeds {
+            done: 10,
+            planned: 12,
+        };
+        judged(VALUE, &results(&[("a", mean)])).with_seeds(seeds)
+    };
+    assert_eq!(of(0.802).headline(), "reproduced (10 of 12 seeds)");
+    assert_eq!(
+        of(0.88).headline(),
+        "not reproduced: better than published (10 of 12 seeds)"
+    );
+    assert_eq!(of(0.825).provisional, None);
+    let all = Seeds {
+        done: 12,
+        planned: 12,
+    };
+    let whole = judged(VALUE, &results(&[("a", 0.802)])).with_seeds(all);
+    assert_eq!(whole.headline(), "reproduced");
+}
+
+#[test]
 fn a_mean_alone_gets_the_weaker_words() {
     let test = VALUE.replace("\"a\"", "\"b\"");
     let of = |mean| judged(&test, &results(&[("b", mean)]));
     assert_eq!(of(0.71).verdict, Verdict::Consistent);
+    // Beyond the margin, if not for certain: a spread that bears it is no agreement.
+    let apart = of(0.735);
+    assert!(
+        matches!(
+            apart.verdict,
+            Verdict::Inconclusive {
+                more_seeds: Further::About(1..1000)
+            }
+        ),
+        "{apart:?}"
+    );
+    assert!(apart.explanation[0].contains("but the difference is"));
     let far = of(0.60);
     assert_eq!(far.verdict, Verdict::Inconsistent);
     assert!(!far.better_than_published);
@@ -453,7 +488,7 @@ fn a_metric_that_no_run_can_have_is_undecidable_and_says_why() {
     let judgement = judged(&test, &none);
     assert_eq!(
         judgement.headline(),
-        "inconclusive (no number of seeds would decide)"
+        "inconclusive (more seeds alone would not decide)"
     );
     assert_eq!(
         judgement.explanation[0],

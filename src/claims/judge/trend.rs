@@ -90,12 +90,19 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     );
     let tau = agreement(&rows, rng);
     let difference = Difference::of_one(moments);
+    // As it is written: below 0 for a fall.
+    let shown = |level| {
+        let change = Difference {
+            estimate: sign * difference.estimate,
+            ..difference
+        };
+        change.interval(level)
+    };
     let mut words = format!(
-        "{label}: change over the whole range {} ({}), 95 % interval {} (positive is as claimed), \
-         one-sided {}.",
-        signed(moments.mean),
+        "{label}: the fitted line changes by {} over the whole range ({}), 95 % interval {}, one-sided {}.",
+        signed(sign * moments.mean),
         count(rows.len(), "seed"),
-        interval(difference.interval(0.95)),
+        interval(shown(0.95)),
         p_value(p_for)
     );
     if let Some((tau, around)) = tau {
@@ -109,19 +116,11 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     if let (false, Some(margin)) = (reversed, margin) {
         words += &short_of(margin, p_for, p_whole);
     }
-    // As the difference is written: below 0 for a fall.
-    let shown = |level| {
-        let change = Difference {
-            estimate: sign * difference.estimate,
-            ..difference
-        };
-        Some(change.interval(level))
-    };
     let mut finding = Finding {
         ours: groups,
         difference: Some(sign * moments.mean),
-        interval_90: shown(0.9),
-        interval_95: shown(0.95),
+        interval_90: Some(shown(0.9)),
+        interval_95: Some(shown(0.95)),
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),

@@ -118,8 +118,11 @@ fn with_spread(
             let more_seeds =
                 power::further_for_closeness(ours, published, margin, printed.coarseness);
             let why = match more_seeds {
-                power::Further::Never => {
+                Further::Never if power::is_too_wide(published, margin, printed.coarseness) => {
                     "; the paper's own runs leave too much open for this margin"
+                }
+                Further::Never => {
+                    "; more runs with this mean and spread would leave it there, others may not"
                 }
                 _ => "",
             };
@@ -209,8 +212,9 @@ fn predicted(ours: Moments, n: u32, printed: &Printed, worst: Option<f64>) -> [I
     [plain, with_failures]
 }
 
-/// Without a published spread: the weaker words. A mean that may hold failed runs of which ours by luck
-/// show none is refuted only if such runs do not explain it, see
+/// Without a published spread: the weaker words. Ours is consistent if its mean is within the margin and
+/// nothing refutes that: a spread that bears everything is no agreement. A mean that may hold failed runs of
+/// which ours by luck show none is refuted only if such runs do not explain it, see
 /// [`unseen_failures`](crate::statistics::unseen_failures).
 fn mean_only(
     base: Finding,
@@ -245,12 +249,20 @@ fn mean_only(
         interval(plain)
     );
     let size = number(margin);
+    let is_within = (ours.mean - printed.mean).abs() <= margin + printed.coarseness;
     words += &match side {
         Some(side) => format!("wholly {} the margin of \u{b1}{size}.", beside(side)),
-        None => format!("not beyond the margin of \u{b1}{size}."),
+        None if is_within => format!("not beyond the margin of \u{b1}{size}."),
+        None => format!("not wholly beyond the margin of \u{b1}{size}, but the difference is."),
     };
     let verdict = match (side, against) {
-        (None, _) => Verdict::Consistent,
+        (None, _) if is_within => Verdict::Consistent,
+        (None, _) => Verdict::Inconclusive {
+            more_seeds: further_by_halving(ours.n, |n| {
+                let [plain, _] = predicted(ours, n, printed, None);
+                beyond(plain, margin).is_some()
+            }),
+        },
         (Some(_), Some(_)) => Verdict::Inconsistent,
         (Some(side), None) => {
             words += &unseen(ours, printed, failure);

@@ -1,4 +1,4 @@
-//! Comma-separated numbers, a row a line, with a header or without; labels may be words.
+//! Numbers separated by commas, semicolons or tabs, a row a line, with a header or without; labels may be words.
 //!
 //! The first line is a header if any of its fields is not a number. Where only its label is a word it may be a
 //! row: it is one if that word is among the labels below, for names of columns are not.
@@ -8,6 +8,9 @@ use csv::{ByteRecord, Reader, ReaderBuilder, Trim};
 use super::numbers::{Features, whole_number};
 use super::unreadable::{Origin, Unreadable};
 use super::{LABEL_NAMES, Labelling, Labels, there_are};
+
+/// The column of `replicate predict` that says which group of prototypes a row belongs to.
+const CLUSTER: &str = "cluster";
 
 pub(super) fn parse(
     origin: Origin<'_>,
@@ -66,11 +69,18 @@ pub(super) fn parse(
 pub(super) fn labels(origin: Origin<'_>, bytes: &[u8]) -> Result<Labelling, Unreadable> {
     let mut lines = Lines::open(origin, bytes)?;
     let first = lines.first.clone();
-    let column = match (first.fields.len(), lines.label_column(&Labels::Found)?) {
+    // What `replicate predict` writes is read too.
+    let found = lines.label_column(&Labels::Found)?;
+    let found = found.or_else(|| first.called(CLUSTER));
+    let column = match (first.fields.len(), found) {
         (1, _) => 0,
         (_, Some(column)) => column,
         (count, None) => {
-            return Err(origin.line(1, format!("{count} columns; which has the labels?")));
+            let names = LABEL_NAMES.join(", ");
+            return Err(origin.line(
+                1,
+                format!("{count} columns, none of which is called {names} or {CLUSTER}: which has the labels?"),
+            ));
         }
     };
     let mut labels = Column::default();
@@ -157,6 +167,12 @@ impl First {
         others.map(|(_, field)| number(field)).collect()
     }
 
+    /// The column that is called so.
+    fn called(&self, name: &str) -> Option<usize> {
+        let mut fields = self.fields.iter();
+        fields.position(|field| field == name.as_bytes())
+    }
+
     /// The line as a row, if it is one: what is not in column `label`, and the word there, which is among
     /// the labels below.
     fn as_row(&self, label: usize, labels: &Column) -> Option<(Vec<f32>, String)> {
@@ -193,6 +209,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn open(origin: Origin<'a>, bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter(bytes))
             .has_headers(false)
             .flexible(true)
             .trim(Trim::All)
@@ -226,12 +243,7 @@ impl<'a> Lines<'a> {
     }
 
     fn label_column(&self, labels: &Labels) -> Result<Option<usize>, Unreadable> {
-        let find = |name: &str| {
-            self.first
-                .fields
-                .iter()
-                .position(|field| field == name.as_bytes())
-        };
+        let find = |name: &str| self.first.called(name);
         match labels {
             Labels::Last => Ok(self.first.fields.len().checked_sub(1)),
             Labels::Found if self.first.has_word => {
@@ -252,6 +264,14 @@ impl<'a> Lines<'a> {
             )),
         }
     }
+}
+
+/// What is between columns, by the first line: commas, or where it has none semicolons or tabs.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let line = bytes.split(|&byte| byte == b'\n').next();
+    let has = |byte| line.is_some_and(|line| line.contains(&byte));
+    let others = [b';', b'\t'].into_iter().find(|&other| has(other));
+    others.filter(|_| !has(b',')).unwrap_or(b',')
 }
 
 fn is_number(field: &[u8]) -> bool {

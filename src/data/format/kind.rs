@@ -66,7 +66,7 @@ impl Kind {
         match name.rsplit_once('.')?.1 {
             "npy" => Some(Self::Npy),
             "npz" => Some(Self::Npz),
-            "csv" => Some(Self::Csv),
+            "csv" | "tsv" => Some(Self::Csv),
             "h5" | "hdf5" => Some(Self::Hdf5),
             "idx" => Some(Self::Idx),
             _ => None,

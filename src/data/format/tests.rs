@@ -345,6 +345,25 @@ fn files_of_labels_may_hold_words() {
         );
     }
     assert_eq!(read("found\n3\n4\n"), Labelling::from(vec![3, 4]));
+    // As `replicate predict` writes them.
+    let predicted = read("row,unit,cluster,distance\n0,9,3,0.5\n1,8,4,0.25\n");
+    assert_eq!(predicted, Labelling::from(vec![3, 4]));
+    std::fs::write(&path, "a,b\n1,2\n").unwrap();
+    let error = read_labels(&path, 1 << 20).unwrap_err().to_string();
+    assert!(
+        error.ends_with("or cluster: which has the labels?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn columns_may_be_apart_by_semicolons_or_tabs() {
+    for text in ["x;kind\n0.5;cat\n2;ant\n", "x\tkind\n0.5\tcat\n2\tant\n"] {
+        let options = asking(None, named("kind"));
+        let table = parse(Path::new("a.csv"), text.into(), &options).unwrap();
+        assert_eq!(table.features, [0.5, 2.0], "{text}");
+        assert_eq!(table.labels, Some(vec![1, 0]), "{text}");
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
                 @if let Some(difference) = finding.difference {
                     @match entry.judgement.test {
                         "argmax" => { "ahead of the strongest rival by " }
-                        "trend" => { "change over the whole range " }
+                        "trend" => { "change over the whole range, by the fitted line " }
                         _ => {}
                     }
                     (minus(&signed(difference)))

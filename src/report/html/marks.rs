@@ -38,13 +38,16 @@ pub(super) fn word(word: &str) -> Markup {
     html! { span class={ "verdict " (class(word)) } { (icon(word)) (word) } }
 }
 
-/// A verdict with what belongs to it: how many more seeds, or that ours is better.
+/// A verdict with what belongs to it: how many more seeds, that ours is better, that seeds are missing.
 pub(super) fn judgement(judgement: &Judgement) -> Markup {
     let headline = judgement.headline();
     let short = judgement.verdict.word();
     let rest = headline.strip_prefix(short).unwrap_or_default();
     let rest = rest.trim_start_matches(':').trim();
-    let rest = rest.trim_start_matches('(').trim_end_matches(')');
+    let bracketed = rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    let rest = bracketed.unwrap_or(rest);
     html! {
         span {
             (word(short))

@@ -167,6 +167,20 @@ fn weights_that_are_altered_or_missing_are_named() {
 }
 
 #[test]
+fn records_alone_are_exported_and_whole() {
+    let (_folder, store, first) = three();
+    for entry in fs::read_dir(&first).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap() != "record.json" {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let found = audit(&store).unwrap();
+    assert_eq!((found.sound, found.exported, found.damaged), (3, 1, 0));
+    assert_eq!(found.findings, []);
+}
+
+#[test]
 fn checkpoints_are_read() {
     let (_folder, store, first) = three();
     fs::remove_file(first.join("record.json")).unwrap();

@@ -122,11 +122,19 @@ impl Table {
         median(pairs.map(|(seconds, peak)| flop / seconds / (peak * 1e9)))
     }
 
+    /// Whether anyone has shown that it computes the same.
+    fn is_checked(&self) -> bool {
+        self.rows.iter().any(|row| row.difference.is_some())
+    }
+
     /// The table for people, in Markdown.
     pub fn markdown(&self) -> String {
         let mut header = vec!["contender", "version", "median", "min to max", "of ours"];
         if self.has_peak {
-            header.extend(["of peak", "same losses"]);
+            header.push("of peak");
+        }
+        if self.is_checked() {
+            header.push("same losses");
         }
         header.push("last round");
         let mut lines: Vec<Vec<String>> =
@@ -168,6 +176,8 @@ impl Table {
                 self.share(row)
                     .map(|share| format!("{:.0} %", 100.0 * share)),
             ));
+        }
+        if self.is_checked() {
             cells.push(or_dash(
                 row.difference.map(|difference| format!("{difference:.0e}")),
             ));
@@ -184,7 +194,9 @@ impl Table {
 
 /// Seconds for people.
 fn time(seconds: f64) -> String {
-    if seconds < 1.0 {
+    if seconds < 1e-4 {
+        format!("{:.2} us", seconds * 1e6)
+    } else if seconds < 1.0 {
         format!("{:.2} ms", seconds * 1e3)
     } else {
         format!("{seconds:.2} s")
@@ -315,6 +327,7 @@ pub mod tests {
     #[test]
     fn times_read_well() {
         assert_eq!(time(0.01234), "12.34 ms");
+        assert_eq!(time(0.000_012_34), "12.34 us");
         assert_eq!(time(12.345), "12.35 s");
     }
 }

@@ -8,10 +8,12 @@ use super::contender::CommandLine;
 use super::peers::Peers;
 
 /// The tasks' names.
-pub const IDS: [&str; 7] = [
+pub const IDS: [&str; 9] = [
     "iteration",
     "dec-pretraining",
     "dec-phase",
+    "som-vae",
+    "online-som",
     "products",
     "kmeans",
     "tsne",
@@ -94,6 +96,8 @@ pub fn all(setting: &Setting) -> Vec<Task> {
             "one step of DEC's KL phase: encoder and centroids, batch 256, SGD, a refresh of P over 17 500 rows every \
              35 steps (in earnest 70 000 every 140)",
         ),
+        setting.som_vae(),
+        setting.online_som(),
         setting.products(),
         setting.kmeans(),
         setting.tsne(),
@@ -184,6 +188,45 @@ impl Setting<'_> {
             title: title.to_owned(),
             checks: true,
             ..task(id, entrants)
+        }
+    }
+
+    fn som_vae(&self) -> Task {
+        let n = self.threads;
+        let all = n.to_string();
+        let name = format!("ours, {}", team(n, 1));
+        let script = "som_vae.py";
+        let mut entrants = vec![
+            self.ours(name, &["som-vae", &all]),
+            self.peer("PyTorch as installed", script, &[&all], false, 1),
+        ];
+        let tuned = "PyTorch, fused Adam, channels last";
+        entrants.push(self.peer(tuned, script, &[&all, "--tuned"], false, 1));
+        if n > 1 {
+            let name = format!("{tuned}, {n} processes");
+            entrants.push(self.peer(&name, script, &["1", "--tuned"], false, n));
+        }
+        Task {
+            title: "one training step of a SOM-VAE with its convolutions, 256 filters: batch 32, 8 x 8 map, Adam"
+                .to_owned(),
+            rounds: Some(3),
+            checks: true,
+            ..task("som-vae", entrants)
+        }
+    }
+
+    fn online_som(&self) -> Task {
+        let path = self.folder.join("pixels.npy").display().to_string();
+        let arguments = [path.as_str(), "8"];
+        let ours = [&["online-som"], arguments.as_slice()].concat();
+        let entrants = vec![
+            self.ours("ours, 1 thread".to_owned(), &ours),
+            self.peer("MiniSom", "online_som.py", &arguments, false, 1),
+        ];
+        Task {
+            title: "one update of the classic online SOM on 784 features, 8 x 8 map".to_owned(),
+            checks: true,
+            ..task("online-som", entrants)
         }
     }
 
