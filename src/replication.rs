@@ -414,6 +414,9 @@ pub fn judge(
     results: &Results,
 ) -> Result<Vec<Judgement>, claims::Error> {
     let published = replication.published()?;
+    // Of the protocol, not of the user's choice: seeds added one by one are no plan.
+    let protocol = replication.protocol(results.profile, &Changes::default());
+    let planned = protocol.map_or(0, |protocol| protocol.seeds as usize);
     let fingerprints = published.fingerprints(replication.id());
     let variants = results.variants.iter();
     let runs = claims::Results::of_records(variants.flat_map(|variant| {
@@ -441,13 +444,9 @@ pub fn judge(
             &fingerprints,
             used.iter().flat_map(|variant| &variant.records),
         );
-        let seeds = used.iter().map(|variant| Seeds {
-            done: variant.records.len(),
-            planned: variant.planned,
-        });
         let judgement = judgement.with_older_runs(older);
-        match seeds.min_by_key(|seeds| seeds.done) {
-            Some(fewest) => judgement.with_seeds(fewest),
+        match used.iter().map(|variant| variant.records.len()).min() {
+            Some(done) => judgement.with_seeds(Seeds { done, planned }),
             None => judgement,
         }
     });

@@ -188,7 +188,7 @@ fn wrong_names_are_explained() {
     for (option, value, words) in [
         ("--data", "mnist", "in this profile there are digits"),
         ("--methods", "som", "in this profile there are k-means-64"),
-        ("--minisom-sigma", "-1", "unexpected argument"),
+        ("--minisom-sigma", "-1", "radius from 0 to 1000"),
         ("--minisom-sigma", "1001", "radius from 0 to 1000"),
     ] {
         let output = run(

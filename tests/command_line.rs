@@ -50,7 +50,10 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
         (&["show", "nothing"], "desom-gamma"),
         (&["desom-gamma", "--gama", "1"], "--gamma"),
         (&["desom-gamma", "--gammas", "0.001,x"], "0.001,10"),
-        (&["desom-gamma", "--gammas", "-1"], "unexpected argument"),
+        (
+            &["desom-gamma", "--gammas", "-1"],
+            "expected positive numbers",
+        ),
         (&["desom-gamma", "--gammas=-1"], "positive numbers"),
         (&["desom-gamma", "--gammas", "0"], "positive numbers"),
         (&["desom-gamma", "--gammas", "inf"], "positive numbers"),

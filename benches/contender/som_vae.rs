@@ -24,13 +24,12 @@ fn model(rows: &Tensor, mut settings: SomVaeSettings) -> SomVae {
     SomVae::new(&settings, Seed(0), rows).unwrap()
 }
 
-/// On random rows. Each has a winner of its own, as far as there are any in a map that is trained: rows that share one
-/// share work, and those of a peer do not.
+/// On random rows. Each has a winner of its own at the start: rows that share one share work, and those of a peer do
+/// not.
 fn measured(batch: i64) -> SomVae {
     let rows = Tensor::rand([batch, 784], (Kind::Float, Device::Cpu));
-    let model = model(&rows, SomVaeSettings::paper());
-    let mut winners = model.prototypes().narrow(0, 0, batch);
-    winners.copy_(&model.encode(&rows));
+    let mut model = model(&rows, SomVaeSettings::paper());
+    model.place_embeddings(&rows);
     model
 }
 

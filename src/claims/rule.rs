@@ -10,8 +10,8 @@ impl Test {
             Self::Value(_) => {
                 "Welch's and Student's intervals of the difference from the published mean, the wider \
                  of both: reproduced if the 90 % interval lies within the margin, not reproduced if the \
-                 95 % interval lies wholly beyond it. Without a published spread: the weaker words, by a \
-                 95 % prediction interval."
+                 95 % interval lies wholly beyond it. Without a published spread: consistent if our \
+                 mean is within the margin, inconsistent if the 95 % prediction interval lies wholly beyond it."
                     .to_owned()
             }
             Self::Order(_) => {

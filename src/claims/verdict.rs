@@ -29,7 +29,7 @@ pub enum Verdict {
     /// Ours is within the margin of a published mean without its spread, or a bound on a mean is not refuted:
     /// weaker than reproduced.
     Consistent,
-    /// It does not: weaker than not reproduced.
+    /// It is refuted, or the bound is: weaker than not reproduced.
     Inconsistent,
     /// Nothing was tested.
     NotTested {
@@ -189,6 +189,13 @@ pub struct Seeds {
     pub planned: usize,
 }
 
+impl fmt::Display for Seeds {
+    /// `5 of 10 seeds`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} seeds", self.done, self.planned)
+    }
+}
+
 /// A claim judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
@@ -246,9 +253,8 @@ impl Judgement {
         if seeds.done < seeds.planned && (self.verdict.is_for() || self.verdict.is_against()) {
             self.provisional = Some(seeds);
             self.explanation.push(format!(
-                "Provisional: {} of the {} seeds planned are done. A test that is looked at again whenever a \
-                 seed is added errs more often than its level says, up to twice as often.",
-                seeds.done, seeds.planned
+                "Provisional: {seeds} are done. A test that is looked at again whenever a seed is added errs more \
+                 often than its level says, about twice as often between the fifth and the tenth."
             ));
         }
         self
@@ -261,8 +267,8 @@ impl Judgement {
         if self.better_than_published {
             words += ": better than published";
         }
-        if let Some(Seeds { done, planned }) = self.provisional {
-            words += &format!(" ({done} of {planned} seeds)");
+        if let Some(seeds) = self.provisional {
+            words += &format!(" ({seeds})");
         }
         words
     }

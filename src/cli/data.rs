@@ -14,6 +14,7 @@ use crate::data::{
 
 /// Where data may come from; for every command that needs data.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where things are")]
 pub struct AccessArgs {
     /// Folder of the data cache [default: `$REPLICATE_DATA`, else the platform's cache folder]
     #[arg(long, global = true, value_name = "DIR")]

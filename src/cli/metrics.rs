@@ -71,7 +71,7 @@ What is measured depends on what is given:
 Example:
   replicate metrics --true y.npy --data x.npy --prototypes m.npy --map 8x8
 
-Files: .npy, .npz, .csv, .h5 and .idx (.npy, .csv and .idx also with .gz), told by
+Files: .npy, .npz, .csv, .tsv, .h5 and .idx (all but .npz and .h5 also with .gz), told by
 name and content. Labels are integers (from any type of them), in CSV words too, with
 a header or without. Data of codes go with latent prototypes, images with decoded ones.
 

@@ -68,6 +68,7 @@ command again to go on), 1 anything else.";
 
 /// Where runs and data are kept.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Where things are")]
 struct Places {
     /// Folder for runs, tables and figures
     #[arg(long, global = true, value_name = "DIR", env = "REPLICATE_STORE")]

@@ -15,7 +15,7 @@ pub struct DataSource {
     /// A data set of the catalogue: see `replicate data list`
     #[arg(long, value_name = "ID", conflicts_with = "data")]
     dataset: Option<String>,
-    /// Your own data: .npy, .npz, .csv, .h5, .idx, or a folder of PNG and JPEG images of one size (each
+    /// Your own data: .npy, .npz, .csv, .tsv, .h5, .idx, or a folder of PNG and JPEG images of one size (each
     /// subfolder a class, or none)
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,

@@ -69,7 +69,11 @@ pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Erro
     let model = match (&args.weights, &args.run) {
         (Some(path), _) => Model::load(path)?,
         (None, Some(key)) => of_run(key, &Store::new(store))?,
-        (None, None) => return Err(Error::Usage("which model? Give --weights".to_owned())),
+        (None, None) => {
+            return Err(Error::Usage(
+                "which model? Give --weights FILE, or --run KEY of a stored run".to_owned(),
+            ));
+        }
     };
     let progress = data_progress::on_stderr();
     let prepared = Prepared::load(&source, Scale::By(1.0), access, progress.as_ref())?;

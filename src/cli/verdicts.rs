@@ -188,11 +188,8 @@ fn line(judgement: &Judgement, width: usize) -> String {
         _ if judgement.better_than_published => " (better than published)".to_owned(),
         _ => String::new(),
     };
-    let seeds = judgement.provisional.map(|seeds| {
-        let claims::Seeds { done, planned } = seeds;
-        format!(" ({done} of {planned} seeds)")
-    });
-    let seeds = seeds.unwrap_or_default();
+    let seeds = judgement.provisional;
+    let seeds = seeds.map_or(String::new(), |seeds| format!(" ({seeds})"));
     format!(
         "{:14}  {:width$}  {}{more}{seeds}",
         judgement.verdict.word(),

@@ -37,7 +37,8 @@ inconsistent, 11 some undecided and none refuted.
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
 SHA-256, a checkpoint can be read; so are the parts that several runs begin with, such as pretrained \
-autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as well: files that no run writes, and what killed processes \
+autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as \
+well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
 codes: 0 nothing is damaged, 20 something is.";
 
@@ -79,7 +80,8 @@ fn look_over(root: &Path, as_json: bool) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged(format!(
-        "{}. Nothing was changed: what is to be done about each stands above.",
+        "{}. Nothing was changed: move the folder of a damaged run away, and the next start of its replication does \
+         it again; the next run that needs a damaged part has it trained again.",
         damaged.join(", ")
     )))
 }

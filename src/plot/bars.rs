@@ -50,7 +50,7 @@ pub struct Bar {
     pub mean: f64,
     /// Standard deviation over runs, where there is one.
     pub sd: Option<f64>,
-    /// Runs behind it.
+    /// Runs behind it; 0 where that is not known.
     pub n: usize,
 }
 
@@ -84,7 +84,10 @@ impl std::fmt::Display for Bar {
         if let Some(sd) = self.finite_sd() {
             write!(f, " \u{b1} {}", number(sd))?;
         }
-        write!(f, " (n = {})", self.n)
+        if self.n > 0 {
+            write!(f, " (n = {})", self.n)?;
+        }
+        Ok(())
     }
 }
 

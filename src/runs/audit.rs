@@ -228,7 +228,6 @@ impl Audit {
         self.findings[before..].sort_by(|a, b| a.path.cmp(&b.path));
         let is_damaged = |finding: &Finding| finding.kind == Kind::Damaged;
         let damaged = self.findings[before..].iter().any(is_damaged);
-        self.exported += usize::from(is_exported && !damaged);
         *match (entry, damaged, is_complete) {
             (Entry::Run, true, _) => &mut self.damaged,
             (Entry::Run, _, true) => &mut self.sound,
@@ -260,7 +259,7 @@ impl Audit {
                 let message = format!("its SHA-256 is {found}, the record says {expected}");
                 self.find(Kind::Damaged, path, message);
             }
-            (Some(_), None) if is_exported => {}
+            (Some(_), None) if is_exported => self.exported += 1,
             (Some(_), None) => {
                 self.find(Kind::Damaged, path, entry.without_weights());
             }

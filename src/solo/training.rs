@@ -28,8 +28,17 @@ use crate::train::{
     self, Context, Driven, Event, Member, NoParts, Observer, Part, Stage, TrainingData, drive,
 };
 
-/// States of the weights that a training keeps at most, but for the first.
+/// States of the weights that a training keeps at most: of few rows a pass is over in no time, and their states would
+/// fill the disk.
 const MOST_STATES: u64 = 20;
+
+/// Iterations between two states of the weights: as many passes as asked for, or as keep to [`MOST_STATES`]; none for 0.
+fn save_interval(passes: u64, steps_per_pass: u64, iterations: u64) -> Option<u64> {
+    let fewest = iterations
+        .div_ceil(MOST_STATES)
+        .div_ceil(steps_per_pass.max(1));
+    (passes > 0).then(|| passes.max(fewest) * steps_per_pass)
+}
 
 /// What a training came to: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,11 +164,11 @@ impl Job<'_> {
         let description = self.description();
         let rhythm = Rhythm {
             eval_interval: request.eval_interval,
-            // A pass over few rows is over in no time: their states would fill the disk.
-            save_interval: (request.save_epochs > 0).then(|| {
-                let asked = request.save_epochs * settings.steps_per_pass(trained_rows);
-                asked.max(settings.iterations().div_ceil(MOST_STATES))
-            }),
+            save_interval: save_interval(
+                request.save_epochs,
+                settings.steps_per_pass(trained_rows),
+                settings.iterations(),
+            ),
         };
         let mut watched = Watched::new(
             trainee,
@@ -360,7 +369,7 @@ impl Job<'_> {
             pictures::map(title, grid, image, &trainee.decoded_prototypes(), range)
         });
         if map.is_none() {
-            notes.push("rows are no images, so no picture of the map was drawn".to_owned());
+            notes.push("rows are no images, so no decoded prototypes were drawn".to_owned());
         }
         let units = pictures::units(
             format!(
@@ -401,4 +410,19 @@ impl Job<'_> {
 fn settings_value(settings: &ModelSettings) -> Value {
     // A plain struct of numbers and names always has a JSON form.
     serde_json::to_value(settings).unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_kept_every_so_many_passes_and_no_more_than_twenty() {
+        // MNIST in batches of 256.
+        assert_eq!(save_interval(5, 274, 10_000), Some(5 * 274));
+        assert_eq!(save_interval(1, 274, 10_000), Some(2 * 274));
+        // 300 rows.
+        assert_eq!(save_interval(5, 2, 10_000), Some(500));
+        assert_eq!(save_interval(0, 2, 10_000), None);
+    }
 }

@@ -163,7 +163,7 @@ impl SomVae {
 
     /// Puts embeddings on the codes of `rows` `[n, D]`, as far as both go, so that each row has a winner of its
     /// own, as in a map that is trained.
-    pub(super) fn place_embeddings(&mut self, rows: &Tensor) {
+    pub fn place_embeddings(&mut self, rows: &Tensor) {
         let codes = self.encode(rows);
         let embeddings = self.prototypes();
         let count = codes.size()[0].min(embeddings.size()[0]);

@@ -495,7 +495,7 @@ fn failed(metric: &str) -> Option<f64> {
 }
 
 /// The verdict of two p values. Both speak where an order or a trend is there but smaller than its
-/// margin: neither word is then true, and no number of seeds changes that.
+/// margin: neither word is then true, and more seeds do not change that.
 fn decided(p_for: f64, p_against: f64, more: impl FnOnce() -> Further) -> Verdict {
     match (p_for <= FOR, p_against <= AGAINST) {
         (true, false) => Verdict::Reproduced,

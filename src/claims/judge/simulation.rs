@@ -349,7 +349,7 @@ fn orders_with_a_margin_are_rarely_wrong() {
 /// What looking after every seed from the fifth to the tenth does to a test that errs in 5 % of all cases when it is
 /// looked at once: the verdicts of fewer seeds than planned say so, see [`Judgement::with_seeds`].
 #[test]
-fn looking_again_and_again_errs_up_to_twice_as_often() {
+fn looking_again_and_again_errs_about_twice_as_often() {
     let published = paper(
         "[claim.test.order]\nmetrics = [\"m\"]\ndescending = [{ variant = \"v0\" }, { variant = \"v1\" }]\n",
     );
@@ -370,7 +370,8 @@ fn looking_again_and_again_errs_up_to_twice_as_often() {
     }
     let share = |count: u32| f64::from(count) / f64::from(draws);
     assert!(share(once) < 0.065, "{}", share(once));
-    assert!((0.075..0.135).contains(&share(ever)), "{}", share(ever));
+    let times = share(ever) / share(once);
+    assert!((1.5..2.7).contains(&times), "{times}");
 }
 
 #[test]

@@ -212,6 +212,22 @@ fn predicted(ours: Moments, n: u32, printed: &Printed, worst: Option<f64>) -> [I
     [plain, with_failures]
 }
 
+/// The side on which a published mean without its spread is refuted by `n` runs like ours: the prediction interval is
+/// wholly beyond the margin, and failed runs of the paper's do not explain it.
+fn refuted(
+    ours: Moments,
+    n: u32,
+    printed: &Printed,
+    margin: f64,
+    failure: &Failure,
+) -> Option<Side> {
+    let [plain, with_failures] = predicted(ours, n, printed, failure.worst);
+    let side = beyond(plain, margin)?;
+    let stands = !failure.explains(side)
+        || failure.worst.is_some() && beyond(with_failures, margin) == Some(side);
+    stands.then_some(side)
+}
+
 /// Without a published spread: the weaker words. Ours is consistent if its mean is within the margin and
 /// nothing refutes that: a spread that bears everything is no agreement. A mean that may hold failed runs of
 /// which ours by luck show none is refuted only if such runs do not explain it, see
@@ -238,10 +254,12 @@ fn mean_only(
     } else {
         plain
     };
-    let against = side.filter(|&side| {
-        !failure.explains(side)
-            || failure.worst.is_some() && beyond(with_failures, margin) == Some(side)
-    });
+    let against = refuted(ours, ours.n, printed, margin, failure);
+    let more_seeds = || {
+        further_by_halving(ours.n, |n| {
+            refuted(ours, n, printed, margin, failure).is_some()
+        })
+    };
     let mut words = format!(
         "{} Difference {}; the 95 % prediction interval for {like} is {}, ",
         opening(&base.label, ours, printed),
@@ -258,21 +276,14 @@ fn mean_only(
     let verdict = match (side, against) {
         (None, _) if is_within => Verdict::Consistent,
         (None, _) => Verdict::Inconclusive {
-            more_seeds: further_by_halving(ours.n, |n| {
-                let [plain, _] = predicted(ours, n, printed, None);
-                beyond(plain, margin).is_some()
-            }),
+            more_seeds: more_seeds(),
         },
         (Some(_), Some(_)) => Verdict::Inconsistent,
-        (Some(side), None) => {
+        (Some(_), None) => {
             words += &unseen(ours, printed, failure);
-            let more_seeds = failure.worst.map_or(Further::Never, |worst| {
-                further_by_halving(ours.n, |n| {
-                    let [_, with_failures] = predicted(ours, n, printed, Some(worst));
-                    beyond(with_failures, margin) == Some(side)
-                })
-            });
-            Verdict::Inconclusive { more_seeds }
+            Verdict::Inconclusive {
+                more_seeds: more_seeds(),
+            }
         }
     };
     let predicted = prediction(ours, printed.mean, printed.n);

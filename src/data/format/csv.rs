@@ -266,10 +266,16 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What is between columns, by the first line: commas, or where it has none semicolons or tabs.
+/// What is between columns, by the first line that is not empty, outside of quotes: commas, or where it has none
+/// semicolons or tabs.
 fn delimiter(bytes: &[u8]) -> u8 {
-    let line = bytes.split(|&byte| byte == b'\n').next();
-    let has = |byte| line.is_some_and(|line| line.contains(&byte));
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let line = lines.find(|line| !line.trim_ascii().is_empty());
+    let line = line.unwrap_or_default();
+    let has = |wanted: u8| {
+        let outside = line.split(|&byte| byte == b'"').step_by(2);
+        outside.into_iter().any(|part| part.contains(&wanted))
+    };
     let others = [b';', b'\t'].into_iter().find(|&other| has(other));
     others.filter(|_| !has(b',')).unwrap_or(b',')
 }

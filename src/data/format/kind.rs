@@ -15,7 +15,8 @@ pub(super) enum Kind {
     Idx,
 }
 
-const KNOWN: &str = ".npy, .npz, .csv, .h5, .hdf5 and .idx (.npy, .csv and .idx also with .gz)";
+const KNOWN: &str =
+    ".npy, .npz, .csv, .tsv, .h5, .hdf5 and .idx (.npy, .csv, .tsv and .idx also with .gz)";
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The format and the bytes, decompressed where they were compressed as a whole; then also what to

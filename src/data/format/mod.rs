@@ -88,7 +88,7 @@ const FEATURE_NAMES: [&str; 5] = ["x", "X", "features", "data", "arr_0"];
 /// Names under which labels are found, in the order tried.
 const LABEL_NAMES: [&str; 5] = ["y", "label", "labels", "target", "class"];
 
-/// Reads a file. Its format is told by its name (`.npy`, `.npz`, `.csv`, `.h5`, `.hdf5`, `.idx`,
+/// Reads a file. Its format is told by its name (`.npy`, `.npz`, `.csv`, `.tsv`, `.h5`, `.hdf5`, `.idx`,
 /// `-ubyte`; all but NPZ and HDF5 also with `.gz`) and by its content.
 ///
 /// # Errors

@@ -108,3 +108,27 @@ fn bars_without_values_are_named_and_crowded_ones_stay_legible() {
     bars.settings.clear();
     assert!(bars.draw().unwrap_err().to_string().contains("no settings"));
 }
+
+#[test]
+fn published_numbers_of_runs_are_a_range_and_said_where_they_are_given() {
+    let mut bars = bars();
+    let caption = |bars: &Bars| bars.draw().unwrap().caption().to_owned();
+    if let Some(bar) = &mut bars.groups[0].published[0] {
+        bar.n = 5;
+    }
+    assert!(caption(&bars).contains("; published: n = 5\u{2013}10;"));
+    if let Some(bar) = &mut bars.groups[0].published[0] {
+        bar.n = 0;
+    }
+    let found = caption(&bars);
+    assert!(
+        found.contains("; published: n = 10 where it is given;"),
+        "{found}"
+    );
+    assert!(
+        bars.draw()
+            .unwrap()
+            .description()
+            .contains("published 0.753 \u{b1} 0.005. pretrained")
+    );
+}

@@ -19,7 +19,7 @@ const HEADER: &str = "\
 Ours and its peers, measured in turns in one run on one machine by `cargo xtask bench`. Ratios are medians over rounds
 of the time in units of ours in the same round; `of peak` is the share of what large matrix products reach on this
 machine in the same rounds, counting the products of an iteration alone; `same losses` is the largest relative
-difference of the losses of eight steps from equal weights.
+difference of the losses of a few steps from equal weights.
 
 ";
 
