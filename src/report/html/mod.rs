@@ -147,7 +147,8 @@ fn reading() -> Markup {
         ),
         (
             "consistent",
-            "a published mean without its spread is not refuted by our runs: weaker than reproduced",
+            "ours is within the margin of a published mean without its spread, or keeps a bound, and nothing refutes \
+             it: weaker than reproduced",
         ),
         ("not reproduced", "does not hold, by the same test"),
         (
@@ -185,7 +186,8 @@ fn guide(words: &[(&str, &str)]) -> Markup {
         }
         p.small {
             "Only the full protocol of a paper gives verdicts. The profiles quick and smoke do not, and every table \
-             and figure made from their runs says so. Runs that diverged or collapsed are counted and shown."
+             and figure made from their runs says so. A verdict on fewer seeds than the protocol has is provisional \
+             and says of how many it is. Runs that diverged or collapsed are counted and shown."
         }
     }
 }
