@@ -126,11 +126,11 @@ pub(super) fn search(results: &Results) -> Option<Curves> {
                 .collect(),
         )],
     };
-    let runs = draws
-        .iter()
-        .map(|draw| draw.records.len())
-        .max()
-        .unwrap_or(0);
+    let runs = || draws.iter().map(|draw| draw.records.len());
+    let runs = match (runs().min(), runs().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least}\u{2013}{most}"),
+        (_, most) => most.unwrap_or(0).to_string(),
+    };
     Some(Curves {
         title: format!("DC-SOMRL on {}: search without labels", results.data_title),
         x_label: "place of the draw by its prototype error".to_owned(),
