@@ -414,7 +414,8 @@ pub fn judge(
     results: &Results,
 ) -> Result<Vec<Judgement>, claims::Error> {
     let published = replication.published()?;
-    // Of the protocol, not of the user's choice: seeds added one by one are no plan.
+    // Of the protocol, not of the user's choice: seeds added one by one are no plan. A protocol without changes
+    // has nothing that could be refused.
     let protocol = replication.protocol(results.profile, &Changes::default());
     let planned = protocol.map_or(0, |protocol| protocol.seeds as usize);
     let fingerprints = published.fingerprints(replication.id());

@@ -547,6 +547,42 @@ fn further_seeds_count_and_short_profiles_do_not() {
     assert_eq!(plan(&["--profile", "paper"]), Value::Null);
 }
 
+/// Of all variants that a claim is about the one with the fewest seeds counts, beside those of the protocol, whatever
+/// number the user asks for.
+#[test]
+fn decisions_on_fewer_seeds_than_the_protocol_has_are_provisional() {
+    let made = Made::whole(0.0);
+    let place = made.variants().iter().position(|one| one == "gamma=0.1");
+    for seed in 7..10 {
+        let key = made.identities(seed).swap_remove(place.unwrap()).key();
+        fs::remove_dir_all(made.store.folder(&key)).unwrap();
+    }
+    let provisional = |value: &Value, id: &str| {
+        let claims = value["claims"].as_array().unwrap();
+        let claim = claims.iter().find(|claim| claim["claim"] == id).unwrap();
+        assert_eq!(claim["verdict"]["kind"], "reproduced", "{claim}");
+        claim.get("provisional").cloned()
+    };
+    let value = json(made.path(), &["verify", "desom-gamma", "--json"], 11);
+    let seven = serde_json::json!({"done": 7, "planned": 10});
+    assert_eq!(provisional(&value, "gamma-falls"), Some(seven));
+    assert_eq!(provisional(&value, "fig1-purity-nmi"), None);
+    let (_, out, _) = call(made.path(), &["verify", "desom-gamma"]);
+    assert!(out.contains("(7 of 10 seeds)"), "{out}");
+
+    let arguments = [
+        "desom-gamma",
+        "--profile",
+        "paper",
+        "--seeds",
+        "6",
+        "--json",
+    ];
+    let done = json(whole().path(), &arguments, 11);
+    let six = serde_json::json!({"done": 6, "planned": 10});
+    assert_eq!(provisional(&done["verdicts"], "gamma-falls"), Some(six));
+}
+
 #[test]
 fn margins_changed_after_the_runs_are_said() {
     let made = Made::whole(0.0);

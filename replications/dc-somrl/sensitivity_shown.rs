@@ -3,7 +3,7 @@
 use super::Settings;
 use super::sensitivity::PARAMETERS;
 use super::shown::{endings, is_collapsed, summary};
-use crate::plot::{CurvePanel, Curves, Panel, Point, Run, Scale, Sweep};
+use crate::plot::{CurvePanel, Curves, Panel, Point, Run, Scale, Sweep, sample_sizes};
 use crate::replication::{Results, VariantRecords};
 use crate::report::Comparison;
 use crate::runs::{Outcome, Record};
@@ -126,11 +126,7 @@ pub(super) fn search(results: &Results) -> Option<Curves> {
                 .collect(),
         )],
     };
-    let runs = || draws.iter().map(|draw| draw.records.len());
-    let runs = match (runs().min(), runs().max()) {
-        (Some(least), Some(most)) if least < most => format!("{least}\u{2013}{most}"),
-        (_, most) => most.unwrap_or(0).to_string(),
-    };
+    let runs = sample_sizes(draws.iter().map(|draw| draw.records.len()))?;
     Some(Curves {
         title: format!("DC-SOMRL on {}: search without labels", results.data_title),
         x_label: "place of the draw by its prototype error".to_owned(),
@@ -140,7 +136,7 @@ pub(super) fn search(results: &Results) -> Option<Curves> {
             .map(|(title, metric)| panel(title, metric))
             .collect(),
         caption: format!(
-            "{} draws of a_t, e_b, beta, s and ld, n = {runs} each; the first is chosen. Purity and NMI are \
+            "{} draws of a_t, e_b, beta, s and ld, {runs} each; the first is chosen. Purity and NMI are \
              not looked at",
             draws.len()
         ),

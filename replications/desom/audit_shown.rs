@@ -240,11 +240,11 @@ pub(super) fn figure(results: &Results, effects: &[Found]) -> Effects {
             .collect(),
     });
     let sizes = || effects.iter().map(|found| found.differences.len());
-    let n = match (sizes().min(), sizes().max()) {
-        (Some(least), Some(most)) if least == most => format!("n = {least} pairs of runs"),
-        (Some(least), Some(most)) => format!("n = {least}\u{2013}{most} pairs of runs"),
-        _ => "no runs yet".to_owned(),
-    };
+    let n = plot::sample_sizes(sizes());
+    let n = n.map_or_else(
+        || "no runs yet".to_owned(),
+        |n| format!("{n} pairs of runs"),
+    );
     Effects {
         title: format!(
             "DESOM on {}: what paper and code differ in",

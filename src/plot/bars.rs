@@ -12,7 +12,7 @@ use super::axis::{Axis, number, roomy};
 use super::canvas::{Align, Canvas, Pen, Type};
 use super::figure::Figure;
 use super::font::{self, Weight};
-use super::frame::{Frame, MARGIN, sentences};
+use super::frame::{Frame, MARGIN, sample_sizes, sentences};
 use super::palette;
 
 /// Metrics side by side, each with one pair of bars for each setting.
@@ -285,17 +285,11 @@ impl Bars {
             let bars = self.groups.iter().flat_map(|group| &group.ours);
             bars.filter(|bar| bar.n > 0 && bar.mean.is_finite())
         };
-        let mut text = match (ours().map(|bar| bar.n).min(), ours().map(|bar| bar.n).max()) {
-            (Some(least), Some(most)) if least == most => format!("Ours: n = {least}"),
-            (Some(least), Some(most)) => format!("Ours: n = {least}\u{2013}{most}"),
-            _ => "No runs yet".to_owned(),
-        };
+        let mut text = sample_sizes(ours().map(|bar| bar.n))
+            .map_or_else(|| "No runs yet".to_owned(), |n| format!("Ours: {n}"));
         let given = || self.published().map(|bar| bar.n).filter(|&n| n > 0);
-        if let (Some(least), Some(most)) = (given().min(), given().max()) {
-            let _ = write!(text, "; published: n = {least}");
-            if most > least {
-                let _ = write!(text, "\u{2013}{most}");
-            }
+        if let Some(n) = sample_sizes(given()) {
+            let _ = write!(text, "; published: {n}");
             if given().count() < self.published().count() {
                 text.push_str(" where it is given");
             }

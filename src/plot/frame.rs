@@ -96,6 +96,18 @@ impl Frame<'_> {
     }
 }
 
+/// How many runs means are of: `n = 8`, `n = 5–8` where they differ, `None` where there are none.
+#[must_use]
+pub fn sample_sizes(counts: impl Iterator<Item = usize>) -> Option<String> {
+    let range = counts.map(|count| (count, count));
+    let (least, most) = range.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    Some(if least == most {
+        format!("n = {least}")
+    } else {
+        format!("n = {least}\u{2013}{most}")
+    })
+}
+
 /// Joins the non-empty sentences of a caption.
 pub(super) fn sentences<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> String {
     let mut text = String::new();

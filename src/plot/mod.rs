@@ -36,6 +36,7 @@ pub use curves::{CurvePanel, Curves};
 pub use effects::{Effect, EffectPanel, Effects};
 pub use figure::Figure;
 pub use font::page_fonts;
+pub use frame::sample_sizes;
 pub use image_grid::ImageGrid;
 pub use interval::{Strip, StripLane};
 pub use lattice::{Lattice, LatticePanel};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::axis::{Scale, number};
-use super::super::frame::sentences;
+use super::super::frame::{sample_sizes, sentences};
 use super::{Panel, Point, Run, Sweep};
 
 impl Sweep {
@@ -61,10 +61,9 @@ impl Sweep {
                 .map(|(_, point)| point.valued())
                 .filter(|&n| n > 0)
         };
-        let mut text = match (counts().min(), counts().max()) {
-            (Some(1), Some(1)) => "One run per point".to_owned(),
-            (Some(least), Some(most)) if least == most => format!("n = {least} runs per point"),
-            (Some(least), Some(most)) => format!("n = {least}\u{2013}{most} runs per point"),
+        let mut text = match (counts().max(), sample_sizes(counts())) {
+            (Some(1), _) => "One run per point".to_owned(),
+            (_, Some(n)) => format!("{n} runs per point"),
             _ => String::new(),
         };
         let ours = self.ours().any(|(_, p)| p.finite_sd().is_some());

@@ -200,11 +200,11 @@ impl Setting<'_> {
             self.ours(name, &["som-vae", &all]),
             self.peer("PyTorch as installed", script, &[&all], false, 1),
         ];
-        let tuned = "PyTorch, fused Adam, channels last";
-        entrants.push(self.peer(tuned, script, &[&all, "--tuned"], false, 1));
+        let tuned = "PyTorch, fused Adam, channels last, MKL symbol";
+        entrants.push(self.peer(tuned, script, &[&all, "--tuned"], true, 1));
         if n > 1 {
             let name = format!("{tuned}, {n} processes");
-            entrants.push(self.peer(&name, script, &["1", "--tuned"], false, n));
+            entrants.push(self.peer(&name, script, &["1", "--tuned"], true, n));
         }
         Task {
             title: "one training step of a SOM-VAE with its convolutions, 256 filters: batch 32, 8 x 8 map, Adam"
