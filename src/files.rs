@@ -73,6 +73,28 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     flush_folder(folder)
 }
 
+/// Writes to where a user says: as [`write_whole`] where a file is or nothing, through a link into the file that it
+/// leads to, and straight into what is neither file nor folder, as a pipe. `/dev/stdout` is this process's standard
+/// output, wherever that goes.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path == Path::new("/dev/stdout") {
+        let mut out = io::stdout().lock();
+        return out.write_all(bytes).and_then(|()| out.flush());
+    }
+    // Links are followed: there is nothing at the end of those that lead nowhere.
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => write_whole(&fs::canonicalize(path)?, bytes),
+        Ok(there) if !there.is_dir() => {
+            let mut special = File::options().write(true).open(path)?;
+            special.write_all(bytes)
+        }
+        _ => write_whole(path, bytes),
+    }
+}
+
 /// Makes a folder and those above it that are missing, so that they survive a power cut.
 ///
 /// # Errors
@@ -373,6 +395,32 @@ mod tests {
         }
         write_whole(&path, b"x").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_link_and_what_is_no_file_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write_out(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        // One that leads nowhere gives way.
+        fs::remove_file(&file).unwrap();
+        write_out(&link, b"new").unwrap();
+        assert_eq!(fs::read(&link).unwrap(), b"new");
+        // A pipe, as a device: both ends are open here, and it holds so much.
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let ends = File::options().read(true).write(true).open(&pipe).unwrap();
+        write_out(&pipe, b"through").unwrap();
+        assert!(!fs::symlink_metadata(&pipe).unwrap().is_file());
+        let mut read = [0; 7];
+        io::Read::read_exact(&mut &ends, &mut read).unwrap();
+        assert_eq!(&read, b"through");
+        assert!(write_out(folder.path(), b"x").is_err());
     }
 
     #[test]

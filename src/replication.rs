@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::claims::{self, Conditions, Judgement, Published, Seeds, Test};
+use crate::claims::{self, Conditions, Judgement, Published, Seeds, Summary, Test};
 use crate::nn::Precision;
 use crate::plot::Figure;
 use crate::random::Seed;
@@ -283,6 +283,18 @@ pub struct VariantRecords {
     pub records: Vec<Record>,
 }
 
+impl VariantRecords {
+    /// What the runs have of a metric.
+    #[must_use]
+    pub fn summary(&self, metric: &str) -> Summary {
+        summary(&self.records, metric)
+    }
+}
+
+fn summary(records: &[Record], metric: &str) -> Summary {
+    Summary::of(records.iter().map(|record| record.metric(metric)))
+}
+
 /// What there is to present.
 #[derive(Debug, Clone)]
 pub struct Results {
@@ -336,10 +348,31 @@ impl Results {
         let found = self.variants.iter().find(|entry| entry.id == variant);
         found.map_or(&[], |entry| &entry.records)
     }
+
+    /// What a variant's runs have of a metric; nothing if there are none.
+    #[must_use]
+    pub fn summary(&self, variant: &str, metric: &str) -> Summary {
+        summary(self.records(variant), metric)
+    }
+
+    /// What to know when reading the table of results: whose values these are, then `words`, a line for each of
+    /// `lines`, and the profile's note.
+    #[must_use]
+    pub fn caption(&self, words: &str, lines: impl IntoIterator<Item = String>) -> String {
+        let mut caption = format!(
+            "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n{words}",
+            self.data_title
+        );
+        for line in lines.into_iter().chain(self.note()) {
+            caption.push('\n');
+            caption += &line;
+        }
+        caption
+    }
 }
 
 /// What a replication shows of its results.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Presentation {
     /// Our values beside the paper's.
     pub comparisons: Vec<Comparison>,

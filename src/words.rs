@@ -64,9 +64,29 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// Those of the names that one who wrote `name` may have meant, the likeliest first; three at most.
+#[must_use]
+pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    const LIKENESS: f64 = 0.75;
+    let mut alike: Vec<(f64, &str)> = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.into_iter().map(|(_, known)| known).take(3).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let known = ["desom-maps", "desom-gamma", "dec"];
+        let meant = alike("desom-gama", known.into_iter());
+        assert_eq!(meant.first(), Some(&"desom-gamma"));
+        assert!(alike("cancel-4711", known.into_iter()).is_empty());
+    }
 
     #[test]
     fn durations_read_well() {

@@ -177,6 +177,54 @@ fn data_that_cannot_be_had_fail_their_variants_only() {
     assert_ne!(output.status.code(), Some(30), "{said}");
     assert_ne!(output.status.code(), Some(20), "{said}");
 
+    // What was left out when it was submitted is not missing when it is collected.
+    let whole = [
+        "desom-benchmark",
+        "--profile",
+        "paper",
+        "--seeds",
+        "1",
+        "--methods",
+        "minisom",
+    ];
+    let elsewhere = tempfile::tempdir().unwrap();
+    let call_there = |arguments: &[&str]| {
+        let mut command = replicate(elsewhere.path());
+        command.args(arguments).output().unwrap()
+    };
+    let mirror_text = mirror.to_str().unwrap();
+    let how = [
+        "--data",
+        "usps,reuters10k",
+        "--offline",
+        "--mirror",
+        mirror_text,
+    ];
+    let submit = [
+        &["submit"],
+        &whole[..],
+        &how[..],
+        &["--launcher", "none", "--json"],
+    ]
+    .concat();
+    let output = call_there(&submit);
+    let submitted: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!(submitted["runs"], 1);
+    let plan = submitted["plan"].as_str().unwrap();
+    let output = call_there(&["worker", plan, "0"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = call_there(&["collect", submitted["launch"].as_str().unwrap(), "--json"]);
+    let said = text(&output.stderr);
+    assert_ne!(output.status.code(), Some(30), "{said}");
+    assert!(said.contains("1 of 1 run stored"), "{said}");
+    assert!(
+        said.contains("1 run left out when this was submitted: reuters10k"),
+        "{said}"
+    );
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(shown["unavailable"]["reuters10k"].is_string());
+
     // The only one there is: an error, as ever.
     let alone = call("reuters10k");
     assert_eq!(alone.status.code(), Some(20), "{}", text(&alone.stderr));

@@ -75,7 +75,12 @@ fn the_data_in_each_figure_are_those_that_were_kept() {
                 fs::write(&path, text).unwrap();
                 continue;
             }
-            let kept = fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                path.exists(),
+                "{} is not there: look at the figure (replicate figures), then REPLICATE_BLESS=1 writes it",
+                path.display()
+            );
+            let kept = fs::read_to_string(&path).unwrap();
             let differing = text
                 .lines()
                 .zip(kept.lines())

@@ -693,6 +693,7 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
         resumed: 1,
         curves: Curves::default(),
         diverged: None,
+        wall: Duration::ZERO,
     };
     // One is running, one was cut short, one failed.
     let running = made.store.lock(&identities[0].key()).unwrap().unwrap();
@@ -725,7 +726,27 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
         "--seeds",
         "2",
     ];
+    // One of four that train together: a minute of it is four minutes of the clock. It was begun two hours ago, and
+    // waited for the autoencoder that it begins with: that says nothing.
+    let of_four = Progress {
+        wall: Duration::from_mins(4),
+        resumed: 0,
+        ..progress(2_500)
+    };
+    let lock = made.store.folder(&identities[0].key()).join("lock");
+    let lock = std::fs::File::options().write(true).open(lock).unwrap();
+    let before = std::time::SystemTime::now() - Duration::from_hours(2);
+    lock.set_modified(before).unwrap();
+    let path = made.store.checkpoint(&identities[0].key());
+    checkpoint::save(&path, &weights, Some(&of_four)).unwrap();
     let value = json(made.path(), &[&arguments[..], &["--json"]].concat(), 0);
+    let mut states = value["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["state"]);
+    let state = states.find(|state| state["kind"] == "running").unwrap();
+    assert_eq!(state["progress"]["seconds_left"], 720.0, "{value}");
     let count = |kind: &str| value[kind].as_u64().unwrap();
     let counts = ["done", "running", "interrupted", "failed", "waiting"].map(count);
     assert_eq!(counts, [5, 1, 1, 1, 8], "{value}");

@@ -2,7 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use replicate::catalogue::{self, Known, REPLICATIONS};
 use replicate::claims::{
@@ -12,12 +13,29 @@ use replicate::replication::{Changes, Profile};
 
 #[test]
 fn papers_parse() {
-    for (paper, claims) in [("desom", 49), ("dec", 24), ("dc-somrl", 12), ("soae", 17)] {
-        let file = format!("replications/{paper}/paper.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
+    let folders = std::fs::read_dir("replications").unwrap();
+    let folders = folders.map(|entry| entry.unwrap().path());
+    let files: BTreeMap<String, PathBuf> = folders
+        .map(|folder| {
+            (
+                folder.file_name().unwrap().to_string_lossy().into_owned(),
+                folder.join("paper.toml"),
+            )
+        })
+        .filter(|(_, file)| file.exists())
+        .collect();
+    let papers = catalogue::papers().unwrap();
+    let known: BTreeSet<&str> = papers.iter().map(|one| one.paper.id.as_str()).collect();
+    let there: BTreeSet<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        known, there,
+        "PAPERS of src/catalogue.rs, and folders with a paper.toml of the same name"
+    );
+    for (paper, file) in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let file = file.display().to_string();
         let published = Published::parse(&file, &text).unwrap();
-        assert_eq!(published.paper.id, paper);
-        assert_eq!(published.claims.len(), claims, "{paper}");
+        assert_eq!(published.paper.id, *paper);
         published.check_names(&file, &text, &Known).unwrap();
         // Without results nothing is judged, and nothing panics.
         let results = Results::default();
@@ -36,6 +54,22 @@ fn papers_parse() {
             }
         }
     }
+}
+
+/// A reader of the README finds every replication in its table.
+#[test]
+fn the_readme_names_all_replications() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let lacks = |id: &str| !readme.contains(&format!("\n| `{id}` |"));
+    let lacking: Vec<_> = REPLICATIONS
+        .iter()
+        .map(|one| one.id())
+        .filter(|id| lacks(id))
+        .collect();
+    assert!(
+        lacking.is_empty(),
+        "README.md's table of replications lacks {lacking:?}"
+    );
 }
 
 /// `replicate show NAME` finds claims by their id alone. A paper and its main replication may share a

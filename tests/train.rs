@@ -168,8 +168,11 @@ fn an_interrupted_training_goes_on_and_ends_the_same() {
         "2",
     ];
     trained(store.path(), &whole, &more);
+    // Also one that began by writing over another one.
+    trained(store.path(), &cut, &["--iterations", "10"]);
+    let more = [&more[..], &["--overwrite"]].concat();
     let mut command = replicate(store.path());
-    command.args(SMALL).arg("--save-dir").arg(&cut).args(more);
+    command.args(SMALL).arg("--save-dir").arg(&cut).args(&more);
     let mut child = command
         .env("REPLICATE_CHECKPOINT_MS", "20")
         .spawn()
@@ -302,6 +305,13 @@ fn an_autoencoder_is_begun_with_from_a_file() {
         &third,
         &["--iterations", "20", "--ae-weights", model],
     );
+    // What it begins with stays, for the same command to go on.
+    let own = ["--ae-weights", model, "--overwrite"];
+    let output = train(store.path(), &first, &own);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("copy it elsewhere"), "{message}");
+    assert!(first.join("summary.json").exists());
     let output = train(
         store.path(),
         &store.path().join("d"),

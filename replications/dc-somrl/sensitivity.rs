@@ -218,8 +218,8 @@ impl Replication for Sensitivity {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
             figures,
-            further: Vec::new(),
             tables: vec![("search.csv".to_owned(), shown::table(results)?)],
+            ..Presentation::default()
         })
     }
 }

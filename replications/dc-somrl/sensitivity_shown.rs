@@ -2,10 +2,11 @@
 
 use super::Settings;
 use super::sensitivity::PARAMETERS;
-use super::shown::{endings, is_collapsed, summary};
+use super::shown::is_collapsed;
 use crate::plot::{CurvePanel, Curves, Panel, Point, Run, Scale, Sweep, sample_sizes};
 use crate::replication::{Results, VariantRecords};
 use crate::report::Comparison;
+use crate::report::comparison::compared;
 use crate::runs::{Outcome, Record};
 
 /// What a draw is chosen by.
@@ -21,41 +22,23 @@ const SHOWN: [(&str, &str); 5] = [
 
 /// Metric by metric, variant by variant. The paper has no numbers for them.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    let mut rows = Vec::new();
-    for (title, metric) in SHOWN {
-        for variant in &results.variants {
-            rows.push(Comparison {
-                title: title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(&variant.records, metric),
-                endings: endings(variant),
-                published: None,
-            });
-        }
-    }
-    rows
+    compared(results, &SHOWN, is_collapsed)
 }
 
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Prototype error: mean squared error between each row and its winner, decoded; draws are chosen by it.",
-        results.data_title
-    );
-    if let Some(best) = ranked(results).first() {
-        caption += &format!("\nThe best draw: {}", best.id);
-        if let Some(settings) = settings(best) {
+    let best = ranked(results).first().map(|best| {
+        let settings = settings(best).map(|settings| {
             let words = PARAMETERS
                 .iter()
                 .map(|parameter| format!("{} = {}", parameter.name, parameter.of(&settings)));
-            caption += &format!(" ({}).", words.collect::<Vec<_>>().join(", "));
-        }
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+            format!(" ({}).", words.collect::<Vec<_>>().join(", "))
+        });
+        format!("The best draw: {}{}", best.id, settings.unwrap_or_default())
+    });
+    results.caption(
+        "Prototype error: mean squared error between each row and its winner, decoded; draws are chosen by it.",
+        best,
+    )
 }
 
 /// The draws that have runs, the best first.
@@ -64,11 +47,7 @@ fn ranked(results: &Results) -> Vec<&VariantRecords> {
     let mut draws: Vec<_> = draws
         .filter(|variant| variant.id.starts_with("search-") && !variant.records.is_empty())
         .collect();
-    let error = |variant: &VariantRecords| {
-        summary(&variant.records, CRITERION)
-            .mean
-            .unwrap_or(f64::INFINITY)
-    };
+    let error = |variant: &VariantRecords| variant.summary(CRITERION).mean.unwrap_or(f64::INFINITY);
     draws.sort_by(|one, other| error(one).total_cmp(&error(other)));
     draws
 }
@@ -97,7 +76,7 @@ pub(super) fn table(results: &Results) -> Result<Vec<u8>, std::io::Error> {
         row.extend(PARAMETERS.iter().map(|one| one.of(&settings).to_string()));
         row.push(draw.records.len().to_string());
         row.extend(SHOWN.iter().map(|(_, metric)| {
-            let mean = summary(&draw.records, metric).mean;
+            let mean = draw.summary(metric).mean;
             mean.map_or(String::new(), |mean| mean.to_string())
         }));
         table.write_record(&row)?;
@@ -120,7 +99,7 @@ pub(super) fn search(results: &Results) -> Option<Curves> {
                 .iter()
                 .enumerate()
                 .map(|(place, draw)| {
-                    let mean = summary(&draw.records, metric).mean;
+                    let mean = draw.summary(metric).mean;
                     ((place + 1) as f64, mean.unwrap_or(f64::NAN))
                 })
                 .collect(),
@@ -172,7 +151,7 @@ fn figure(results: &Results, parameter: &str) -> Option<Sweep> {
             .iter()
             .enumerate()
             .map(|(place, (_, variant))| {
-                let values = summary(&variant.records, metric);
+                let values = variant.summary(metric);
                 Point {
                     x: place as f64,
                     mean: values.mean.unwrap_or(f64::NAN),

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use tch::Tensor;
 
 use super::pictures::{BY_ACTIVATION, BY_RELEVANCE, CLASSES, IMAGE_CLASSES, IMAGES, PLACES};
-use crate::claims::{Published, Summary};
+use crate::claims::Published;
 use crate::data;
 use crate::plot::{Bar, BarGroup, Bars, Cloud, Figure, ImageGrid, Scatter};
 use crate::random::Seed;
 use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::Comparison;
 use crate::report::endings::told;
-use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record, Store, checkpoint};
 
 /// A row of the table: its title, and its metric for maps and for k-means, if it has one.
@@ -77,14 +77,6 @@ pub(super) fn headline(record: &Record) -> String {
     words.chain(nodes).collect::<Vec<_>>().join("  ")
 }
 
-pub(super) fn summary(records: &[Record], metric: &str) -> Summary {
-    Summary::of(records.iter().map(|record| record.metric(metric)))
-}
-
-pub(super) fn endings(variant: &VariantRecords) -> Endings {
-    Endings::of(variant, is_collapsed)
-}
-
 /// Whether all rows went to one node or unit.
 pub(super) fn is_collapsed(record: &Record) -> bool {
     record.metric("units_used") == Some(1.0)
@@ -99,14 +91,8 @@ pub(super) fn comparisons(
     let mut rows = Vec::new();
     let mut row = |title: &str, variant: &VariantRecords, metric: &str| {
         let value = published.value(replication, &variant.id, metric);
-        rows.push(Comparison {
-            title: title.to_owned(),
-            variant: variant.id.clone(),
-            metric: metric.to_owned(),
-            ours: summary(&variant.records, metric),
-            endings: endings(variant),
-            published: value.filter(|_| results.profile != Profile::Smoke).cloned(),
-        });
+        let value = value.filter(|_| results.profile != Profile::Smoke);
+        rows.push(Comparison::of(title, metric, variant, is_collapsed, value));
     };
     for (title, map, labels) in SHOWN {
         for variant in &results.variants {
@@ -127,26 +113,14 @@ pub(super) fn comparisons(
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Purity and NMI of all rows unless held out; k-means on pixels. Published: Table 1, where SOM-VAE's \
+    results.caption(
+        "Purity and NMI of all rows unless held out; k-means on pixels. Published: Table 1, where SOM-VAE's \
          row\nis of held-out rows and arithmetic, the others' NMI geometric.\n\
          Rank of confusion: of the classes that connections join, by k-means; chance is that of all pairs of \
          nodes,\n1 the pair that it confuses most; none where all pairs are connected, which singles out \
          nothing.",
-        results.data_title
-    );
-    for line in told(
-        results,
-        "Collapsed onto a single node or unit",
-        is_collapsed,
-    ) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+        told(results, "Collapsed onto a single node or unit", is_collapsed),
+    )
 }
 
 /// Table 1 as bars, with both normalisations.
@@ -154,7 +128,7 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
     let groups = SHOWN[..3].iter().map(|(title, map, labels)| {
         let bars = results.variants.iter().map(|variant| {
             let metric = if variant.id == KMEANS { labels } else { map };
-            let ours = summary(&variant.records, metric);
+            let ours = variant.summary(metric);
             let value = published.value(replication, &variant.id, metric);
             let held = published.value(replication, &variant.id, &format!("validation.{metric}"));
             let value = value.or(held).filter(|_| results.profile != Profile::Smoke);

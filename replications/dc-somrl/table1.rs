@@ -149,8 +149,7 @@ impl Replication for Table1 {
                 "table1".to_owned(),
                 shown::figure(self.id(), results, &published).draw()?,
             )],
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 

@@ -180,8 +180,7 @@ impl Replication for Experiment {
             caption: shown::caption(results),
             comparisons,
             figures,
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 

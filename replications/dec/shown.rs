@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, HashMap};
 use tch::Tensor;
 
 use super::pictures::{AFTER, BEFORE, CLASSES, TOP, TOP_ROWS};
-use crate::claims::{Published, Summary};
+use crate::claims::Published;
 use crate::plot::{Bar, BarGroup, Bars, Cloud, CurvePanel, Curves, Figure, ImageGrid, Scatter};
 use crate::random::Seed;
 use crate::replication::{Profile, Results, VariantRecords};
+use crate::report::Comparison;
 use crate::report::endings::told;
-use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record, Store, checkpoint};
 
 /// Titles of metrics, and their names in records.
@@ -58,10 +58,6 @@ fn is_collapsed(record: &Record) -> bool {
     record.metric("clusters_found") == Some(1.0)
 }
 
-fn summary(records: &[Record], metric: &str) -> Summary {
-    Summary::of(records.iter().map(|record| record.metric(metric)))
-}
-
 fn comparable(results: &Results) -> bool {
     results.profile != Profile::Smoke
 }
@@ -80,14 +76,8 @@ pub(super) fn comparisons(
             if !runs.any(|run| run.metrics.contains_key(metric)) && value.is_none() {
                 continue;
             }
-            rows.push(Comparison {
-                title: title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(&variant.records, metric),
-                endings: Endings::of(variant, is_collapsed),
-                published: value.filter(|_| comparable(results)).cloned(),
-            });
+            let value = value.filter(|_| comparable(results));
+            rows.push(Comparison::of(title, metric, variant, is_collapsed, value));
         }
     }
     rows
@@ -95,19 +85,11 @@ pub(super) fn comparisons(
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Accuracy: best one-to-one matching of clusters to classes; at start: of k-means on the codes.\n\
+    results.caption(
+        "Accuracy: best one-to-one matching of clusters to classes; at start: of k-means on the codes.\n\
          NMI: geometric normalisation. KL: mean per row at a refresh, each with its own P.",
-        results.data_title
-    );
-    for line in told(results, "Collapsed into a single cluster", is_collapsed) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+        told(results, "Collapsed into a single cluster", is_collapsed),
+    )
 }
 
 /// Data set and name of a variant.
@@ -149,7 +131,7 @@ pub(super) fn bars(
         let own = results.variants.iter();
         let own: Vec<_> = own.filter(|variant| parts(&variant.id).0 == data).collect();
         let ours = own.iter().map(|variant| {
-            let summary = summary(&variant.records, "accuracy");
+            let summary = variant.summary("accuracy");
             Bar {
                 mean: summary.mean.unwrap_or(f64::NAN),
                 sd: summary.sd,

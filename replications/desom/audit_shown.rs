@@ -1,10 +1,11 @@
 //! What `desom-audit` shows of its results: each difference's effect, paired by seed, with its interval.
 
 use super::audit::{BASELINE, SWITCHES};
-use super::gamma_shown::{SHOWN, endings, shortcomings, summary};
+use super::gamma_shown::{SHOWN, is_collapsed, shortcomings};
 use crate::plot::{self, EffectPanel, Effects};
 use crate::random::{Seed, stream};
 use crate::replication::Results;
+use crate::report::comparison::compared;
 use crate::report::{Comparison, Table};
 use crate::runs::Record;
 use crate::statistics::paired::sign_flip;
@@ -120,35 +121,15 @@ pub(super) fn effects(results: &Results) -> Vec<Found> {
 
 /// The variants' own values, metric by metric.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    let mut rows = Vec::new();
-    for (title, metric) in metrics() {
-        for variant in &results.variants {
-            rows.push(Comparison {
-                title: title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(results, &variant.id, metric),
-                endings: endings(variant),
-                published: None,
-            });
-        }
-    }
-    rows
+    compared(results, &metrics(), is_collapsed)
 }
 
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs. Accuracy after k-means on the \
+    results.caption(
+        "Accuracy after k-means on the \
          prototypes;\npurity, NMI and ARI of the best matching units; topographic error of the codes.",
-        results.data_title
-    );
-    for line in shortcomings(results) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+        shortcomings(results),
+    )
 }
 
 /// What each difference changes, paired by seed.

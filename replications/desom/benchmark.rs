@@ -371,8 +371,8 @@ impl Replication for Benchmark {
             caption: shown::caption(results, &comparisons),
             comparisons,
             figures: figures.into_iter().collect::<Result<_, crate::Error>>()?,
-            further: Vec::new(),
             tables: shown::tables(results)?,
+            ..Presentation::default()
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What `desom-benchmark` shows of its results: the comparison with Tables 2 and 3, a figure, and the CSV
 //! files of the authors' script.
 
-use super::gamma_shown::{endings, run, shortcomings};
+use super::gamma_shown::{is_collapsed, run, shortcomings};
 use crate::claims::{Published, Summary};
 use crate::plot::{Panel, Point, Scale, Sweep};
 use crate::replication::{Results, VariantRecords};
@@ -68,10 +68,6 @@ pub(super) fn headline(record: &Record) -> String {
     words.collect::<Vec<_>>().join("  ")
 }
 
-fn summary(records: &[Record], metric: &str) -> Summary {
-    Summary::of(records.iter().map(|record| record.metric(metric)))
-}
-
 /// Metric by metric, variant by variant.
 pub(super) fn comparisons(
     replication: &str,
@@ -84,14 +80,14 @@ pub(super) fn comparisons(
             let Some(metric) = shown.metric(parts(&variant.id).1) else {
                 continue;
             };
-            rows.push(Comparison {
-                title: shown.title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(&variant.records, metric),
-                endings: endings(variant),
-                published: published.value(replication, &variant.id, metric).cloned(),
-            });
+            let value = published.value(replication, &variant.id, metric);
+            rows.push(Comparison::of(
+                shown.title,
+                metric,
+                variant,
+                is_collapsed,
+                value,
+            ));
         }
     }
     rows
@@ -99,24 +95,16 @@ pub(super) fn comparisons(
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results, comparisons: &[Comparison]) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Purity and NMI (geometric normalisation) of the units, or of the clusters of k-means.\n\
+    let published = "Published: ESANN Tables 2 and 3, 10 runs each; spreads as in the LDRC paper.";
+    let is_beside = comparisons.iter().any(|row| row.published.is_some());
+    let lines = is_beside.then(|| published.to_owned()).into_iter();
+    results.caption(
+        "Purity and NMI (geometric normalisation) of the units, or of the clusters of k-means.\n\
          Accuracy (best one-to-one matching of clusters to classes) after k-means on the prototypes, \
          or of\nas many clusters or units as classes. SOM-VAE: purity and NMI (arithmetic) of rows held out, \
          as in its paper.",
-        results.data_title
-    );
-    if comparisons.iter().any(|row| row.published.is_some()) {
-        caption += "\nPublished: ESANN Tables 2 and 3, 10 runs each; spreads as in the LDRC paper.";
-    }
-    for line in shortcomings(results) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+        lines.chain(shortcomings(results)),
+    )
 }
 
 /// The columns of the figure: methods with as many units as Table 2 has, and their labels.
@@ -184,7 +172,7 @@ fn panel(
         let records = results.records(&id);
         let x = place as f64;
         if !records.is_empty() {
-            let summary = summary(records, metric);
+            let summary = results.summary(&id, metric);
             ours.push(Point {
                 x,
                 mean: summary.mean.unwrap_or(f64::NAN),
@@ -289,7 +277,7 @@ fn row(variant: &VariantRecords) -> Vec<String> {
     let mut row = vec![format!("{} (K={units})", title(data))];
     for (_, metric) in PLAIN {
         let prefix = if is_kmeans { "" } else { "bmu." };
-        row.extend(cells(&variant.records, &format!("{prefix}{metric}")));
+        row.extend(cells(variant, &format!("{prefix}{metric}")));
     }
     let seconds = variant.records.iter();
     let seconds = Summary::of(seconds.map(|record| Some(record.provenance.training_seconds)));
@@ -299,15 +287,15 @@ fn row(variant: &VariantRecords) -> Vec<String> {
         row.extend(if is_kmeans || method.ends_with("-classes") {
             [String::new(), String::new()]
         } else {
-            cells(&variant.records, &format!("clustered.{metric}"))
+            cells(variant, &format!("clustered.{metric}"))
         });
     }
     row
 }
 
 /// Mean, and standard deviation with the divisor n of NumPy's `std`, as in the authors' file.
-fn cells(records: &[Record], metric: &str) -> [String; 2] {
-    let values = summary(records, metric);
+fn cells(variant: &VariantRecords, metric: &str) -> [String; 2] {
+    let values = variant.summary(metric);
     let n = values.values.len() as f64;
     let spread = match values.values.len() {
         0 => None,

@@ -233,8 +233,7 @@ impl Replication for Gamma {
                 "fig1".to_owned(),
                 shown::figure(self.id(), results, &published).draw()?,
             )],
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 }

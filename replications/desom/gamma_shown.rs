@@ -1,6 +1,6 @@
 //! What `desom-gamma` shows of its results: the comparison with the published values and the figure.
 
-use crate::claims::{Published, Summary};
+use crate::claims::Published;
 use crate::plot::{Baseline, Panel, Point, Run, Scale, Sweep};
 use crate::replication::{Profile, Results, VariantRecords};
 use crate::report::endings::{sentence, told};
@@ -81,11 +81,6 @@ pub(super) fn endings(variant: &VariantRecords) -> Endings {
     Endings::of(variant, is_collapsed)
 }
 
-pub(super) fn summary(results: &Results, variant: &str, metric: &str) -> Summary {
-    let records = results.records(variant).iter();
-    Summary::of(records.map(|record| record.metric(metric)))
-}
-
 /// Whether the published values stand beside ours: not for other data, nor for another meaning of
 /// gamma.
 fn comparable(results: &Results) -> bool {
@@ -116,14 +111,14 @@ pub(super) fn comparisons(
                 continue;
             }
             let value = published.value(replication, &variant.id, metric);
-            rows.push(Comparison {
-                title: shown.title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(results, &variant.id, metric),
-                endings: endings(variant),
-                published: value.filter(|_| comparable(results)).cloned(),
-            });
+            let value = value.filter(|_| comparable(results));
+            rows.push(Comparison::of(
+                shown.title,
+                metric,
+                variant,
+                is_collapsed,
+                value,
+            ));
         }
     }
     rows
@@ -162,33 +157,26 @@ fn lacks_labels(results: &Results) -> bool {
     runs.any(|run| is_undefined(run, "bmu.purity") && is_undefined(run, "purity"))
 }
 
+/// What the published values are.
+pub(super) const DIGITISED: &str = "Published: 10 runs each; figures digitised to about 0.002, their standard \
+                                    deviations\nconverted to the same divisor.";
+
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
+    let mut lines = Vec::from_iter(comparable(results).then(|| DIGITISED.to_owned()));
+    lines.extend(shortcomings(results));
+    let mut variants = results.variants.iter();
+    if variants.any(|variant| variant.records.len() - endings(variant).diverged < 3) {
+        lines.push(
+            "With fewer than 3 runs the spread is unknown: nothing can be concluded.".to_owned(),
+        );
+    }
+    results.caption(
+        "Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
          prototypes;\npurity, NMI (geometric normalisation) and ARI of the best matching units. \
          k-means: on pixels.",
-        results.data_title
-    );
-    if comparable(results) {
-        caption += "\nPublished: 10 runs each; figures digitised to about 0.002, their standard \
-                    deviations\nconverted to the same divisor.";
-    }
-    for line in shortcomings(results) {
-        caption += &format!("\n{line}");
-    }
-    if results
-        .variants
-        .iter()
-        .any(|variant| variant.records.len() - endings(variant).diverged < 3)
-    {
-        caption += "\nWith fewer than 3 runs the spread is unknown: nothing can be concluded.";
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+        lines,
+    )
 }
 
 /// Fig. 1 of the additional material, the published points behind ours.
@@ -197,7 +185,7 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         let (variant, metric, label) = shown.baseline;
         // One whose values are all undefined is named below the figure.
         let baseline = (!results.records(variant).is_empty())
-            .then(|| summary(results, variant, metric).mean.unwrap_or(f64::NAN));
+            .then(|| results.summary(variant, metric).mean.unwrap_or(f64::NAN));
         Panel {
             metric: shown.title.to_owned(),
             higher_is_better: true,
@@ -274,7 +262,7 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
             if variant.records.is_empty() {
                 return None;
             }
-            let summary = summary(results, &variant.id, metric);
+            let summary = results.summary(&variant.id, metric);
             Some(Point {
                 x,
                 mean: summary.mean.unwrap_or(f64::NAN),

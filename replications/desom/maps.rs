@@ -111,9 +111,7 @@ impl Replication for Maps {
         Ok(Presentation {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
-            figures: Vec::new(),
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 

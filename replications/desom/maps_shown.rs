@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::gamma_shown::{endings, summary};
+use super::gamma_shown::is_collapsed;
 use super::{Desom, Settings};
 use crate::data;
 use crate::evaluation::CLASS_COUNTS;
@@ -11,6 +11,7 @@ use crate::nn::{Layout, Parameters, state};
 use crate::plot::{Figure, ImageGrid, Lattice, LatticePanel};
 use crate::replication::{Results, VariantRecords};
 use crate::report::Comparison;
+use crate::report::comparison::compared;
 use crate::runs::checkpoint::{self, Named};
 use crate::runs::{Outcome, Record, Store};
 use crate::som::Grid;
@@ -29,29 +30,15 @@ const SHOWN: [(&str, &str); 4] = [
 
 /// Metric by metric, variant by variant. The paper has no numbers for them.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    let mut rows = Vec::new();
-    for (title, metric) in SHOWN {
-        for variant in &results.variants {
-            rows.push(Comparison {
-                title: title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(results, &variant.id, metric),
-                endings: endings(variant),
-                published: None,
-            });
-        }
-    }
-    rows
+    compared(results, &SHOWN, is_collapsed)
 }
 
 pub(super) fn caption(results: &Results) -> String {
-    format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Purity and NMI of the best matching units. Spread: mean over the pixels of the standard \
+    results.caption(
+        "Purity and NMI of the best matching units. Spread: mean over the pixels of the standard \
          deviation\nover the decoded prototypes, of a SOM alone over its prototypes. Maps are those of \
          the lowest seed.",
-        results.data_title
+        None,
     )
 }
 

@@ -148,6 +148,7 @@ impl Method for Desom {
             resumed: 0,
             curves: trained.curves.clone(),
             diverged: None,
+            wall: Duration::ZERO,
         };
         finish(&models, 0, &settings, member.seed, context.data, progress)
     }

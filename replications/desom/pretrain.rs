@@ -176,8 +176,7 @@ impl Replication for Pretrain {
             comparisons: shown::comparisons(self.id(), results, &published),
             caption: shown::caption(results),
             figures,
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What `desom-pretrain` shows of its results: the comparison with Fig. 2, the figure, the losses at the
 //! start of joint training, and what pretraining costs.
 
-use super::gamma_shown::{SHOWN, Shown, endings, is_collapsed, summary};
+use super::gamma_shown::{DIGITISED, SHOWN, Shown, is_collapsed};
 use super::pretrain::{PLAIN, PRETRAINED};
 use crate::claims::{Published, Value};
 use crate::plot::{Bar, BarGroup, Bars, CurvePanel, Curves};
@@ -46,14 +46,7 @@ pub(super) fn comparisons(
         let Some(records) = results.variants.iter().find(|one| one.id == variant) else {
             return;
         };
-        rows.push(Comparison {
-            title: title.to_owned(),
-            variant: variant.to_owned(),
-            metric: metric.to_owned(),
-            ours: summary(results, variant, metric),
-            endings: endings(records),
-            published: value.cloned(),
-        });
+        rows.push(Comparison::of(title, metric, records, is_collapsed, value));
     };
     for Shown { title, metric, .. } in SHOWN {
         for variant in [PLAIN, PRETRAINED] {
@@ -80,7 +73,7 @@ pub(super) fn bars(replication: &str, results: &Results, published: &Published) 
     let variants = [PLAIN, PRETRAINED];
     let groups = SHOWN.iter().map(|shown| {
         let ours = variants.map(|variant| {
-            let summary = summary(results, variant, shown.metric);
+            let summary = results.summary(variant, shown.metric);
             Bar {
                 mean: summary.mean.unwrap_or(f64::NAN),
                 sd: summary.sd,
@@ -192,7 +185,7 @@ pub(super) fn joint_start(results: &Results) -> Option<Curves> {
 
 /// `Rise 1.5 (n = 3).`, in words; empty without runs.
 fn rise(results: &Results) -> String {
-    let [rise, fall] = START.map(|(_, metric)| summary(results, PRETRAINED, metric));
+    let [rise, fall] = START.map(|(_, metric)| results.summary(PRETRAINED, metric));
     match (rise.mean, fall.mean) {
         (Some(highest), Some(end)) => format!(
             "The highest mean over ten iterations of the pretrained runs is {highest:.2} times their first \
@@ -204,7 +197,7 @@ fn rise(results: &Results) -> String {
 }
 
 /// What pretraining costs, from the records' parts.
-fn cost(results: &Results) -> String {
+fn cost(results: &Results) -> Option<String> {
     let records = results.records(PRETRAINED);
     let costs: Vec<(f64, f64)> = records
         .iter()
@@ -215,36 +208,27 @@ fn cost(results: &Results) -> String {
         })
         .collect();
     if costs.is_empty() {
-        return String::new();
+        return None;
     }
     let mean = |of: fn(&(f64, f64)) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
     let (before, joint) = (mean(|cost| cost.0), mean(|cost| cost.1));
     let time = |seconds: f64| {
         words::duration(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())
     };
-    format!(
-        "\nPretraining took {} a run, the joint training after it {} (means of {}, each where it was \
+    Some(format!(
+        "Pretraining took {} a run, the joint training after it {} (means of {}, each where it was \
          trained).",
         time(before),
         time(joint),
         words::count(costs.len(), "run")
-    )
+    ))
 }
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n\
-         Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
-         prototypes;\npurity, NMI (geometric normalisation) and ARI of the best matching units.\n\
-         Rise: highest mean over ten of the first 500 iterations over the loss at the start; fall: loss \
-         at the end\nover that highest mean.",
-        results.data_title
-    );
-    caption += &cost(results);
+    let mut lines = Vec::from_iter(cost(results));
     if comparable(results) {
-        caption += "\nPublished: 10 runs each; figures digitised to about 0.002, their standard \
-                    deviations\nconverted to the same divisor.";
+        lines.push(DIGITISED.to_owned());
     }
     let not_followed = [PLAIN, PRETRAINED].map(|variant| {
         let records = results.records(variant).iter();
@@ -254,16 +238,17 @@ pub(super) fn caption(results: &Results) -> String {
     });
     let not_followed: usize = not_followed.iter().sum();
     if not_followed > 0 {
-        caption += &format!(
-            "\n{} made by an earlier version, which did not note every loss at the start.",
+        lines.push(format!(
+            "{} made by an earlier version, which did not note every loss at the start.",
             words::count(not_followed, "run")
-        );
+        ));
     }
-    for line in told(results, "Collapsed onto a single unit", is_collapsed) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+    lines.extend(told(results, "Collapsed onto a single unit", is_collapsed));
+    results.caption(
+        "Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
+         prototypes;\npurity, NMI (geometric normalisation) and ARI of the best matching units.\n\
+         Rise: highest mean over ten of the first 500 iterations over the loss at the start; fall: loss \
+         at the end\nover that highest mean.",
+        lines,
+    )
 }

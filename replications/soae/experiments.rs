@@ -245,8 +245,7 @@ impl Replication for Experiment {
                 Self::Comparison => shown::sensitivity(results)?,
                 Self::Figures => shown::losses(results)?,
             },
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 

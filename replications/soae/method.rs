@@ -93,6 +93,7 @@ impl Method for Soae {
             resumed: 0,
             curves: trained.curves.clone(),
             diverged: None,
+            wall: Duration::ZERO,
         };
         let model = model.map_err(Error::Settings)?;
         let held_out = settings.held_out;

@@ -2,11 +2,10 @@
 
 use super::Soae;
 use super::experiments::MIDDLE;
-use crate::claims::Summary;
 use crate::plot::{CurvePanel, Curves, Figure, Panel, Point, Run, Scale, Sweep};
 use crate::replication::{Results, VariantRecords};
+use crate::report::Comparison;
 use crate::report::endings::told;
-use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
 use crate::train::Method;
 
@@ -50,18 +49,14 @@ pub(super) fn headline(record: &Record) -> String {
     words.collect::<Vec<_>>().join("  ")
 }
 
-fn summary(records: &[Record], metric: &str) -> Summary {
-    Summary::of(records.iter().map(|record| record.metric(metric)))
-}
-
 /// Metric by metric, variant by variant.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    compared(results, &SHOWN)
+    measured(results, &SHOWN)
 }
 
 /// Metrics, by title and name in records, one after the other, variant by variant; what none of a variant's runs
 /// has is left out.
-pub(super) fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Comparison> {
+pub(super) fn measured(results: &Results, shown: &[(&str, &str)]) -> Vec<Comparison> {
     let mut rows = Vec::new();
     for &(title, metric) in shown {
         for variant in &results.variants {
@@ -69,14 +64,7 @@ pub(super) fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Compari
             if !runs.any(|run| run.metrics.contains_key(metric)) {
                 continue;
             }
-            rows.push(Comparison {
-                title: title.to_owned(),
-                variant: variant.id.clone(),
-                metric: metric.to_owned(),
-                ours: summary(&variant.records, metric),
-                endings: Endings::of(variant, |_| false),
-                published: None,
-            });
+            rows.push(Comparison::of(title, metric, variant, |_| false, None));
         }
     }
     rows
@@ -84,21 +72,13 @@ pub(super) fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Compari
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs. The draft has no numbers.\n\
-         Held-out rows; errors are mean squares. Sharpness: 1 is that of the data. Trustworthiness and\n\
-         continuity of the 12 nearest, label agreement of the 10 nearest among 2000 rows (or all there are), \
-         with the\ndistance of the latent space; the map's codes are places on its lattice. Accuracy, NMI \
-         (geometric) and\npurity of k-means on embedded codes; k-means on pixels sees all rows.",
-        results.data_title
-    );
-    for line in told(results, "", |_| false) {
-        caption += &format!("\n{line}");
-    }
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+    results.caption(
+        "The draft has no numbers. Held-out rows; errors are mean squares. Sharpness: 1 is that of the data.\n\
+         Trustworthiness and continuity of the 12 nearest, label agreement of the 10 nearest among 2000 rows\n\
+         (or all there are), with the distance of the latent space; the map's codes are places on its lattice.\n\
+         Accuracy, NMI (geometric) and purity of k-means on embedded codes; k-means on pixels sees all rows.",
+        told(results, "", |_| false),
+    )
 }
 
 /// The kernel's final width of a variant of the sweep; SOAE in the plane itself is one of its points.
@@ -128,7 +108,7 @@ pub(super) fn sensitivity(results: &Results) -> Result<Vec<(String, Figure)>, cr
     let panels = metrics.map(|(title, metric, higher_is_better)| {
         let points = results.variants.iter().filter_map(|variant| {
             let x = final_width(&variant.id, &results.variants)?;
-            let values = summary(&variant.records, metric);
+            let values = variant.summary(metric);
             (!variant.records.is_empty()).then(|| Point {
                 x,
                 mean: values.mean.unwrap_or(f64::NAN),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::position::line;
 use super::published::{File, Read, Row};
+use super::results_csv::impossible;
 use super::{At, Claim, Error, Margin, Order, Quantity, Test};
 
 /// Which names experiments have. The caller knows; a file judged alone has none to compare with.
@@ -148,6 +149,9 @@ impl Checker<'_> {
             self.require(row.mean.is_finite(), &row.mean, || {
                 "mean: not a number".into()
             })?;
+            if let Some(reason) = impossible(&row.metric, *row.mean) {
+                return self.wrong(&row.mean, format!("mean: {reason}"));
+            }
             if let Some(sd) = &row.sd {
                 self.require(**sd >= 0.0 && sd.is_finite(), sd, || {
                     "sd: a standard deviation is 0 or more".into()

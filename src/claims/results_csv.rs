@@ -135,7 +135,7 @@ fn number(cell: &str) -> Result<Option<f64>, String> {
 const ROUNDING: f64 = 1e-6;
 
 /// Why a metric that is known by name cannot have this value, if it cannot.
-fn impossible(metric: &str, value: f64) -> Option<String> {
+pub(super) fn impossible(metric: &str, value: f64) -> Option<String> {
     let of = described(metric.rsplit('.').next()?)?;
     let (low, high) = of.bounds();
     let is_possible = (low - ROUNDING..=high + ROUNDING).contains(&value);

@@ -41,19 +41,34 @@ fn collect(launch: &Launch, json: bool) -> Result<Conclusion, Error> {
     // Nothing is computed here.
     options.device = Choice::Cpu;
     options.json = json;
-    let session = Session::new(replication, options, &asked.settings, &asked.store)?;
+    let mut session = Session::new(replication, options, &asked.settings, &asked.store)?;
+    session.absent.clone_from(&launch.record.absent);
     let mut failures = Vec::new();
     let mut missing = 0;
+    let mut left_out: Vec<&str> = Vec::new();
     for task in session
         .tasks
         .iter()
         .filter(|task| task.run.reason.is_pending())
     {
+        if let Some((data, _)) = session.absent.get_key_value(&task.run.identity.data) {
+            left_out.push(data);
+            continue;
+        }
         missing += 1;
         let failure = session.store.failure(&task.run.key);
         failures.extend(failure.map(|failure| (task.name(), failure.message)));
     }
-    let total = session.tasks.len();
+    let total = session.tasks.len() - left_out.len();
+    if !left_out.is_empty() {
+        let runs = words::count(left_out.len(), "run");
+        left_out.sort_unstable();
+        left_out.dedup();
+        let names = left_out.join(", ");
+        say(&format!(
+            "{runs} left out when this was submitted: {names} not available"
+        ));
+    }
     say(&format!(
         "{}: {} of {} stored, {} failed",
         launch.name(),

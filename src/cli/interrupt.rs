@@ -9,7 +9,22 @@ use signal_hook::iterator::Signals;
 
 use super::run::say;
 
-const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+/// The signals that ask for an end. A hang-up is none where whoever started this had it ignored, as nohup does.
+fn signals() -> Vec<i32> {
+    let mut signals = vec![SIGINT, SIGTERM];
+    signals.extend((!is_ignored(SIGHUP)).then_some(SIGHUP));
+    signals
+}
+
+fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is set, and what is written fits; zeroes are a sigaction too.
+    let now = unsafe {
+        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr());
+        now.assume_init()
+    };
+    now.sa_sigaction == libc::SIG_IGN
+}
 
 /// From here on the first signal asks for an orderly end: it sets what is returned, and says so on
 /// standard error. A second one ends the program at once, with exit code 130; what was saved before
@@ -19,12 +34,13 @@ const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// If the system refuses a signal handler or a thread.
 pub fn watch() -> io::Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in SIGNALS {
+    let signals = signals();
+    for &signal in &signals {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
     // A signal handler itself may not print.
-    let mut signals = Signals::new(SIGNALS)?;
+    let mut signals = Signals::new(signals)?;
     let tell = move || {
         if signals.forever().next().is_some() {
             say("stopping: unfinished runs are being saved (once more to stop without)");
@@ -54,8 +70,28 @@ pub struct Wishes {
 pub fn obey() -> io::Result<Wishes> {
     let wishes = Wishes::default();
     signal_hook::flag::register(SIGUSR1, Arc::clone(&wishes.time_limit))?;
-    for signal in SIGNALS.into_iter().chain([SIGUSR1]) {
+    for signal in signals().into_iter().chain([SIGUSR1]) {
         signal_hook::flag::register(signal, Arc::clone(&wishes.stop))?;
     }
     Ok(wishes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hang_up_that_is_ignored_stays_so() {
+        let set = |handler| {
+            // SAFETY: either disposition runs no code of ours, and no other test looks at this signal.
+            unsafe { libc::signal(SIGHUP, handler) }
+        };
+        let before = set(libc::SIG_IGN);
+        let without = signals();
+        set(libc::SIG_DFL);
+        let with = signals();
+        set(before);
+        assert_eq!(without, [SIGINT, SIGTERM]);
+        assert_eq!(with, [SIGINT, SIGTERM, SIGHUP]);
+    }
 }

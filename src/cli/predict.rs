@@ -11,7 +11,7 @@ use super::own_data::{self, DataSource};
 use super::run::say;
 use super::{data_progress, print_json, rerun};
 use crate::data::{self, Access};
-use crate::files::write_whole;
+use crate::files::write_out;
 use crate::nn::slices::slice;
 use crate::runs::{Record, Store, audit, checkpoint};
 use crate::solo::{self, Description, Image, Model, ModelSettings, Prediction, Prepared, Scale};
@@ -82,7 +82,7 @@ pub fn run(args: &PredictArgs, store: &Path, access: &Access) -> Result<(), Erro
     let columns = model.description.settings.map().columns as u32;
     if let Some(path) = &args.out {
         let table = table(&prediction, prepared.files.as_deref(), columns)?;
-        write_whole(path, &table).map_err(|source| {
+        write_out(path, &table).map_err(|source| {
             Error::from(solo::Error::Io {
                 action: "write",
                 path: path.clone(),

@@ -28,7 +28,18 @@ pub fn show(
     folder: &Path,
     report: &Report,
 ) -> Result<Option<Conclusion>, Error> {
+    let finish = |mut value: Value| {
+        value["failed"] = report.failures.len().into();
+        value["elsewhere"] = report.elsewhere.into();
+        value["unavailable"] = json!(session.absent);
+        print_json(&value)
+    };
     let Some(shown) = Shown::of(session)? else {
+        if session.args.json {
+            let results = session.results()?;
+            let nothing = Presentation::default();
+            finish(value(session, &results, &nothing, &[], &[]))?;
+        }
         return Ok(None);
     };
     if !session.args.json {
@@ -36,11 +47,7 @@ pub fn show(
     }
     let files = shown.write(folder)?;
     if session.args.json {
-        let mut value = shown.json(&files);
-        value["failed"] = report.failures.len().into();
-        value["elsewhere"] = report.elsewhere.into();
-        value["unavailable"] = json!(session.absent);
-        print_json(&value)?;
+        finish(shown.json(&files))?;
     } else {
         shown.print_files(&files)?;
     }
@@ -63,8 +70,7 @@ impl<'a> Shown<'a> {
     /// If a figure cannot be drawn or the paper's file is wrong.
     pub fn of(session: &'a Session) -> Result<Option<Self>, Error> {
         let results = session.results()?;
-        let variants = results.variants.iter();
-        let stored: usize = variants.map(|variant| variant.records.len()).sum();
+        let stored = stored(&results);
         if stored == 0 {
             return Ok(None);
         }
@@ -163,25 +169,46 @@ impl<'a> Shown<'a> {
     /// All of it, with the paths of the files that were written.
     #[must_use]
     pub fn json(&self, files: &[PathBuf]) -> Value {
-        let files: Vec<String> = files
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect();
-        json!({
-            "replication": self.session.replication.id(),
-            "profile": self.session.args.profile,
-            "changed": self.results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
-            "note": self.results.note(),
-            "planned": self.session.tasks.len(),
-            "stored": self.stored,
-            "results": self.presentation.comparisons,
-            "caption": self.presentation.caption,
-            "further": self.presentation.further,
-            "verdicts": claims::json(&self.judgements),
-            "files": files,
-            "unreadable": self.session.left_out(),
-        })
+        value(
+            self.session,
+            &self.results,
+            &self.presentation,
+            &self.judgements,
+            files,
+        )
     }
+}
+
+fn value(
+    session: &Session,
+    results: &Results,
+    presentation: &Presentation,
+    judgements: &[Judgement],
+    files: &[PathBuf],
+) -> Value {
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    json!({
+        "replication": session.replication.id(),
+        "profile": session.args.profile,
+        "changed": results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "note": results.note(),
+        "planned": session.tasks.len(),
+        "stored": stored(results),
+        "results": presentation.comparisons,
+        "caption": presentation.caption,
+        "further": presentation.further,
+        "verdicts": claims::json(judgements),
+        "files": files,
+        "unreadable": session.left_out(),
+    })
+}
+
+fn stored(results: &Results) -> usize {
+    let variants = results.variants.iter();
+    variants.map(|variant| variant.records.len()).sum()
 }
 
 /// The verdicts; claims about variants that have no runs because they were not wanted, or because their data

@@ -11,7 +11,7 @@ use super::out::stdout;
 use super::print_json;
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
-use crate::files::write_whole;
+use crate::files::{write_out, write_whole};
 use crate::replication::{Profile, Replication};
 use crate::report::{self, Report, gather, html, json, latex, markdown, markers, results_csv};
 use crate::runs::Store;
@@ -105,7 +105,7 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     let mut files = files(&report, &folder)?;
     files.extend(args.update.clone().zip(updated));
     for (path, bytes) in &files {
-        write_whole(path, bytes).map_err(failed("write", path))?;
+        write_out(path, bytes).map_err(failed("write", path))?;
     }
     let paths = files.iter().map(|(path, _)| path.display().to_string());
     if args.json {

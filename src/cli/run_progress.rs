@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::words;
 use crate::launch::Task;
+use crate::runs::plan::makespan;
 use crate::train::{Event, Observer};
 
 /// Between two plain status lines.
@@ -40,27 +41,64 @@ struct Forecast {
     started: Instant,
     /// Expected seconds of all runs, one worker's time.
     total: f64,
+    /// The runs' estimates; none where the speed was not measured, and `total` counts runs.
+    estimates: Vec<Duration>,
     done: f64,
-    /// For each worker: expected seconds of its runs, and the part of them that is done.
-    current: Vec<(f64, f64)>,
+    current: Vec<Current>,
+}
+
+/// What a worker is at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Current {
+    /// Expected seconds of what there was to do when it was taken up.
+    expected: f64,
+    runs: usize,
+    /// Those of the runs that have finished or failed.
+    ended: usize,
+    /// The part of its runs that had been done before.
+    before: f64,
+    /// The part that is done now.
+    fraction: f64,
+}
+
+impl Current {
+    /// Expected seconds of what this process has done of it.
+    fn done(self) -> f64 {
+        let ahead = (1.0 - self.before).max(f64::EPSILON);
+        self.expected * ((self.fraction - self.before) / ahead).clamp(0.0, 1.0)
+    }
+
+    /// Expected seconds of the runs that have ended: what else was taken up may be taken up again.
+    fn ended(self) -> f64 {
+        // Some fail that were never taken up.
+        self.expected * self.ended.min(self.runs) as f64 / self.runs.max(1) as f64
+    }
 }
 
 impl Forecast {
     fn new(pending: &[Task]) -> Self {
-        let expected = |task: &Task| task.run.estimate.map_or(1.0, |time| time.as_secs_f64());
+        let estimates = pending.iter().map(|task| task.run.estimate);
+        Self::of(&estimates.collect::<Vec<_>>())
+    }
+
+    fn of(estimates: &[Option<Duration>]) -> Self {
+        let expected =
+            |estimate: &Option<Duration>| estimate.map_or(1.0, |time| time.as_secs_f64());
+        let all: Option<Vec<Duration>> = estimates.iter().copied().collect();
         Self {
-            runs: pending.len(),
+            runs: estimates.len(),
             finished: 0,
             started: Instant::now(),
-            total: pending.iter().map(expected).sum::<f64>().max(1e-9),
+            estimates: all.unwrap_or_default(),
+            total: estimates.iter().map(expected).sum::<f64>().max(1e-9),
             done: 0.0,
             current: Vec::new(),
         }
     }
 
-    fn worker(&mut self, worker: usize) -> &mut (f64, f64) {
+    fn worker(&mut self, worker: usize) -> &mut Current {
         if self.current.len() <= worker {
-            self.current.resize(worker + 1, (0.0, 0.0));
+            self.current.resize(worker + 1, Current::default());
         }
         &mut self.current[worker]
     }
@@ -73,34 +111,56 @@ impl Forecast {
                 names,
                 ..
             } => {
-                let expected = estimate.map_or(names.len() as f64, |time| time.as_secs_f64());
-                *self.worker(*worker) = (expected, 0.0);
+                let taken_up = Current {
+                    expected: estimate.map_or(names.len() as f64, |time| time.as_secs_f64()),
+                    runs: names.len(),
+                    ..Current::default()
+                };
+                self.done += std::mem::replace(self.worker(*worker), taken_up).ended();
+            }
+            Event::Resumed { worker, fraction } => {
+                let current = self.worker(*worker);
+                // Once this process has done something, its time counts.
+                if current.fraction <= current.before {
+                    (current.before, current.fraction) = (*fraction, *fraction);
+                }
             }
             Event::Advanced {
                 worker, fraction, ..
-            } => self.worker(*worker).1 = *fraction,
-            Event::Finished { .. } | Event::Failed { .. } => self.finished += 1,
+            } => self.worker(*worker).fraction = *fraction,
+            Event::Finished { worker, .. } | Event::Failed { worker, .. } => {
+                self.finished += 1;
+                self.worker(*worker).ended += 1;
+            }
             Event::Stopped { worker } => {
-                let (expected, _) = std::mem::take(self.worker(*worker));
-                self.done += expected;
+                self.done += std::mem::take(self.worker(*worker)).ended();
             }
         }
     }
 
     /// The part of the work that is done, 0 to 1.
     fn fraction(&self) -> f64 {
-        let current: f64 = self
-            .current
-            .iter()
-            .map(|(expected, done)| expected * done)
-            .sum();
+        let current: f64 = self.current.iter().map(|current| current.done()).sum();
         ((self.done + current) / self.total).min(1.0)
     }
 
-    /// The time that is left; `None` before there is anything to judge by.
+    /// The time that is left: as was expected at first, then at the pace so far. `None` before there is
+    /// anything to judge by.
     fn left(&self) -> Option<Duration> {
-        let (fraction, elapsed) = (self.fraction(), self.started.elapsed().as_secs_f64());
-        (fraction > 0.01).then(|| Duration::from_secs_f64(elapsed * (1.0 - fraction) / fraction))
+        self.left_after(self.started.elapsed())
+    }
+
+    fn left_after(&self, elapsed: Duration) -> Option<Duration> {
+        let fraction = self.fraction();
+        let ahead = if fraction > 0.01 {
+            elapsed.as_secs_f64() * (1.0 - fraction) / fraction
+        } else if !self.estimates.is_empty() && !self.current.is_empty() {
+            let whole = makespan(self.estimates.clone(), self.current.len());
+            (1.0 - fraction) * whole.as_secs_f64()
+        } else {
+            return None;
+        };
+        Some(Duration::from_secs_f64(ahead))
     }
 }
 
@@ -187,6 +247,10 @@ impl Observer for Bars {
                         .suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
                 }
             }
+            Event::Resumed { worker, fraction } => {
+                let bar = self.worker(*worker);
+                bar.set_position((fraction * STEPS as f64) as u64);
+            }
             Event::Stopped { worker } => self.worker(*worker).set_message(""),
         }
         self.overall
@@ -246,5 +310,127 @@ impl Observer for Lines {
             forecast.finished,
             forecast.runs
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// A worker takes up as many runs as there are names.
+    fn started(names: &[String], estimate: Duration) -> Event<'_> {
+        Event::Started {
+            worker: 0,
+            names,
+            estimate: Some(estimate),
+        }
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|run| format!("run {run}")).collect()
+    }
+
+    fn finished() -> Event<'static> {
+        Event::Finished {
+            worker: 0,
+            name: "",
+            summary: "",
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    fn advanced(fraction: f64) -> Event<'static> {
+        Event::Advanced {
+            worker: 0,
+            fraction,
+            detail: "",
+        }
+    }
+
+    #[test]
+    fn what_was_done_before_says_nothing_of_the_pace() {
+        // Three quarters lie in the checkpoint, and the last quarter is to take an hour.
+        let mut forecast = Forecast::of(&[Some(HOUR)]);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&Event::Resumed {
+            worker: 0,
+            fraction: 0.75,
+        });
+        assert!(forecast.fraction().abs() < 1e-12);
+        assert_eq!(forecast.left_after(Duration::from_secs(1)), Some(HOUR));
+        // Half of the rest took half an hour.
+        forecast.notify(&advanced(0.875));
+        assert!((forecast.fraction() - 0.5).abs() < 1e-12);
+        assert_eq!(forecast.left_after(HOUR / 2), Some(HOUR / 2));
+    }
+
+    #[test]
+    fn parts_of_one_run_resume_one_after_the_other() {
+        let mut forecast = Forecast::of(&[Some(HOUR)]);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&Event::Resumed {
+            worker: 0,
+            fraction: 0.2,
+        });
+        forecast.notify(&advanced(0.6));
+        // What this process has done is not taken for done before.
+        forecast.notify(&Event::Resumed {
+            worker: 0,
+            fraction: 0.6,
+        });
+        assert!((forecast.fraction() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_stopped_run_is_done_and_a_fresh_one_begins_at_nothing() {
+        let mut forecast = Forecast::of(&[Some(HOUR), Some(HOUR)]);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&Event::Resumed {
+            worker: 0,
+            fraction: 0.9,
+        });
+        forecast.notify(&finished());
+        forecast.notify(&Event::Stopped { worker: 0 });
+        assert!((forecast.fraction() - 0.5).abs() < 1e-12);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&advanced(0.5));
+        assert!((forecast.fraction() - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_put_down_unfinished_is_not_done() {
+        // A cohort that does not fit is put down, and taken up again in halves.
+        let mut forecast = Forecast::of(&[Some(HOUR), Some(HOUR)]);
+        forecast.notify(&started(&names(2), 2 * HOUR));
+        forecast.notify(&advanced(0.25));
+        forecast.notify(&Event::Stopped { worker: 0 });
+        assert!(forecast.fraction().abs() < 1e-12);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&finished());
+        // The other half is taken up without a stop between.
+        forecast.notify(&started(&names(1), HOUR));
+        assert!((forecast.fraction() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn before_anything_is_done_the_estimate_counts() {
+        let mut forecast = Forecast::of(&[Some(HOUR), Some(HOUR)]);
+        assert_eq!(forecast.left_after(Duration::ZERO), None);
+        forecast.notify(&started(&names(1), HOUR));
+        forecast.notify(&Event::Started {
+            worker: 1,
+            names: &[],
+            estimate: Some(HOUR),
+        });
+        assert_eq!(forecast.left_after(Duration::ZERO), Some(HOUR));
+        // A short run beside a long one does not shorten it.
+        forecast.estimates = vec![HOUR, HOUR / 10];
+        assert_eq!(forecast.left_after(Duration::ZERO), Some(HOUR));
+        // Without measured speed there is none.
+        let mut forecast = Forecast::of(&[None]);
+        forecast.notify(&started(&names(1), HOUR));
+        assert_eq!(forecast.left_after(Duration::ZERO), None);
     }
 }

@@ -423,8 +423,8 @@ impl Planner<'_> {
 
     /// The task with what other versions and other data have left behind taken into account.
     fn with_lineage(&self, mut task: Task) -> Result<Task, Error> {
-        // Only for new runs is it worth reading all the other records.
-        if task.run.reason == Reason::New {
+        // Only for runs without a checkpoint is it worth reading all the other records.
+        if matches!(task.run.reason, Reason::New | Reason::FailedBefore { .. }) {
             let lineages = if let Some(read) = self.lineages.get() {
                 read
             } else {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::out::stdout;
 use super::verdicts::{self, Stored};
-use super::{options, print_json};
+use super::{options, print_json, words};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::{self, Claim, Judgement, Published};
@@ -63,23 +63,13 @@ pub fn show(args: &ShowArgs, store: &Path) -> Result<(), Error> {
     Err(unknown(name, &papers))
 }
 
-/// How alike a name has to be to be suggested, and how many are.
-const ALIKE: f64 = 0.75;
-const SUGGESTIONS: usize = 3;
-
 fn unknown(name: &str, papers: &[Published]) -> Error {
     let replications = REPLICATIONS.iter().map(|one| one.id());
     let claims = papers
         .iter()
         .flat_map(|paper| paper.claims.iter().map(|claim| claim.id.as_str()));
     let names = papers.iter().map(|paper| paper.paper.id.as_str());
-    let all = replications.clone().chain(claims).chain(names);
-    let mut alike: Vec<(f64, &str)> = all
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let alike: Vec<&str> = alike.iter().map(|one| one.1).take(SUGGESTIONS).collect();
+    let alike = words::alike(name, replications.clone().chain(claims).chain(names));
     let hint = if alike.is_empty() {
         let known: Vec<&str> = replications.collect();
         format!(
@@ -126,7 +116,9 @@ fn show_replication(
             protocol.seeds
         )?;
     }
-    writeln!(out, "\nSettings:")?;
+    if !replication.settings().is_empty() {
+        writeln!(out, "\nSettings:")?;
+    }
     for setting in replication.settings() {
         let option = format!("--{} {}", setting.name, setting.placeholder);
         writeln!(out, "    {option:26} {}", options::help(setting))?;

@@ -17,8 +17,8 @@ use super::{launches, print_json, words};
 use crate::Error;
 use crate::catalogue::REPLICATIONS;
 use crate::device::Choice;
-use crate::launch::Task;
 use crate::launch::folder::names;
+use crate::launch::{self, Task};
 use crate::replication::{Changes, Profile, Replication};
 use crate::report::Table;
 use crate::runs::plan::makespan;
@@ -89,8 +89,8 @@ struct Progress {
     iterations: u64,
     /// Since the checkpoint was written.
     age_seconds: f64,
-    /// From the checkpoint to the end, at the pace so far.
-    seconds_left: f64,
+    /// From the checkpoint to the end, at the pace so far; unknown before the first iteration.
+    seconds_left: Option<f64>,
 }
 
 impl State {
@@ -156,19 +156,14 @@ impl Progress {
         let saved = checkpoint::progress(&path)?;
         let written = modified(&path)?;
         let age = SystemTime::now().duration_since(written).ok();
-        // The time noted in a checkpoint is a cohort's shared among its runs. Where the run was never
-        // interrupted, the clock on the wall says how long the cohort took: since its lock was first made.
-        let begun = modified(&store.folder(key).join("lock"));
-        let wall = begun
-            .filter(|_| saved.resumed == 0)
-            .and_then(|begun| written.duration_since(begun).ok());
-        let elapsed = wall.unwrap_or_default().max(saved.elapsed);
+        let elapsed = saved.wall.max(saved.elapsed).as_secs_f64();
         let left = saved.iterations.saturating_sub(saved.iteration);
+        let pace = (saved.iteration > 0).then(|| elapsed / saved.iteration as f64);
         Some(Self {
             iteration: saved.iteration,
             iterations: saved.iterations,
             age_seconds: age.unwrap_or_default().as_secs_f64(),
-            seconds_left: elapsed.as_secs_f64() * left as f64 / saved.iteration.max(1) as f64,
+            seconds_left: pace.map(|pace| pace * left as f64),
         })
     }
 }
@@ -203,16 +198,22 @@ impl Sweep {
         let running = self.count("running");
         let (mut times, mut unknown) = (Vec::new(), 0);
         for (task, state) in &self.runs {
-            let seconds = match state {
-                State::Running {
-                    progress: Some(progress),
-                    ..
-                } => Some((progress.seconds_left - progress.age_seconds).max(0.0)),
-                State::Running { progress: None, .. } | State::Waiting => self.usual(task),
-                State::Interrupted { progress } => Some(progress.seconds_left),
-                State::Done { .. } | State::Failed { .. } | State::Unreadable { .. } => continue,
-            };
-            match seconds {
+            if matches!(
+                state,
+                State::Done { .. } | State::Failed { .. } | State::Unreadable { .. }
+            ) {
+                continue;
+            }
+            let is_running = matches!(state, State::Running { .. });
+            let own = state.progress().and_then(|progress| {
+                let since = if is_running {
+                    progress.age_seconds
+                } else {
+                    0.0
+                };
+                Some((progress.seconds_left? - since).max(0.0))
+            });
+            match own.or_else(|| self.usual(task)) {
                 Some(seconds) => times.push(Duration::from_secs_f64(seconds)),
                 None => unknown += 1,
             }
@@ -224,9 +225,9 @@ impl Sweep {
     fn usual(&self, task: &Task) -> Option<f64> {
         let whole = |state: &State| match state {
             State::Done { seconds } => Some(*seconds),
-            state => state.progress().map(|progress| {
+            state => state.progress().and_then(|progress| {
                 let left = (progress.iterations - progress.iteration).max(1) as f64;
-                progress.seconds_left * progress.iterations as f64 / left
+                Some(progress.seconds_left? * progress.iterations as f64 / left)
             }),
         };
         let among = |same: &dyn Fn(&Task) -> bool| {
@@ -374,9 +375,28 @@ fn counts(sweep: &Sweep) -> serde_json::Value {
 /// If there is no such launch, the store cannot be read or the output cannot be written.
 pub fn without_replication(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
     match matches.get_one::<PathBuf>(LAUNCH) {
-        Some(launch) => launches::status(launch, store, matches.get_flag("json")),
+        Some(launch) => launches::status(launch, store, matches.get_flag("json")).map_err(or_meant),
         None => overview(matches, store),
     }
+}
+
+/// The error about a launch that there is not, with those launches and replications that may have been meant.
+fn or_meant(error: Error) -> Error {
+    let Error::Launch(launch::Error::Unknown { name, known }) = &error else {
+        return error;
+    };
+    let launches = known.iter().map(String::as_str);
+    let alike = words::alike(
+        name,
+        launches.chain(REPLICATIONS.iter().map(|one| one.id())),
+    );
+    if alike.is_empty() {
+        return error;
+    }
+    Error::Usage(format!(
+        "there is no launch and no replication {name:?}; did you mean {}?",
+        alike.join(", ")
+    ))
 }
 
 /// Prints one line for each unchanged profile of each replication of which the store holds anything.

@@ -205,7 +205,10 @@ pub fn run(
     let cached = having(|reason| *reason == Reason::Cached);
     let unreadable = having(|reason| matches!(reason, Reason::Unreadable { .. }));
     let tasks = plan_file::divide(&pending, most);
-    let record = LaunchRecord::new(kind, request, &tasks)?;
+    let record = LaunchRecord {
+        absent: session.absent.clone(),
+        ..LaunchRecord::new(kind, request, &tasks)?
+    };
     let (runs, count) = (record.runs, tasks.len());
     let mut parts = vec![format!("{} in the store", words::count(cached, "run"))];
     parts.extend((unreadable > 0).then(|| format!("{unreadable} that cannot be read")));

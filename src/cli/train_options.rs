@@ -123,7 +123,7 @@ pub struct TrainArgs {
         default_value = "results/tmp"
     )]
     save_dir: PathBuf,
-    /// Do away with another training in that folder
+    /// Do away with another or a finished training in that folder; the same one goes on if it is unfinished
     #[arg(long)]
     overwrite: bool,
     /// Where to train: auto, cpu, cuda or cuda:N

@@ -50,7 +50,7 @@ Every engine that can start a command for each line of a file can carry out a pl
 HyperQueue and GNU parallel. To start a task twice does no harm: finished runs are left alone, unfinished \
 ones resumed, and those that a living process has are left to it.
 
-SIGUSR1, SIGTERM, SIGINT and SIGHUP have it save and stop (exit code 130).";
+SIGUSR1, SIGTERM, SIGINT and, but under nohup, SIGHUP have it save and stop (exit code 130).";
 
 /// Does a task.
 ///

@@ -99,13 +99,7 @@ impl Shelf {
 
     /// The hash that the file has to have: the manifest's, or the one noted when it came.
     fn expected(&self, file: &manifest::File) -> Option<Digest> {
-        let noted = || {
-            fs::read_to_string(self.note(file))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-        };
+        let noted = || noted(&self.note(file)).ok().flatten();
         file.decoded.sha256.or_else(noted)
     }
 
@@ -273,16 +267,36 @@ impl Staging {
             }),
             Some(_) => scratch.settle(&self.target),
             None => {
-                take_note(&self.note, got)?;
+                compare_or_note(&self.note, got)?;
                 scratch.settle(&self.target)
             }
         }
     }
 }
 
-/// Writes down what a file hashes to, before it is put in its place: one without a note counts as damaged.
-pub(super) fn take_note(path: &Path, digest: Digest) -> Result<(), Refusal> {
-    fs::write(path, format!("{digest}\n")).map_err(|error| Refusal::io("write", path, error))
+/// Compares what a file hashes to with the note on the one that came first. If it is the first, the note is
+/// made, before the file is put in its place: one without a note counts as damaged.
+pub(super) fn compare_or_note(note: &Path, got: Digest) -> Result<(), Refusal> {
+    match noted(note).map_err(|error| Refusal::io("read", note, error))? {
+        Some(expected) if expected == got => Ok(()),
+        Some(expected) => Err(Refusal::NotTheFirst {
+            expected,
+            got,
+            note: note.to_owned(),
+        }),
+        None => {
+            fs::write(note, format!("{got}\n")).map_err(|error| Refusal::io("write", note, error))
+        }
+    }
+}
+
+/// The hash that a note has; `None` if there is none, or if its writing was cut short, before the file came.
+fn noted(note: &Path) -> io::Result<Option<Digest>> {
+    match fs::read_to_string(note) {
+        Ok(text) => Ok(text.trim().parse().ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file in the making; gone when dropped, unless it was settled.

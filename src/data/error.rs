@@ -93,6 +93,18 @@ pub enum Error {
         /// `hash  name` of each file of the data set.
         expected: Vec<String>,
     },
+    /// A file given to `import` is another than the one of its name that came first.
+    #[error("{} is another {file} of {id}: {refusal}", path.display())]
+    NotTheFirst {
+        /// The file given.
+        path: PathBuf,
+        /// The data set.
+        id: String,
+        /// Its file.
+        file: String,
+        /// The hashes.
+        refusal: Box<Refusal>,
+    },
     /// `verify` found files that are damaged or missing.
     #[error("{}", describe_unverified(damaged, missing))]
     Unverified {
@@ -225,6 +237,21 @@ pub enum Refusal {
         expected: Digest,
         /// As received.
         got: Digest,
+    },
+    /// Other bytes than those that came first, where nobody knows the right ones.
+    #[error(
+        "SHA-256 {got} is not that of the one that came first, {expected}; file not used. Runs \
+         may have been trained on the first. If that was the wrong one, remove {} and what was trained on it, and \
+         try again",
+        note.display()
+    )]
+    NotTheFirst {
+        /// As noted.
+        expected: Digest,
+        /// As received.
+        got: Digest,
+        /// Where it is noted.
+        note: PathBuf,
     },
     /// The gzip stream is broken.
     #[error("bad gzip data: {0}")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::cache::{Access, Scratch, Shelf, take_note};
+use super::cache::{Access, Scratch, Shelf, compare_or_note};
 use super::error::{Error, Refusal};
 use super::manifest::{self, Entry, catalogue};
 use super::progress::Progress;
@@ -30,7 +30,8 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`Error::NotPartOf`] for a file given by name that belongs to no file of the data set, or for
-/// folders that hold none; [`Error::Io`] for what cannot be read or written.
+/// folders that hold none; [`Error::NotTheFirst`] for another file of the same name where no hash is known;
+/// [`Error::Io`] for what cannot be read or written.
 pub fn import(
     id: &str,
     paths: &[PathBuf],
@@ -123,13 +124,19 @@ fn import_file(
     };
     let noted = match file.decoded.sha256 {
         Some(_) => Ok(()),
-        None => take_note(&shelf.note(file), digest),
+        None => compare_or_note(&shelf.note(file), digest),
     };
     match noted.and_then(|()| scratch.settle(&shelf.path(file))) {
         Ok(()) => Ok(Ok(Imported {
             from: path.to_owned(),
             file: file.name.to_string(),
         })),
+        Err(refusal @ Refusal::NotTheFirst { .. }) => Err(Error::NotTheFirst {
+            path: path.to_owned(),
+            id: entry.id.to_string(),
+            file: file.name.to_string(),
+            refusal: Box::new(refusal),
+        }),
         Err(refusal) => broken(refusal),
     }
 }

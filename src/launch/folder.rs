@@ -8,6 +8,7 @@
 //!     logs/         what the workers said
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,9 @@ pub struct LaunchRecord {
     pub jobs: Vec<Job>,
     /// The job that collects.
     pub collect: Option<String>,
+    /// Data sets that no source had, and why: their runs are not in the plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<String, String>,
 }
 
 impl LaunchRecord {
@@ -72,6 +76,7 @@ impl LaunchRecord {
             runs: tasks.iter().map(Vec::len).sum(),
             jobs: Vec::new(),
             collect: None,
+            absent: BTreeMap::new(),
         })
     }
 }
@@ -121,7 +126,7 @@ impl Launch {
         Ok(this)
     }
 
-    /// The launch of that name in a store, or in that folder.
+    /// The launch of that name in a store, or in that folder. Its own store is the one that it lies in.
     ///
     /// # Errors
     /// If there is none, or its record is damaged.
@@ -139,7 +144,7 @@ impl Launch {
         let folder = fs::canonicalize(folder).map_err(Error::io("find", folder))?;
         let path = folder.join(RECORD);
         let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        let record: LaunchRecord =
+        let mut record: LaunchRecord =
             serde_json::from_slice(&text).map_err(|error| Error::Damaged {
                 path: path.clone(),
                 reason: error.to_string(),
@@ -153,6 +158,7 @@ impl Launch {
                 ),
             });
         }
+        record.request.store = plan_file::store_of(&folder, &record.request.store);
         Ok(Self { folder, record })
     }
 
@@ -203,7 +209,7 @@ impl Launch {
 }
 
 fn root(store: &Path) -> PathBuf {
-    store.join("launches")
+    store.join(plan_file::LAUNCHES)
 }
 
 fn folder(request: &Request, number: u32) -> PathBuf {

@@ -4,7 +4,7 @@
 //! `replicate worker PLAN INDEX` can carry out a plan.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -122,7 +122,25 @@ pub fn write(path: &Path, request: &Request, tasks: Vec<Vec<Member>>) -> Result<
     write_whole(path, &text).map_err(Error::io("write", path))
 }
 
-/// The task of that number, from 0.
+/// The folder of launches in a store.
+pub(super) const LAUNCHES: &str = "launches";
+
+/// The store that a launch's folder lies in, which may have been moved or copied since `noted` was noted;
+/// `noted` where the folder lies in none.
+pub(super) fn store_of(folder: &Path, noted: &Path) -> PathBuf {
+    let launches = folder
+        .parent()
+        .filter(|parent| parent.file_name() == Some(LAUNCHES.as_ref()));
+    let Some(found) = launches.and_then(Path::parent) else {
+        return noted.to_owned();
+    };
+    // The same place keeps the name it was given: on other machines links may lead elsewhere.
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_noted = real(noted).is_some_and(|noted| Some(noted) == real(found));
+    if is_noted { noted } else { found }.to_owned()
+}
+
+/// The task of that number, from 0. Its store is the one that the plan lies in.
 ///
 /// # Errors
 /// If there is no such plan or task, or its line is damaged.
@@ -131,7 +149,7 @@ pub fn read_task(path: &Path, index: usize) -> Result<PlannedTask, Error> {
     for line in lines(path)? {
         let line = line?;
         if tasks == index {
-            return parse(path, index, &line);
+            return parse(path, index, &line).map(|task| where_it_lies(path, task));
         }
         tasks += 1;
     }
@@ -142,15 +160,26 @@ pub fn read_task(path: &Path, index: usize) -> Result<PlannedTask, Error> {
     })
 }
 
-/// All tasks of a plan.
+/// All tasks of a plan. Their store is the one that it lies in.
 ///
 /// # Errors
 /// If it cannot be read or a line is damaged.
 pub fn read(path: &Path) -> Result<Vec<PlannedTask>, Error> {
     let lines = lines(path)?.enumerate();
     lines
-        .map(|(index, line)| parse(path, index, &line?))
+        .map(|(index, line)| Ok(where_it_lies(path, parse(path, index, &line?)?)))
         .collect()
+}
+
+fn where_it_lies(plan: &Path, mut task: PlannedTask) -> PlannedTask {
+    if let Some(folder) = fs::canonicalize(plan)
+        .ok()
+        .as_deref()
+        .and_then(Path::parent)
+    {
+        task.request.store = store_of(folder, &task.request.store);
+    }
+    task
 }
 
 fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, Error>> + use<>, Error> {

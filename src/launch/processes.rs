@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -56,6 +56,9 @@ struct Event {
     task: usize,
     /// How the worker ended; `None` if it was started.
     ended: Option<String>,
+    /// The worker's process, if it was started.
+    #[serde(default)]
+    worker: Option<Holder>,
 }
 
 impl Launcher for Processes {
@@ -129,22 +132,25 @@ impl Launcher for Processes {
     }
 
     fn cancel(&self, launch: &Launch) -> Result<(), Error> {
-        let Some(holder) = supervisor(launch) else {
-            return Ok(());
+        // A supervisor goes when its workers have saved. Where it was killed, they are still at work.
+        let asked = match supervisor(launch) {
+            Some(holder) => vec![holder],
+            None => orphans(launch)?,
         };
-        if holder.host != device::host() {
-            return Err(Error::Supervisor(format!(
-                "these tasks are processes of {}: cancel them there",
-                holder.host
-            )));
+        for holder in &asked {
+            if holder.host != device::host() {
+                return Err(Error::Supervisor(format!(
+                    "these tasks are processes of {}: cancel them there",
+                    holder.host
+                )));
+            }
+            terminate(holder.pid);
         }
-        terminate(holder.pid);
-        // It goes when its workers have saved.
         let clock = Instant::now();
-        while supervisor(launch).is_some() {
+        while let Some(holder) = asked.iter().find(|holder| holder.is_there() == Some(true)) {
             if clock.elapsed() > PATIENCE {
                 return Err(Error::Supervisor(format!(
-                    "{holder} is still waiting for its workers, which are saving"
+                    "{holder} was asked to stop, and is still saving or waiting for its workers"
                 )));
             }
             std::thread::sleep(TICK);
@@ -172,18 +178,42 @@ fn supervisor(launch: &Launch) -> Option<Holder> {
     lock::worker(&launch.folder)
 }
 
+/// Workers that have lost their supervisor and go on.
+fn orphans(launch: &Launch) -> Result<Vec<Holder>, Error> {
+    let mut started = BTreeMap::new();
+    for event in events(launch)? {
+        match event.worker {
+            Some(worker) => started.insert(event.task, worker),
+            None => started.remove(&event.task),
+        };
+    }
+    // Of another machine's it cannot be told. Where the name is this one's, it has started anew since.
+    let here = device::host();
+    let may_be_there = |worker: &Holder| worker.is_there().unwrap_or(worker.host != here);
+    Ok(started.into_values().filter(may_be_there).collect())
+}
+
 /// How the tasks ended that were started; `None` for those that have not.
 fn ended(launch: &Launch) -> Result<BTreeMap<usize, Option<String>>, Error> {
-    let path = launch.folder.join(EVENTS);
-    let text = match fs::read(&path) {
+    let events = events(launch)?.into_iter();
+    Ok(events.map(|event| (event.task, event.ended)).collect())
+}
+
+fn events(launch: &Launch) -> Result<Vec<Event>, Error> {
+    read_events(&launch.folder.join(EVENTS))
+}
+
+fn read_events(path: &Path) -> Result<Vec<Event>, Error> {
+    let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("read", path)(error)),
     };
-    // The last line may just be being written.
+    // The last line may just be being written; one that a full disk cut off is there again below.
     let lines = text.split(|byte| *byte == b'\n');
-    let events = lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok());
-    Ok(events.map(|event| (event.task, event.ended)).collect())
+    Ok(lines
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect())
 }
 
 /// Asks a process to stop.
@@ -198,7 +228,7 @@ fn terminate(pid: u32) {
 struct Crew<'a> {
     launch: &'a Launch,
     threads: usize,
-    events: File,
+    journal: Journal,
     running: Vec<(usize, Child)>,
 }
 
@@ -206,8 +236,8 @@ struct Crew<'a> {
 /// `interrupted` is set: workers are asked to stop then, and waited for. Whether all were started.
 ///
 /// # Errors
-/// If the launch is of another kind or another process looks after it, or its folder cannot be written.
-/// A worker that fails, or cannot be started, is noted.
+/// If another process looks after the launch, or its folder cannot be written at the start. A worker that
+/// fails, or cannot be started, is noted; what the disk does not take is noted later.
 pub fn supervise(
     launch: &Launch,
     options: &Options,
@@ -221,13 +251,16 @@ pub fn supervise(
     let mut crew = Crew {
         launch,
         threads: threads_each(options),
-        events: events.map_err(Error::io("open", &path))?,
+        journal: Journal {
+            file: events.map_err(Error::io("open", &path))?,
+            unwritten: String::new(),
+        },
         running: Vec::new(),
     };
     let mut next = 0;
     let mut asked = false;
     loop {
-        crew.look()?;
+        crew.look();
         if interrupted.load(Ordering::Relaxed) && !asked {
             asked = true;
             for (_, child) in &crew.running {
@@ -235,7 +268,7 @@ pub fn supervise(
             }
         }
         while !asked && next < launch.record.tasks && crew.running.len() < options.jobs.max(1) {
-            crew.start(next)?;
+            crew.start(next);
             next += 1;
         }
         if crew.running.is_empty() && (asked || next == launch.record.tasks) {
@@ -247,49 +280,89 @@ pub fn supervise(
 }
 
 impl Crew<'_> {
-    fn start(&mut self, task: usize) -> Result<(), Error> {
+    fn start(&mut self, task: usize) {
+        let started = self.spawn(task);
+        match started {
+            Ok(child) => {
+                let worker = Holder::of(child.id());
+                self.running.push((task, child));
+                self.journal.note(task, None, Some(worker));
+            }
+            Err(error) => self
+                .journal
+                .note(task, Some(format!("not started: {error}")), None),
+        }
+    }
+
+    fn spawn(&self, task: usize) -> io::Result<Child> {
         let path = log(self.launch, task);
-        let log = File::options().create(true).append(true).open(&path);
-        let log = log.map_err(Error::io("open", &path))?;
-        let errors = log.try_clone().map_err(Error::io("write", &path))?;
-        let child = Command::new(&self.launch.record.program)
+        let log = File::options().create(true).append(true).open(path)?;
+        let errors = log.try_clone()?;
+        Command::new(&self.launch.record.program)
             .args(["worker", "--threads", &self.threads.to_string()])
             .arg(self.launch.plan())
             .arg(task.to_string())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
-            .spawn();
-        match child {
-            Ok(child) => {
-                self.running.push((task, child));
-                self.note(task, None)
-            }
-            Err(error) => self.note(task, Some(format!("not started: {error}"))),
-        }
+            .spawn()
     }
 
     /// Notes the workers that have ended.
-    fn look(&mut self) -> Result<(), Error> {
+    fn look(&mut self) {
         let mut still = Vec::new();
         for (task, mut child) in std::mem::take(&mut self.running) {
             match child.try_wait() {
                 Ok(None) => still.push((task, child)),
-                Ok(Some(status)) => self.note(task, Some(words(status)))?,
-                Err(error) => self.note(task, Some(error.to_string()))?,
+                Ok(Some(status)) => self.journal.note(task, Some(words(status)), None),
+                Err(error) => self.journal.note(task, Some(error.to_string()), None),
             }
         }
         self.running = still;
-        Ok(())
+        self.journal.write();
+    }
+}
+
+/// `events.jsonl` as it is written.
+struct Journal {
+    file: File,
+    /// Lines that the disk has not taken yet: workers go on on a full disk, too.
+    unwritten: String,
+}
+
+impl Journal {
+    fn note(&mut self, task: usize, ended: Option<String>, worker: Option<Holder>) {
+        let event = Event {
+            task,
+            ended,
+            worker,
+        };
+        if let Ok(line) = serde_json::to_string(&event) {
+            self.unwritten += &line;
+            self.unwritten.push('\n');
+        }
+        self.write();
     }
 
-    fn note(&mut self, task: usize, ended: Option<String>) -> Result<(), Error> {
-        let failed = Error::io("write", self.launch.folder.join(EVENTS));
-        let text = serde_json::to_string(&Event { task, ended });
-        let line = text.map_err(std::io::Error::from).map(|text| text + "\n");
+    /// Writes what is to be written, or keeps it for later.
+    fn write(&mut self) {
+        if self.unwritten.is_empty() {
+            return;
+        }
         // In one call: a line is there whole or is the last.
-        line.and_then(|line| self.events.write_all(line.as_bytes()))
-            .map_err(failed)
+        match self.file.write_all(self.unwritten.as_bytes()) {
+            Ok(()) => self.unwritten.clear(),
+            Err(_) if self.unwritten.starts_with('\n') => {}
+            Err(error) => {
+                // A part may be there: what is written again begins on a line of its own.
+                self.unwritten.insert(0, '\n');
+                // A log on the same disk may be lost as well.
+                let _ = writeln!(
+                    io::stderr(),
+                    "{EVENTS} cannot be written, and will be later: {error}"
+                );
+            }
+        }
     }
 }
 
@@ -305,7 +378,33 @@ fn words(status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_a_full_disk_does_not_take_is_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(EVENTS);
+        let mut journal = Journal {
+            file: File::options().write(true).open("/dev/full").unwrap(),
+            unwritten: String::new(),
+        };
+        journal.note(0, None, Some(Holder::of(std::process::id())));
+        journal.note(0, Some("completed".to_owned()), None);
+        // A part of a line had come through.
+        fs::write(&path, "{\"task\":0,\"en").unwrap();
+        journal.file = File::options().append(true).open(&path).unwrap();
+        journal.write();
+        journal.write();
+        let read = read_events(&path).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].ended.as_deref(), Some("completed"));
+        let worker = read[0].worker.as_ref().unwrap();
+        assert_eq!(
+            (worker.pid, worker.is_there()),
+            (std::process::id(), Some(true))
+        );
+    }
 
     #[test]
     fn threads_are_divided() {

@@ -165,7 +165,23 @@ impl Network {
     }
 }
 
-/// The training step of a [`Network`] on batches of a fixed size.
+/// The training step of a [`Network`] on batches of a fixed size; for another size, as of the last batch of a
+/// pass, another one.
+///
+/// In this order, all of them in every step:
+///
+/// 1. [`forward`](Self::forward), after which [`code`](Self::code) is there;
+/// 2. [`backward_decoder`](Self::backward_decoder): the gradient of the reconstruction loss, the **mean** squared
+///    error over batch and features, as far as the code. A paper that sums over features has `dims` times this
+///    loss: its other terms are then to be weighted by `1 / dims`, and the learning rate of plain SGD, though not of
+///    Adam, is to be multiplied by `dims`;
+/// 3. what the model adds: the gradient of its own loss with respect to the code is **added to**
+///    [`code_delta`](Self::code_delta), and segments of its own are updated, from the parameters as they were in
+///    step 1;
+/// 4. [`backward_encoder`](Self::backward_encoder): the rest of the way.
+///
+/// `update` is told of each layer's gradient when that layer is done with (by autograd, of all of them in step 4), and
+/// may change its parameters at once; [`reconstruction_losses`](Self::reconstruction_losses) are of step 1 all the same.
 #[derive(Debug)]
 pub enum Step {
     /// Gradients by hand.

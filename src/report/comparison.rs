@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::{Endings, Table};
 use crate::claims::{Summary, Value};
+use crate::replication::{Results, VariantRecords};
+use crate::runs::Record;
 
 /// One metric of one variant.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +26,26 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// A metric of a variant's runs; `is_collapsed` says what a degenerate solution is, `published` is what the paper
+    /// has for it, where that compares.
+    #[must_use]
+    pub fn of(
+        title: &str,
+        metric: &str,
+        variant: &VariantRecords,
+        is_collapsed: impl Fn(&Record) -> bool,
+        published: Option<&Value>,
+    ) -> Self {
+        Self {
+            title: title.to_owned(),
+            variant: variant.id.clone(),
+            metric: metric.to_owned(),
+            ours: variant.summary(metric),
+            endings: Endings::of(variant, is_collapsed),
+            published: published.cloned(),
+        }
+    }
+
     /// Runs that there should be: those of the plan, or those that are stored if they are more.
     #[must_use]
     pub fn runs(&self) -> usize {
@@ -59,6 +81,22 @@ impl Comparison {
     pub fn difference(&self) -> Option<f64> {
         Some(self.ours.mean? - self.published.as_ref()?.mean)
     }
+}
+
+/// Metrics, by title and name in records, one after the other, variant by variant, where the paper has no values.
+#[must_use]
+pub fn compared(
+    results: &Results,
+    shown: &[(&str, &str)],
+    is_collapsed: impl Fn(&Record) -> bool,
+) -> Vec<Comparison> {
+    let pairs = shown.iter().flat_map(|&(title, metric)| {
+        let variants = results.variants.iter();
+        variants.map(move |variant| (title, metric, variant))
+    });
+    pairs
+        .map(|(title, metric, variant)| Comparison::of(title, metric, variant, &is_collapsed, None))
+        .collect()
 }
 
 /// The table: rows in the order given, the metric named where it changes. `n` is the number of values

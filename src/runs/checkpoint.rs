@@ -40,6 +40,10 @@ pub struct Progress {
     pub curves: Curves,
     /// The iteration at which a loss was first seen not to be finite.
     pub diverged: Option<u64>,
+    /// Time on the clock so far; of runs that train together `elapsed` is a share of it. Zero in checkpoints of
+    /// earlier versions.
+    #[serde(default)]
+    pub wall: Duration,
 }
 
 /// Writes named float tensors, and how far the run has come if it is unfinished.
@@ -189,6 +193,7 @@ mod tests {
             resumed: 1,
             curves,
             diverged: None,
+            wall: Duration::ZERO,
         }
     }
 

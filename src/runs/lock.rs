@@ -77,6 +77,20 @@ impl Holder {
         }
     }
 
+    /// A process of this machine, whatever it does.
+    pub(crate) fn of(pid: u32) -> Self {
+        Self {
+            pid,
+            start: start(pid),
+            ..Self::this_process(false)
+        }
+    }
+
+    /// Whether the process is there; `None` if that cannot be told from here.
+    pub(crate) fn is_there(&self) -> Option<bool> {
+        self.is_dead(&Self::this_process(false)).map(|dead| !dead)
+    }
+
     /// Whether both are the same process, whatever runs they hold.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

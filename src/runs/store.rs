@@ -294,21 +294,23 @@ impl Store {
                 of: progress.iterations,
             });
         }
+        let (data, to) = (&identity.data_sha256, identity.algorithm);
+        let older = lineages.get(&identity.lineage());
+        // Also where evaluating it failed before: training it again would not be of more use.
+        if let Some(older) = older
+            && (trained_since..to).contains(&older.algorithm)
+            && older.data_sha256 == *data
+            && self.trained(&older.key()).is_some()
+        {
+            let from = older.algorithm;
+            return Ok(Reason::EvaluationChanged { from, to });
+        }
         if let Some(failure) = self.failure(&key) {
             return Ok(Reason::FailedBefore {
                 message: failure.message,
             });
         }
-        let (data, to) = (&identity.data_sha256, identity.algorithm);
-        Ok(match lineages.get(&identity.lineage()) {
-            Some(older)
-                if (trained_since..to).contains(&older.algorithm)
-                    && older.data_sha256 == *data
-                    && self.trained(&older.key()).is_some() =>
-            {
-                let from = older.algorithm;
-                Reason::EvaluationChanged { from, to }
-            }
+        Ok(match older {
             Some(older) if older.algorithm != identity.algorithm => Reason::AlgorithmChanged {
                 from: older.algorithm,
                 to,

@@ -20,14 +20,39 @@ pub const PRETRAINING: &str = "pretraining.safetensors";
 /// The autoencoder that a pretraining has left.
 pub const AUTOENCODER: &str = "autoencoder.safetensors";
 
-/// Makes sure that the folder is this training's; gives its summary where it is done.
+/// What tells how far a training was.
+const TRACES: [&str; 5] = [SUMMARY, CHECKPOINT, PRETRAINING, AUTOENCODER, "log.csv"];
+
+/// `model.safetensors` and `model-1000.safetensors`.
+fn is_model(name: &str) -> bool {
+    let state = name
+        .strip_prefix("model")
+        .and_then(|name| name.strip_suffix(".safetensors"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    state.is_some_and(|state| state.is_empty() || state.strip_prefix('-').is_some_and(is_number))
+}
+
+/// Whether a training in the folder removes or writes over the file.
+pub fn is_lost(folder: &Path, file: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let Some(file) = real(file) else {
+        return false;
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_here = real(folder).is_some_and(|folder| file.parent() == Some(&folder));
+    is_here && (TRACES.contains(&&*name) || is_model(&name))
+}
+
+/// Makes sure that the folder is this training's; gives its summary where it is done. With `overwrite`
+/// another training gives way, and this one if it is done; unfinished it goes on.
 pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<Summary>, Error> {
     let path = folder.join(TRAINING);
     let summary = folder.join(SUMMARY);
     match fs::read(&path) {
         Ok(text) => {
             let found: Value = serde_json::from_slice(&text).unwrap_or(Value::Null);
-            if found == *identity && !overwrite {
+            // The same command again goes on, also where it began by writing over another one.
+            if found == *identity && !(overwrite && summary.exists()) {
                 let text = fs::read(&summary).ok();
                 return Ok(text.and_then(|text| serde_json::from_slice(&text).ok()));
             }
@@ -42,14 +67,13 @@ pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<S
         Err(error) => return Err(Error::io("read", &path)(error)),
     }
     // What tells how far the other one was; its other files are written over as we go.
-    for name in [SUMMARY, CHECKPOINT, PRETRAINING, AUTOENCODER, "log.csv"] {
+    for name in TRACES {
         let _ = fs::remove_file(folder.join(name));
     }
     if overwrite {
         let _ = fs::remove_dir_all(folder.join("tensorboard"));
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("model") && name.ends_with(".safetensors") {
+            if is_model(&entry.file_name().to_string_lossy()) {
                 let _ = fs::remove_file(entry.path());
             }
         }

@@ -93,6 +93,15 @@ pub fn train(
     let Some(_lock) = RunLock::take(folder)? else {
         return Err(Error::Busy(folder.clone()));
     };
+    // What it begins with has to be there as well when the same command is given again.
+    if let Some(path) = &request.autoencoder
+        && folder::is_lost(folder, path)
+    {
+        return Err(Error::Request(format!(
+            "{} would be written over by this training: copy it elsewhere first, or give another --save-dir",
+            path.display()
+        )));
+    }
     let begun = request
         .autoencoder
         .as_deref()

@@ -91,6 +91,13 @@ pub fn drive(
     let _products = TrainingProducts::set(context.precision, context.device)?;
     let mut loop_ = Loop::start(model, cohort)?;
     let iterations = model.iterations();
+    let share = |done: u64| done as f64 / iterations as f64;
+    if loop_.iteration > 0 {
+        context.observer.notify(&Event::Resumed {
+            worker: context.worker,
+            fraction: share(loop_.iteration),
+        });
+    }
     let mut saved = Instant::now();
     let mut pause = context.checkpoint_interval;
     let mut noticed = Instant::now();
@@ -113,7 +120,7 @@ pub fn drive(
             noticed = Instant::now();
             context.observer.notify(&Event::Advanced {
                 worker: context.worker,
-                fraction: done as f64 / iterations as f64,
+                fraction: share(done),
                 detail: &loop_.detail(),
             });
         }
@@ -165,8 +172,9 @@ struct Loop {
 /// How the training of one model has gone.
 #[derive(Default)]
 struct Course {
-    /// Time spent before it was resumed.
+    /// Time spent before it was resumed, its share and on the clock.
     earlier: Duration,
+    earlier_wall: Duration,
     resumed: u32,
     curves: Curves,
     diverged: Option<u64>,
@@ -194,6 +202,7 @@ impl Loop {
             let start = progress.as_ref().map_or(0, |progress| progress.iteration);
             let mut course = progress.map_or_else(Course::default, |progress| Course {
                 earlier: progress.elapsed,
+                earlier_wall: progress.wall.max(progress.elapsed),
                 resumed: progress.resumed + 1,
                 curves: progress.curves,
                 diverged: progress.diverged,
@@ -293,6 +302,7 @@ impl Loop {
                 resumed: course.resumed,
                 curves: course.curves.clone(),
                 diverged: course.diverged,
+                wall: course.earlier_wall + self.started.elapsed(),
             })
             .collect()
     }

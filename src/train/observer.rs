@@ -14,6 +14,14 @@ pub enum Event<'a> {
         /// Expected time, if calibrated.
         estimate: Option<Duration>,
     },
+    /// A worker's runs go on from their checkpoints, or a part that they begin with is being done by another process:
+    /// what is done so far took no time of this one.
+    Resumed {
+        /// Which worker.
+        worker: usize,
+        /// Part of the work that is done already, 0 to 1.
+        fraction: f64,
+    },
     /// A worker's runs have come so far.
     Advanced {
         /// Which worker.
@@ -86,26 +94,32 @@ impl<'a> Stage<'a> {
 
 impl Observer for Stage<'_> {
     fn notify(&self, event: &Event) {
-        let &Event::Advanced {
-            worker,
-            fraction,
-            detail,
-        } = event
-        else {
-            return self.observer.notify(event);
-        };
-        let text;
-        let detail = if self.label.is_empty() {
-            detail
-        } else {
-            text = format!("{} {detail}", self.label);
-            &text
-        };
-        self.observer.notify(&Event::Advanced {
-            worker,
-            fraction: self.start + (self.end - self.start) * fraction,
-            detail,
-        });
+        let of_whole = |fraction: f64| self.start + (self.end - self.start) * fraction;
+        match *event {
+            Event::Resumed { worker, fraction } => self.observer.notify(&Event::Resumed {
+                worker,
+                fraction: of_whole(fraction),
+            }),
+            Event::Advanced {
+                worker,
+                fraction,
+                detail,
+            } => {
+                let text;
+                let detail = if self.label.is_empty() {
+                    detail
+                } else {
+                    text = format!("{} {detail}", self.label);
+                    &text
+                };
+                self.observer.notify(&Event::Advanced {
+                    worker,
+                    fraction: of_whole(fraction),
+                    detail,
+                });
+            }
+            _ => self.observer.notify(event),
+        }
     }
 }
 

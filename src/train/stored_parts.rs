@@ -221,6 +221,11 @@ fn wait(place: &PartFolder, seed: Seed, context: &Context) {
     let holder = place
         .holder()
         .map_or(String::new(), |holder| format!(", done by {holder}"));
+    // It is another's time that brought it there.
+    context.observer.notify(&Event::Resumed {
+        worker: context.worker,
+        fraction,
+    });
     context.observer.notify(&Event::Advanced {
         worker: context.worker,
         fraction,

@@ -136,7 +136,7 @@ fn records_of_other_programs_are_refused_with_the_reason() {
         (
             |record| record.identity.method = "esom".to_owned(),
             2,
-            "desom, k-means",
+            "k-means",
         ),
         (|record| record.identity.algorithm = 99, 2, "version 99"),
         (

@@ -127,6 +127,7 @@ fn checkpoints() {
         resumed: 1,
         curves: curves(),
         diverged: None,
+        wall: Duration::ZERO,
     };
     let tensors = [
         (

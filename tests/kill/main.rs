@@ -203,6 +203,7 @@ fn checkpoints_cost_less_than_two_per_cent_of_the_time() {
         resumed: 0,
         curves: Curves::default(),
         diverged: None,
+        wall: Duration::ZERO,
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");

@@ -1,5 +1,6 @@
 //! Signals: the program saves and says how to go on; a second one ends it at once.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -23,7 +24,11 @@ const LONG: [&str; 11] = [
 
 /// The program when it has begun to train and knows what to do with signals.
 fn training(store: &Path) -> Child {
-    let child = replicate(store).args(LONG).spawn().unwrap();
+    begun(replicate(store), store)
+}
+
+fn begun(mut command: Command, store: &Path) -> Child {
+    let child = command.args(LONG).spawn().unwrap();
     let clock = Instant::now();
     // The longest run comes first, and its folder with it.
     while folders(store).is_empty() {
@@ -46,6 +51,10 @@ fn send(signal: &str, child: &Child) {
 fn asked_to_stop_the_program_saves_first() {
     let mut said = String::new();
     for signal in ["-INT", "-TERM", "-HUP"] {
+        if signal == "-HUP" && is_hang_up_ignored() {
+            println!("skipped: -HUP, which is ignored here, as under nohup");
+            continue;
+        }
         let store = tempfile::tempdir().unwrap();
         let child = training(store.path());
         send(signal, &child);
@@ -67,6 +76,37 @@ fn asked_to_stop_the_program_saves_first() {
         said.contains("stopping: unfinished runs are being saved"),
         "{said}"
     );
+}
+
+/// Whether this process, and so what it starts, ignores SIGHUP.
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1
+}
+
+/// As `nohup` starts it.
+#[test]
+fn a_hang_up_that_is_ignored_ends_nothing() {
+    let store = tempfile::tempdir().unwrap();
+    let mut command = replicate(store.path());
+    // SAFETY: what is called between fork and exec is one system call.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGHUP, libc::SIG_IGN);
+            Ok(())
+        });
+    }
+    let mut child = begun(command, store.path());
+    send("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it ended");
+    send("-TERM", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
 }
 
 /// Both signals are there before the program can do anything about the first.

@@ -30,6 +30,14 @@ fn a_plan_is_carried_out_line_by_line() {
     let store = tempfile::tempdir().unwrap();
     let (plan, tasks) = plan(store.path());
     assert_eq!(tasks.len(), 6);
+    let launch = Path::new(&plan).parent().unwrap().to_str().unwrap();
+    let before = run(store.path(), &["collect", launch, "--json"]);
+    assert_eq!(before.status.code(), Some(30));
+    let before: Value = serde_json::from_slice(&before.stdout).unwrap();
+    assert_eq!(
+        (&before["stored"], &before["planned"]),
+        (&0.into(), &6.into())
+    );
     let index = |number: usize| [5, 0, 3, 1, 4, 2][number].to_string();
     for number in 0..tasks.len() {
         let output = run(
@@ -39,7 +47,6 @@ fn a_plan_is_carried_out_line_by_line() {
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
     same_bits(store.path(), reference(&SWEEP, &SWEEP_DONE));
-    let launch = Path::new(&plan).parent().unwrap().to_str().unwrap();
     let shown = call(store.path(), &["collect", launch, "--json"]);
     assert_eq!(
         (&shown["stored"], &shown["planned"]),
@@ -47,6 +54,24 @@ fn a_plan_is_carried_out_line_by_line() {
     );
     let state = call(store.path(), &["status", launch, "--json"]);
     assert_eq!(state["counts"]["done"], 6);
+
+    // A store that has been moved is where its launches look.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = elsewhere.path().join("store");
+    fs::rename(store.path(), &moved).unwrap();
+    let name = Path::new(launch).file_name().unwrap().to_str().unwrap();
+    let shown = call(&moved, &["collect", name, "--json"]);
+    assert_eq!(shown["stored"], 6);
+    let state = call(&moved, &["status", name, "--json"]);
+    assert_eq!(state["counts"]["done"], 6);
+    let plan = moved.join("launches").join(name).join("plan.jsonl");
+    let output = run(&moved, &["worker", plan.to_str().unwrap(), "0"]);
+    let said = text(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("1 before"),
+        "{said}"
+    );
+    assert!(!store.path().exists());
 }
 
 /// A lock that a process of another machine has left so long ago.

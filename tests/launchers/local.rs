@@ -58,6 +58,32 @@ fn a_killed_supervisor_leaves_nothing_that_seems_alive() {
     same_bits(store.path(), reference(&LONG, &LONG_DONE));
 }
 
+/// What a killed supervisor has left at work is cancelled all the same, and saves.
+#[test]
+fn workers_without_a_supervisor_are_cancelled() {
+    let store = tempfile::tempdir().unwrap();
+    let launch = name(&local().submit(store.path(), &LONG, &[]));
+    let run = begun(store.path());
+    let lock = store.path().join("launches").join(&launch).join("lock.1");
+    let holder: serde_json::Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
+    let pid = holder["pid"].to_string();
+    let status = Command::new("kill").args(["-KILL", &pid]).status();
+    assert!(status.unwrap().success());
+    wait_until("the supervisor is gone", Duration::from_secs(20), || {
+        local().status(store.path(), &launch)["counts"]["waiting"] == 0
+    });
+    assert!(!run.join("record.json").exists(), "too quick for this test");
+    let output = local().run(store.path(), &["cancel", &launch]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(run.join("checkpoint.safetensors").exists());
+    assert!(!run.join("record.json").exists());
+    let plan = local().json(store.path(), &[&["plan"], &LONG[..]].concat());
+    assert!(
+        plan["runs"][0]["reason"].to_string().contains("resume"),
+        "{plan}"
+    );
+}
+
 /// A task that is started twice at the same time is done once.
 #[test]
 fn a_doubled_worker_does_no_harm() {

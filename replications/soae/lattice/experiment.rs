@@ -108,8 +108,7 @@ impl Replication for Som {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
             figures: shown::curves(results)?,
-            further: Vec::new(),
-            tables: Vec::new(),
+            ..Presentation::default()
         })
     }
 

@@ -10,7 +10,7 @@ use crate::evaluation::CLASS_COUNTS;
 use crate::nn::slices::slice;
 use crate::plot::{CurvePanel, Curves, Figure, ImageGrid, Lattice, LatticePanel};
 use crate::replication::{Results, VariantRecords};
-use crate::replications::soae::shown::{compared, data_sets, line};
+use crate::replications::soae::shown::{data_sets, line, measured};
 use crate::report::Comparison;
 use crate::runs::{Outcome, Record, Store, checkpoint};
 use crate::som::Grid;
@@ -50,23 +50,19 @@ pub(super) fn headline(record: &Record) -> String {
 
 /// Metric by metric, variant by variant.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    compared(results, &SHOWN)
+    measured(results, &SHOWN)
 }
 
 /// What to know when reading the table.
 pub(super) fn caption(results: &Results) -> String {
-    let mut caption = format!(
-        "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs. The draft has no numbers.\n\
-         Held-out rows. Quantization error: mean distance from the nearest node; reconstruction error: mean\n\
-         square of it over features; wake loss: the same at nodes drawn about it from the last kernel.\n\
-         Sharpness: 1 is that of the data. Trustworthiness and continuity of the 12 nearest, label agreement\n\
-         of the 10 nearest among 2000 rows (or all there are), with distances on the lattice.",
-        results.data_title
-    );
-    if let Some(note) = results.note() {
-        caption += &format!("\n{note}");
-    }
-    caption
+    results.caption(
+        "The draft has no numbers. Held-out rows. Quantization error: mean distance from the nearest node;\n\
+         reconstruction error: mean square of it over features; wake loss: the same at nodes drawn about it\n\
+         from the last kernel. Sharpness: 1 is that of the data. Trustworthiness and continuity of the 12\n\
+         nearest, label agreement of the 10 nearest among 2000 rows (or all there are), with distances on the\n\
+         lattice.",
+        None,
+    )
 }
 
 /// The run that is drawn: the one with the lowest seed that came to its end.

@@ -65,6 +65,13 @@ fn numbers_that_make_no_sense() {
         "\"r\"",
         "already in line 10",
     );
+    // A percentage where a share belongs.
+    let accuracy = value("").replace("\"m\"", "\"clustered.accuracy\"");
+    complaint(
+        &accuracy.replace("0.5", "75.3"),
+        "75.3",
+        "mean: 75.3 is no value of clustered.accuracy",
+    );
     complaint(&value("sdd = 1\n"), "sdd", "unknown field `sdd`");
 }
 

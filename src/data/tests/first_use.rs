@@ -87,9 +87,14 @@ fn unknown_hashes_are_noted_and_compared_from_then_on() {
     };
     assert!(detail.contains(note.trim()), "{detail}");
     assert_eq!(reports[1].condition, Condition::Good);
-    // The next load fetches it again.
+    // The next load fetches it again, and takes no other.
     assert_eq!(world.load().unwrap().features, data.features);
     assert!(world.notes.text().contains("test.dat is damaged"));
+    std::fs::remove_file(world.cached("test.dat")).unwrap();
+    let source = world.folder.path().join("mirror/small/test.dat.gz");
+    write(&source, &gzip(changed.as_bytes(), 6));
+    let error = world.fetch().unwrap_err().to_string();
+    assert!(error.contains("the one that came first"), "{error}");
 }
 
 #[test]
@@ -115,6 +120,14 @@ fn files_without_known_hashes_are_imported_by_name() {
     let taken = take(&folder).unwrap();
     let names: Vec<_> = taken.iter().map(|one| one.file.as_str()).collect();
     assert_eq!(names, ["test.dat", "topics.qrels", "train.dat"]);
+    assert_eq!(world.load().unwrap().rows, 40);
+    // Again the same, and then another one of that name.
+    assert_eq!(take(&folder).unwrap().len(), 3);
+    let changed = world.folder.path().join("test.dat");
+    write(&changed, FILES[0].2.replace("word1", "word2").as_bytes());
+    let error = take(&changed).unwrap_err();
+    assert!(matches!(error, Error::NotTheFirst { .. }), "{error}");
+    assert!(error.to_string().contains("test.dat.sha256"), "{error}");
     assert_eq!(world.load().unwrap().rows, 40);
     let other = folder.join("elsewhere.dat");
     write(&other, b"x");

@@ -30,7 +30,7 @@ pub enum Requeue {
 /// If Slurm cannot be asked.
 pub fn requeue(most: u32, stop: Stop, has_advanced: bool) -> Result<Requeue, Error> {
     let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
-    let Ok(id) = env::var("SLURM_JOB_ID") else {
+    let Some(id) = job(|name| env::var(name).ok()) else {
         return Ok(Requeue::Not("this is not a job of Slurm's".to_owned()));
     };
     let before: u32 = number("SLURM_RESTART_COUNT").unwrap_or(0);
@@ -43,6 +43,16 @@ pub fn requeue(most: u32, stop: Stop, has_advanced: bool) -> Result<Requeue, Err
     }
     client::requeue(&id)?;
     Ok(Requeue::Queued(before + 1))
+}
+
+/// What Slurm calls this job, from the environment. A task of an array is called by its place in it: one task's
+/// job number is also the whole array's, and requeueing that would stop the others.
+fn job(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let array = variable("SLURM_ARRAY_JOB_ID").zip(variable("SLURM_ARRAY_TASK_ID"));
+    array.map_or_else(
+        || variable("SLURM_JOB_ID"),
+        |(array, task)| Some(format!("{array}_{task}")),
+    )
 }
 
 fn refusal(before: u32, most: u32, stop: Stop, has_advanced: bool) -> Option<String> {
@@ -64,6 +74,24 @@ fn is_wanted(state: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_of_an_array_is_not_called_by_the_arrays_number() {
+        let named = |environment: &[(&str, &str)]| {
+            job(|name| {
+                let found = environment.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let array = [
+            ("SLURM_JOB_ID", "17"),
+            ("SLURM_ARRAY_JOB_ID", "17"),
+            ("SLURM_ARRAY_TASK_ID", "3"),
+        ];
+        assert_eq!(named(&array).as_deref(), Some("17_3"));
+        assert_eq!(named(&array[..1]).as_deref(), Some("17"));
+        assert_eq!(named(&[]), None);
+    }
 
     #[test]
     fn requeues_are_bounded() {

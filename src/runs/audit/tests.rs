@@ -193,6 +193,7 @@ fn checkpoints_are_read() {
         resumed: 0,
         curves: Curves::default(),
         diverged: None,
+        wall: std::time::Duration::ZERO,
     };
     let tensor = || [("a".to_owned(), Tensor::from_slice(&[1.0_f32; 64]))];
     checkpoint::save(&path, &tensor(), Some(&progress)).unwrap();

@@ -124,6 +124,25 @@ fn only_what_cannot_be_evaluated_anew_is_trained_again() {
 }
 
 #[test]
+fn an_evaluation_that_failed_is_tried_again() {
+    let sandbox = Sandbox::new();
+    run(&sandbox.store);
+    let key = rescaled(&sandbox.store, 0).run.key;
+    let failure = crate::runs::store::Failure {
+        message: "no space left".to_owned(),
+        when: String::new(),
+    };
+    sandbox.store.write_failure(&key, &failure).unwrap();
+    let task = rescaled(&sandbox.store, 0);
+    let changed = Reason::EvaluationChanged { from: 1, to: 2 };
+    assert_eq!(task.run.reason, changed);
+    let report = run_tasks(&sandbox.store, vec![task], Device::Cpu);
+    assert_eq!((report.finished, report.failures.len()), (1, 0));
+    let record = sandbox.store.record(&key).unwrap().unwrap();
+    assert!(record.provenance.evaluated.is_some());
+}
+
+#[test]
 fn weights_that_go_after_planning_are_trained_again() {
     let sandbox = Sandbox::new();
     run(&sandbox.store);
