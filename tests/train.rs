@@ -573,9 +573,13 @@ fn what_cannot_be_is_refused_with_a_reason() {
             "diverged",
         ),
         (&["--dataset", "minst"], 2, "mnist"),
+        (&["--data", "digits"], 2, "--dataset digits"),
     ] {
         let mut arguments = [&digits[..], &[out.as_str()]].concat();
-        if more.first() == Some(&"--dataset") {
+        if more
+            .first()
+            .is_some_and(|first| first.starts_with("--data"))
+        {
             arguments = vec!["train", "--save-dir", &out];
         }
         let (found, message) = refused(store.path(), &[&arguments[..], more].concat());
@@ -619,6 +623,18 @@ fn what_cannot_be_is_refused_with_a_reason() {
     let predict = [&predict[..3], &["--dataset", "digits", "--out", &out]].concat();
     let (found, message) = refused(store.path(), &predict);
     assert!(found == 2 && message.contains(".csv"), "{message}");
+    // Into a pipe, which stays one.
+    let predict = [&predict[..5], &["--out", "/dev/stdout"]].concat();
+    let output = replicate(store.path()).args(&predict).output().unwrap();
+    let rows = text(&output.stdout)
+        .lines()
+        .filter(|line| line.contains(','))
+        .count();
+    assert!(
+        output.status.success() && rows > 1000,
+        "{}",
+        text(&output.stderr)
+    );
     // Damaged: every cut is an error, none a panic.
     let whole = fs::read(&weights).unwrap();
     let cut = path("cut.safetensors");

@@ -55,6 +55,12 @@ impl DataSource {
             })?;
             return Ok(Source::Named(id.to_owned()));
         };
+        let id = path.to_str().unwrap_or_default();
+        if !path.exists() && crate::data::catalogue()?.entry(id).is_ok() {
+            return Err(Error::Usage(format!(
+                "there is no file {id}; the data set of that name is --dataset {id}"
+            )));
+        }
         let labels = match self.labels.as_deref().unwrap_or("auto") {
             "auto" => Labels::Found,
             "none" => Labels::Absent,

@@ -132,7 +132,9 @@ fn show_replication(
         names.max().unwrap_or(0)
     };
     let (first, second) = (width(|value| &value.variant), width(|value| &value.metric));
-    writeln!(out, "\nPublished (standard deviations with divisor n - 1):")?;
+    if !numbers.is_empty() {
+        writeln!(out, "\nPublished (standard deviations with divisor n - 1):")?;
+    }
     for value in numbers {
         let sd = value
             .sample_sd()
