@@ -1,4 +1,4 @@
-//! The papers and replications there are. The only file of the harness that knows them.
+//! The papers and replications there are.
 
 use crate::claims::{Error, Published, Vocabulary};
 use crate::replication::{Changes, Profile, Replication};

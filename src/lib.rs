@@ -3,8 +3,9 @@
 //!
 //! Data flows one way: [`catalogue`] -> plan ([`runs`]) -> [`train`] -> evaluate ([`metrics`],
 //! [`cluster`]) -> store ([`runs`]) -> compare ([`claims`]) -> draw ([`plot`], [`report`]). Nothing
-//! upstream knows anything downstream; the papers' own code is in [`replications`] and knows the
-//! harness, never the other way round but for [`catalogue`]. `ARCHITECTURE.md` shows the whole.
+//! upstream knows anything downstream, but for [`replication`], which knows both ends. The papers' own
+//! code is in [`replications`]; of the harness only [`catalogue`] and what trains a single model know it.
+//! `ARCHITECTURE.md` shows the whole.
 
 pub mod baselines;
 pub mod catalogue;

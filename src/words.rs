@@ -19,13 +19,13 @@ pub fn duration(time: Duration) -> String {
     format!("{} h {} min", minutes / 60, minutes % 60)
 }
 
-/// Three decimals for numbers below 10, fewer for larger ones, a fourth where the third would be 0, and
-/// an exponent for what is smaller still; what is smaller than sums are exact is 0.
+/// Three decimals for numbers below 10, fewer for larger ones, a fourth below 0.002, where the third alone says too
+/// little, and an exponent for what is smaller still; what is smaller than sums are exact is 0.
 #[must_use]
 pub fn number(value: f64) -> String {
     let value = if value.abs() < 1e-12 { 0.0 } else { value };
     let size = value.abs();
-    if size == 0.0 || (0.0005..10.0).contains(&size) {
+    if size == 0.0 || (0.002..10.0).contains(&size) {
         format!("{value:.3}")
     } else if size >= 100.0 {
         format!("{value:.1}")
@@ -45,14 +45,29 @@ pub fn signed(value: f64) -> String {
     format!("{sign}{}", number(value))
 }
 
-/// `p = 0.031`, `p < 0.001`.
+/// `p = 0.031`, `p < 0.001`; a p value that three decimals would put on a level of significance has a fourth.
 #[must_use]
 pub fn p_value(p: f64) -> String {
+    let rounded = format!("{p:.3}");
     if p < 0.001 {
         "p < 0.001".to_owned()
+    } else if ["0.025", "0.050"].contains(&rounded.as_str()) {
+        format!("p = {p:.4}")
     } else {
-        format!("p = {p:.3}")
+        format!("p = {rounded}")
     }
+}
+
+/// `37 %`; with as many decimals as tell a share near 0 or 1 from them.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    let distance = share.min(1.0 - share);
+    let decimals = match distance {
+        _ if distance <= 0.0 || distance >= 0.01 => 0,
+        _ if distance >= 0.001 => 1,
+        _ => 2,
+    };
+    format!("{:.decimals$} %", 100.0 * share)
 }
 
 /// `1 run`, `2 runs`.

@@ -218,7 +218,6 @@ fn the_same_store_gives_the_same_bytes() {
     }
 }
 
-/// What stands between `start` and `end`, each time.
 /// Somebody else can check the verdicts from records alone.
 #[test]
 fn exported_records_give_the_same_report() {
@@ -241,6 +240,7 @@ fn exported_records_give_the_same_report() {
     assert_eq!(formats(&report(&Store::new(to.path()))), formats(&whole));
 }
 
+/// What stands between `start` and `end`, each time.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     let parts = text.split(start).skip(1);
     parts.map(|part| part.split(end).next().unwrap()).collect()

@@ -57,8 +57,8 @@ pub(super) const SHARED: [Setting; 22] = [
     ),
     choice(
         "map-loss",
-        "The map's loss: of the samples, or of each winner's mean as the authors' code has it",
-        &["samples", "means"],
+        "The map's loss: weighted squared distances of samples, unsquared as printed, to winners alone, or of each winner's mean (code)",
+        &["samples", "norm", "winners", "means"],
     ),
     number("alpha", "Weight of the map's loss (paper: 0.001)"),
     number(
@@ -79,11 +79,11 @@ pub(super) const SHARED: [Setting; 22] = [
     ),
     number(
         "width-start",
-        "Width of the neighbourhood at the first iteration",
+        "Width of the neighbourhood at the first iteration: 0.1 activations, or 2 ranks",
     ),
     number(
         "width-end",
-        "Width of the neighbourhood at the last iteration",
+        "Width of the neighbourhood at the last iteration: 0.001 activations, or 0.1 ranks",
     ),
     number("learning-rate", "Step size of Adam"),
     choice(
@@ -152,7 +152,7 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         };
     }
     if let Some(choice) = changes.choice("neighbours")? {
-        settings.map.neighbours = choice;
+        settings.map = settings.map.with_neighbours(choice);
     }
     if let Some(choice) = changes.choice("insertion")? {
         settings.map.insertion = choice;

@@ -49,7 +49,7 @@ pub enum Neighbours {
 pub enum Insertion {
     /// The mean of these samples, as the authors' code does it.
     Means,
-    /// The one of lowest activation.
+    /// The one of lowest activation; their mean where there is no node yet.
     Farthest,
 }
 
@@ -100,6 +100,26 @@ fn is_whole(rate: &f64) -> bool {
 }
 
 impl MapSettings {
+    /// Widths of a neighbourhood by rank, at the first and the last iteration: two nodes beside the winner have a
+    /// share worth the name at first, in the end none.
+    const RANKS: (f64, f64) = (2.0, 0.1);
+
+    /// Another neighbourhood, with widths that mean something to it: activations are between 0 and 1, ranks are
+    /// whole numbers.
+    #[must_use]
+    pub fn with_neighbours(self, neighbours: Neighbours) -> Self {
+        let (width_start, width_end) = match neighbours {
+            Neighbours::Rank => Self::RANKS,
+            Neighbours::Activation | Neighbours::None => (self.width_start, self.width_end),
+        };
+        Self {
+            neighbours,
+            width_start,
+            width_end,
+            ..self
+        }
+    }
+
     /// The neighbourhood's width at an iteration.
     #[must_use]
     pub fn width(&self, iteration: u64, iterations: u64) -> f64 {

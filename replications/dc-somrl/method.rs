@@ -39,10 +39,11 @@ const CONFUSED_ROWS: i64 = 10_000;
 /// - `nodes`: nodes at the end, whether they win a row or not;
 /// - `classes_covered`: classes that most rows of some node have;
 /// - `top10_purity`: the share of a node's ten rows of highest activation that have its class, mean over the
-///   nodes that win a row;
+///   nodes that win a row; `validation.top10_purity`: of its ten held-out rows of highest activation;
 /// - `edges.minwd.*`, `edges.coactivation.*`: number of connections (`count`), the share of them between
 ///   nodes of different classes (`across`), and the mean rank, 0 to 1, of the classes that these join by how
-///   often k-means confuses them (`confusion_rank`), of nodes whose
+///   often k-means confuses them (`confusion_rank`), and the share of them that join one of the
+///   nine pairs that it confuses most (`confused_share`), of nodes whose
 ///   relevances are close, and of nodes that are first and second for some held-out row;
 ///   `edges.minwd=C.*` are those of other distances C, and `edges.all.*` of all pairs of nodes that win rows:
 ///   the rank that connections at random have. Connections that are all pairs have no rank: they single out
@@ -294,12 +295,19 @@ impl Trained<'_> {
     ) -> Result<Links, Error> {
         let nodes = self.settings.map.nodes as usize;
         let majorities = Majorities::of(&applied.winners, &labels.values, nodes, labels.classes);
-        let nearest = nearest_rows(&applied.activation);
-        let purity = nearest_share(&nearest, &labels.values, &majorities);
-        metrics.insert("classes_covered".to_owned(), majorities.covered() as f64);
-        metrics.insert("top10_purity".to_owned(), purity);
-
         let (start, count) = self.held(context.data.rows());
+        let held = start as usize..(start + count) as usize;
+        let mut score = |name: &str, activation: &Tensor, classes: &[u8]| {
+            let purity = nearest_share(&nearest_rows(activation), classes, &majorities);
+            metrics.insert(name.to_owned(), purity);
+        };
+        let of_held = applied.activation.narrow(0, start, count);
+        score("top10_purity", &applied.activation, &labels.values);
+        if count < context.data.rows() {
+            score("validation.top10_purity", &of_held, &labels.values[held]);
+        }
+        metrics.insert("classes_covered".to_owned(), majorities.covered() as f64);
+
         let rows = context
             .data
             .features
@@ -318,7 +326,7 @@ impl Trained<'_> {
         let pairs = all_pairs(&self.map_part(&self.models.map().relevance), &majorities);
         let root = (self.settings.latent as f64).sqrt();
         let close = by_relevance(&pairs, self.settings.connection * root);
-        let together = by_activation(&applied.activation.narrow(0, start, count), &majorities);
+        let together = by_activation(&of_held, &majorities);
         let mut kinds = vec![
             ("all".to_owned(), by_relevance(&pairs, f64::INFINITY)),
             ("minwd".to_owned(), close.clone()),
@@ -333,11 +341,12 @@ impl Trained<'_> {
                 edges,
                 across,
                 rank,
+                confused,
             } = joined(&edges, &majorities, &confusion);
-            let rank = if edges == pairs.len() && name != "all" {
-                f64::NAN
+            let (rank, confused) = if edges == pairs.len() && name != "all" {
+                (f64::NAN, f64::NAN)
             } else {
-                rank
+                (rank, confused)
             };
             let mut insert = |metric: &str, value: f64| {
                 metrics.insert(format!("edges.{name}.{metric}"), value);
@@ -345,6 +354,7 @@ impl Trained<'_> {
             insert("count", edges as f64);
             insert("across", across as f64 / edges as f64);
             insert("confusion_rank", rank);
+            insert("confused_share", confused);
             if name == "minwd" {
                 metrics.insert("edge_confusion_rank".to_owned(), rank);
             }

@@ -74,6 +74,7 @@ fn a_run_has_its_metrics_and_pictures_and_repeats_itself() {
         "units_used",
         "classes_covered",
         "top10_purity",
+        "validation.top10_purity",
         "edges.coactivation.count",
         "reconstruction_loss",
         "prototype_error",
@@ -95,6 +96,7 @@ fn a_run_has_its_metrics_and_pictures_and_repeats_itself() {
     // At s = 1 relevances are that close: all pairs are connected, and that has no rank.
     assert_eq!(metric("edges.minwd.count"), metric("edges.all.count"));
     assert!(metric("edge_confusion_rank").is_nan());
+    assert!(metric("edges.minwd.confused_share").is_nan());
     assert!(metric("edges.minwd=0.05.count") <= metric("edges.minwd=0.2.count"));
     let second = run(Path::new(""), &data());
     // What is undefined is NaN, which equals nothing.

@@ -136,19 +136,19 @@ impl DcSomrlCohort {
         let width = self.settings.map.width(iteration, self.settings.iterations);
         let response = map.respond(z);
         let reach = map.reach(&response, width);
-        match self.settings.map_loss {
-            MapLoss::Samples => {
-                let loss = map.loss(z, &response, &reach);
-                map.learn(z, &response, &reach);
-                loss
+        let before = match self.settings.map_loss {
+            MapLoss::Samples => Some(map.loss(z, &response, &reach)),
+            MapLoss::Norm => Some(map.loss_of_norms(z, &response, &reach)),
+            MapLoss::Winners => {
+                let winners = RelevanceMap::reach_of_winners(&response);
+                Some(map.loss(z, &response, &winners))
             }
-            MapLoss::Means => {
-                map.update(z, &response, &reach);
-                let loss = map.loss_of_means(z, &response);
-                map.renew(z, &response);
-                loss
-            }
-        }
+            MapLoss::Means => None,
+        };
+        map.update(z, &response, &reach);
+        let loss = before.unwrap_or_else(|| map.loss_of_means(z, &response));
+        map.renew(z, &response);
+        loss
     }
 }
 

@@ -42,7 +42,12 @@ fn run(model: &mut DcSomrlCohort, from: u64, to: u64) {
 #[test]
 fn a_step_is_that_of_autograd() {
     for reconstruction in [Reconstruction::Mean, Reconstruction::Norm] {
-        for map_loss in [MapLoss::Samples, MapLoss::Means] {
+        for map_loss in [
+            MapLoss::Samples,
+            MapLoss::Norm,
+            MapLoss::Winners,
+            MapLoss::Means,
+        ] {
             let settings = Settings {
                 reconstruction,
                 map_loss,
@@ -86,6 +91,16 @@ fn a_step_is_that_of_autograd() {
             let reach = model.map.reach(&response, settings.map.width(5, 30));
             let weight = match map_loss {
                 MapLoss::Samples => model.map.loss(&cohort.detach(), &response, &reach).1,
+                MapLoss::Norm => {
+                    model
+                        .map
+                        .loss_of_norms(&cohort.detach(), &response, &reach)
+                        .1
+                }
+                MapLoss::Winners => {
+                    let winners = RelevanceMap::reach_of_winners(&response);
+                    model.map.loss(&cohort.detach(), &response, &winners).1
+                }
                 MapLoss::Means => {
                     let mut moved = RelevanceMap::new(settings.map, 1, 3, Device::Cpu);
                     (moved.centres, moved.relevance) =

@@ -90,13 +90,11 @@ pub(super) fn take(
     }
     let shown = shown(majorities);
     if !shown.is_empty() {
-        let nearest = nearest_rows(subject.activation);
+        let nearest = nearest_rows(&subject.activation.narrow(0, start, count));
+        let held = context.data.features.narrow(0, start, count);
         let images = shown.iter().map(|&node| {
             let prototype = subject.decoded.get(node as i64).unsqueeze(0);
-            let rows = context
-                .data
-                .features
-                .index_select(0, &nearest.get(node as i64));
+            let rows = held.index_select(0, &nearest.get(node as i64));
             Tensor::cat(&[prototype, rows], 0)
         });
         let images: Vec<Tensor> = images.collect();

@@ -40,7 +40,7 @@ impl Majorities {
     }
 }
 
-/// For each node the rows of highest activation, `[nodes, 10]`, the highest first.
+/// For each node the rows of highest activation `[rows, nodes]`, `[nodes, 10]`, the highest first.
 pub(super) fn nearest_rows(activation: &Tensor) -> Tensor {
     let count = NEAREST.min(activation.size()[0]);
     let (_, rows) = activation.topk(count, 0, true, true);
@@ -125,6 +125,10 @@ pub(super) fn confusion(clusters: &[u32], labels: &[u8], classes: usize) -> Vec<
         .collect()
 }
 
+/// As many pairs of classes count as those that are confused: a fifth of the 45 of ten classes, which has 4 and 9,
+/// 7 and 9, 3 and 5 among them on MNIST.
+pub(super) const MOST_CONFUSED: usize = 9;
+
 /// What connections join.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Joined {
@@ -135,6 +139,8 @@ pub(super) struct Joined {
     /// Of these the mean rank of their pair of classes by its confusion, from 0 for the pair that is
     /// confused the least to 1; equal ones share theirs. NaN without any. 0.5 is chance.
     pub rank: f64,
+    /// Of these the share that joins one of the [`MOST_CONFUSED`] pairs. NaN without any.
+    pub confused: f64,
 }
 
 /// What `edges` join, by the classes of their nodes.
@@ -155,18 +161,21 @@ pub(super) fn joined(
             .count() as f64;
         (below + (equal - 1.0) / 2.0) / (all.len() as f64 - 1.0)
     };
-    let mut ranks = Vec::new();
-    for &[one, other] in edges {
-        if let (Some(a), Some(b)) = (majorities.classes[one], majorities.classes[other])
-            && a != b
-        {
-            ranks.push(rank(confusion[usize::from(a)][usize::from(b)]));
-        }
-    }
+    let above = |value: f64| all.iter().filter(|&&other| other > value).count();
+    let across: Vec<f64> = edges
+        .iter()
+        .filter_map(|&[one, other]| {
+            let (a, b) = (majorities.classes[one]?, majorities.classes[other]?);
+            (a != b).then(|| confusion[usize::from(a)][usize::from(b)])
+        })
+        .collect();
+    let count = across.len() as f64;
+    let confused = across.iter().filter(|&&value| above(value) < MOST_CONFUSED);
     Joined {
         edges: edges.len(),
-        across: ranks.len(),
-        rank: ranks.iter().sum::<f64>() / ranks.len() as f64,
+        across: across.len(),
+        rank: across.iter().map(|&value| rank(value)).sum::<f64>() / count,
+        confused: confused.count() as f64 / count,
     }
 }
 
@@ -247,7 +256,33 @@ mod tests {
         let found = joined(&[[0, 1], [0, 2], [1, 3], [1, 2]], &majorities, &table);
         assert_eq!((found.edges, found.across), (4, 3));
         assert!((found.rank - 0.5).abs() < 1e-12);
+        // Three pairs in all: each is among the nine most confused.
+        assert_eq!(found.confused, 1.0);
         assert_eq!(joined(&[[0, 3]], &majorities, &table).rank, 1.0);
         assert!(joined(&[], &majorities, &table).rank.is_nan());
+    }
+
+    #[test]
+    fn connections_of_the_most_confused_pairs_are_counted() {
+        // Six classes, a node each; classes a < b are confused the more, the larger 6 a + b: of the 15 pairs the nine
+        // with a of 1 and more but for 1-2, and no pair of class 0.
+        let confusion: Vec<Vec<f64>> = (0..6)
+            .map(|a: usize| {
+                (0..6)
+                    .map(|b: usize| (6 * a.min(b) + a.max(b)) as f64)
+                    .collect()
+            })
+            .collect();
+        let majorities = Majorities {
+            classes: (0..6).map(Some).collect(),
+            wins: vec![1; 6],
+        };
+        let found = joined(&[[0, 5], [2, 1], [1, 3], [4, 5]], &majorities, &confusion);
+        assert_eq!((found.across, found.confused), (4, 0.5));
+        let pairs: Vec<[usize; 2]> = (0..6)
+            .flat_map(|a| (a + 1..6).map(move |b| [a, b]))
+            .collect();
+        assert_eq!(joined(&pairs, &majorities, &confusion).confused, 0.6);
+        assert!(joined(&[], &majorities, &confusion).confused.is_nan());
     }
 }

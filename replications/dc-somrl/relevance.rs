@@ -146,6 +146,11 @@ impl RelevanceMap {
         share * above * high
     }
 
+    /// [`Self::reach`] of winners alone.
+    pub fn reach_of_winners(response: &Response) -> Tensor {
+        &response.won * &response.high
+    }
+
     /// The loss of each sample's weighted distances to the nodes it reaches, `[models]`, and its gradient
     /// with respect to the codes:
     ///
@@ -155,23 +160,45 @@ impl RelevanceMap {
     ///
     /// over the n samples that reach the threshold, with h, c and w held constant; 0 if there is none.
     pub fn loss(&self, z: &Tensor, response: &Response, reach: &Tensor) -> (Tensor, Tensor) {
-        let samples = response
-            .high
-            .sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
-        let share = samples.clamp_min(1.0).reciprocal().view([-1, 1, 1]);
-        let differences = z.unsqueeze(2) - self.centres.unsqueeze(1);
-        let pull =
-            differences * self.relevance.unsqueeze(1) * reach.unsqueeze(-1) * share.unsqueeze(-1);
+        let pull = self.pull(z, response, reach);
         let gradient = pull.sum_dim_intlist(2, false, Kind::Float) * 2.0;
         let distances = pull * (z.unsqueeze(2) - self.centres.unsqueeze(1));
         let each = distances.sum_dim_intlist([2, 3].as_slice(), false, Kind::Double);
         (each.sum_dim_intlist(-1, false, Kind::Double), gradient)
     }
 
+    /// [`Self::loss`] with the root of each inner sum, `[models]`, and its gradient; none where a sample lies on
+    /// a centre.
+    pub fn loss_of_norms(
+        &self,
+        z: &Tensor,
+        response: &Response,
+        reach: &Tensor,
+    ) -> (Tensor, Tensor) {
+        let differences = z.unsqueeze(2) - self.centres.unsqueeze(1);
+        let squares = differences.square() * self.relevance.unsqueeze(1);
+        let lengths = squares.sum_dim_intlist(-1, true, Kind::Float).sqrt();
+        let of_length = self.pull(z, response, reach) / lengths.clamp_min(1e-12);
+        let each =
+            (&of_length * differences).sum_dim_intlist([2, 3].as_slice(), false, Kind::Double);
+        let gradient = of_length.sum_dim_intlist(2, false, Kind::Float);
+        (each.sum_dim_intlist(-1, false, Kind::Double), gradient)
+    }
+
+    /// `h_ij w_jf (z_if - c_jf) / n`, `[models, batch, nodes, features]`.
+    fn pull(&self, z: &Tensor, response: &Response, reach: &Tensor) -> Tensor {
+        let samples = response
+            .high
+            .sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
+        let share = samples.clamp_min(1.0).reciprocal().view([-1, 1, 1]);
+        let differences = z.unsqueeze(2) - self.centres.unsqueeze(1);
+        differences * self.relevance.unsqueeze(1) * reach.unsqueeze(-1) * share.unsqueeze(-1)
+    }
+
     /// The loss as the authors' code has it, of the means of the winners' samples,
     /// `sum_j sum_f w_jf (mean_f - c_jf)^2`, after the map's own step; and its gradient.
     pub fn loss_of_means(&self, z: &Tensor, response: &Response) -> (Tensor, Tensor) {
-        let trained = &response.won * &response.high;
+        let trained = Self::reach_of_winners(response);
         let (means, counts) = means(&trained, z);
         let step = means - &self.centres;
         let winning = counts.gt(0.0).to_kind(Kind::Float).unsqueeze(-1);
@@ -200,7 +227,7 @@ impl RelevanceMap {
     /// The first half of [`Self::learn`]: centres, averages and relevances.
     pub fn update(&mut self, z: &Tensor, response: &Response, reach: &Tensor) {
         let settings = self.settings;
-        let (of_winners, counts) = means(&(&response.won * &response.high), z);
+        let (of_winners, counts) = means(&Self::reach_of_winners(response), z);
         let winning = counts.gt(0.0);
         let others = reach * winning.logical_not().unsqueeze(1).to_kind(Kind::Float);
         let (of_others, weight) = means(&others, z);
@@ -221,7 +248,7 @@ impl RelevanceMap {
     }
 
     fn age(&mut self, response: &Response) {
-        let trained = &response.won * &response.high;
+        let trained = Self::reach_of_winners(response);
         let winning = trained.sum_dim_intlist(1, false, Kind::Float).gt(0.0);
         let older = &self.life - self.settings.life_decay;
         let life = older.masked_fill(&winning, 1.0);
@@ -248,7 +275,11 @@ impl RelevanceMap {
             Insertion::Means => means(&groups, z).0,
             Insertion::Farthest => {
                 let rows = farthest.unsqueeze(-1).expand_as(&self.centres);
-                z.gather(1, &rows, false)
+                // From no node one sample is as far as another: the first node is the mean.
+                let is_first = lowest.le(FREE).unsqueeze(-1);
+                means(&groups, z)
+                    .0
+                    .where_self(&is_first, &z.gather(1, &rows, false))
             }
         };
         let wanted = lowest.argsort_stable(true, -1, false);

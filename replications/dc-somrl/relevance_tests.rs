@@ -259,39 +259,64 @@ fn wandering(steps: i64) -> Vec<Tensor> {
     (0..steps).map(step).collect()
 }
 
+/// Every reading of the map.
+fn readings() -> Vec<MapSettings> {
+    let mut all = Vec::new();
+    for distance in [Distance::PerDimension, Distance::AsCoded] {
+        for measure in [Measure::Squared, Measure::Root] {
+            for neighbours in [Neighbours::Activation, Neighbours::Rank, Neighbours::None] {
+                for insertion in [Insertion::Means, Insertion::Farthest] {
+                    let settings = MapSettings {
+                        distance,
+                        measure,
+                        insertion,
+                        ..settings()
+                    };
+                    all.push(settings.with_neighbours(neighbours));
+                }
+            }
+        }
+    }
+    all
+}
+
 #[test]
 fn the_order_of_samples_in_a_batch_does_not_matter() {
     let batches = wandering(9);
     let order = Tensor::from_slice(&[5_i64, 0, 11, 3, 8, 1, 10, 2, 7, 4, 9, 6]);
     let shuffled: Vec<Tensor> = batches.iter().map(|z| z.index_select(1, &order)).collect();
-    let expected = nodes(&trained(settings(), &batches));
-    let found = nodes(&trained(settings(), &shuffled));
-    alike(&expected, &found);
+    for settings in readings() {
+        let expected = nodes(&trained(settings, &batches));
+        let found = nodes(&trained(settings, &shuffled));
+        alike(&expected, &found);
+    }
 }
 
 #[test]
 fn the_order_of_nodes_does_not_matter() {
     let batches = wandering(12);
     let (begin, rest) = batches.split_at(5);
-    let mut one = trained(settings(), begin);
-    let mut other = trained(settings(), begin);
     let order = Tensor::from_slice(&[4_i64, 2, 5, 0, 3, 1]);
-    for part in [
-        &mut other.centres,
-        &mut other.relevance,
-        &mut other.averages,
-        &mut other.life,
-    ] {
-        *part = part.index_select(1, &order);
-    }
-    for z in rest {
-        for map in [&mut one, &mut other] {
-            let response = map.respond(z);
-            let reach = map.reach(&response, 0.01);
-            map.learn(z, &response, &reach);
+    for settings in readings() {
+        let mut one = trained(settings, begin);
+        let mut other = trained(settings, begin);
+        for part in [
+            &mut other.centres,
+            &mut other.relevance,
+            &mut other.averages,
+            &mut other.life,
+        ] {
+            *part = part.index_select(1, &order);
         }
+        for z in rest {
+            for map in [&mut one, &mut other] {
+                let response = map.respond(z);
+                let reach = map.reach(&response, 0.01);
+                map.learn(z, &response, &reach);
+            }
+        }
+        alike(&nodes(&one), &nodes(&other));
     }
-    alike(&nodes(&one), &nodes(&other));
 }
 
 #[test]
@@ -367,7 +392,14 @@ fn gradients_of_the_loss_agree_with_autograd() {
         let squares = (z.unsqueeze(2) - map.centres.unsqueeze(1)).square();
         let weighted =
             (squares * map.relevance.unsqueeze(1)).sum_dim_intlist(-1, false, Kind::Float);
-        let expected = (weighted * &reach).sum(Kind::Float) / samples;
+        let expected = (&weighted * &reach).sum(Kind::Float) / samples;
+        let found = Tensor::run_backward(&[&expected], &[&z], true, false);
+        close(loss.double_value(&[0]), expected.double_value(&[]));
+        assert!(gradient.allclose(&found[0], 1e-5, 1e-7, false));
+
+        let (loss, gradient) = map.loss_of_norms(&z.detach(), &response, &reach);
+        let samples = response.high.sum(Kind::Float);
+        let expected = (weighted.sqrt() * &reach).sum(Kind::Float) / samples;
         let found = Tensor::run_backward(&[&expected], &[&z], true, false);
         close(loss.double_value(&[0]), expected.double_value(&[]));
         assert!(gradient.allclose(&found[0], 1e-5, 1e-7, false));
@@ -383,6 +415,36 @@ fn gradients_of_the_loss_agree_with_autograd() {
         close(loss.double_value(&[0]), expected.double_value(&[]));
         assert!(gradient.allclose(&found[0], 1e-5, 1e-7, false));
     }
+}
+
+/// On a centre the distance has no direction: no NaN comes of it.
+#[test]
+fn a_sample_on_a_centre_has_no_gradient() {
+    let map = map(settings(), &[0.5, 0.5], &[1.0, 1.0]);
+    let z = tensor(&[0.5, 0.5, 0.5, 0.6], &[1, 2, 2]);
+    let response = map.respond(&z);
+    let reach = RelevanceMap::reach_of_winners(&response);
+    let (loss, gradient) = map.loss_of_norms(&z, &response, &reach);
+    close(loss.double_value(&[0]), 0.05);
+    let gradient: Vec<f32> = gradient.view([-1]).try_into().unwrap();
+    assert_eq!(gradient[..3], [0.0, 0.0, 0.0]);
+    close(f64::from(gradient[3]), 0.5);
+}
+
+/// At its usual widths a neighbourhood by rank reaches beyond the winner at first, and no longer at the end.
+#[test]
+fn a_neighbourhood_by_rank_has_widths_of_its_own() {
+    let ranked = settings().with_neighbours(Neighbours::Rank);
+    let map = map(ranked, &[0.5, 0.5, 0.5, 0.6, 0.6, 0.6], &[1.0; 6]);
+    let response = map.respond(&tensor(&[0.5, 0.52], &[1, 1, 2]));
+    let shares = |iteration: u64| {
+        let reach = map.reach(&response, ranked.width(iteration, 100));
+        [1, 2].map(|node| reach.double_value(&[0, 0, node]))
+    };
+    let [second, third] = shares(0);
+    close(second, (-0.5_f64).exp());
+    close(third, (-1.0_f64).exp());
+    assert!(shares(99)[0] < 1e-4);
 }
 
 #[test]

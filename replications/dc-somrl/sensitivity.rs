@@ -1,7 +1,9 @@
 //! `dc-somrl-sensitivity`: the search for hyper-parameters that the paper does not report, and what becomes of
-//! the results when one of them is changed.
+//! the results when one of them, or one reading of what the paper leaves open, is changed.
 
 use super::changes::{ITERATIONS, SHARED, settings};
+use super::map_settings::{Distance, Insertion, Measure, Neighbours};
+use super::settings::{MapLoss, Reconstruction};
 use super::{DcSomrl, Settings, published, sensitivity_shown as shown};
 use crate::claims::Published;
 use crate::random::{self, Seed};
@@ -9,6 +11,8 @@ use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
+use crate::replications::desom::BatchOrder;
+use crate::report::effects;
 use crate::runs::Record;
 
 /// Search and sensitivity on MNIST.
@@ -69,7 +73,98 @@ pub(super) static PARAMETERS: [Parameter; 5] = [
 ];
 
 /// Numbers of nodes that are compared.
-pub(super) const NODES: [i64; 4] = [16, 32, 64, 128];
+const NODES: [i64; 4] = [16, 32, 64, 128];
+
+/// Iterations that are compared: the paper names 1000, DESOM's row of its table is of 10 000.
+const ITERATIONS_COMPARED: [u64; 3] = [1000, 4000, 10_000];
+
+/// The variant with the settings of `dc-somrl`, which readings are compared with.
+pub(super) const UNCHANGED: &str = "unchanged";
+
+/// A choice where the paper leaves one, unlike that of `dc-somrl`.
+pub(super) struct Reading {
+    /// The variant's id: the option and its value.
+    pub id: &'static str,
+    change: fn(&mut Settings),
+}
+
+pub(super) static READINGS: [Reading; 14] = [
+    Reading {
+        id: "relevance=as-coded",
+        change: |settings| settings.map.distance = Distance::AsCoded,
+    },
+    Reading {
+        id: "distance=root",
+        change: |settings| settings.map.measure = Measure::Root,
+    },
+    Reading {
+        id: "neighbours=rank",
+        change: |settings| settings.map = settings.map.with_neighbours(Neighbours::Rank),
+    },
+    Reading {
+        id: "neighbours=none",
+        change: |settings| settings.map = settings.map.with_neighbours(Neighbours::None),
+    },
+    Reading {
+        id: "neighbour-rate=0.1",
+        change: |settings| settings.map.neighbour_rate = 0.1,
+    },
+    Reading {
+        id: "insertion=farthest",
+        change: |settings| settings.map.insertion = Insertion::Farthest,
+    },
+    Reading {
+        id: "reconstruction=norm",
+        change: |settings| settings.reconstruction = Reconstruction::Norm,
+    },
+    Reading {
+        id: "map-loss=norm",
+        change: |settings| settings.map_loss = MapLoss::Norm,
+    },
+    Reading {
+        id: "map-loss=winners",
+        change: |settings| settings.map_loss = MapLoss::Winners,
+    },
+    Reading {
+        id: "map-loss=means",
+        change: |settings| settings.map_loss = MapLoss::Means,
+    },
+    Reading {
+        id: "alpha=0.0001",
+        change: |settings| settings.alpha = 0.0001,
+    },
+    Reading {
+        id: "alpha=0.01",
+        change: |settings| settings.alpha = 0.01,
+    },
+    Reading {
+        id: "learning-rate=0.0003",
+        change: |settings| settings.adam.learning_rate = 0.0003,
+    },
+    Reading {
+        id: "batch-order=shuffled",
+        change: |settings| settings.batch_order = BatchOrder::Shuffled,
+    },
+];
+
+/// Draws of the search at the `paper` profile.
+const DRAWS_OF_PAPER: usize = 24;
+/// The draw that the search chose at the `paper` profile: the lowest prototype error, on average over its seeds.
+const CHOSEN: usize = 22;
+
+/// The settings that the search chose, for Table 1.
+pub(super) fn chosen(base: &Settings) -> Settings {
+    let mut draws = draws(&unpictured(base), DRAWS_OF_PAPER);
+    draws.swap_remove(CHOSEN)
+}
+
+/// Settings of a run that keeps nothing for pictures.
+fn unpictured(settings: &Settings) -> Settings {
+    Settings {
+        pictured: 0,
+        ..settings.clone()
+    }
+}
 
 impl Parameter {
     /// The value at a place in its range, 0 to 1, to three digits.
@@ -149,12 +244,11 @@ impl Replication for Sensitivity {
 
     fn protocol(&self, profile: Profile, changes: &Changes) -> Result<Protocol, BadSetting> {
         let mut base = settings(profile, changes)?;
-        base.pictured = 0;
         let quick = profile != Profile::Paper;
         if profile == Profile::Quick && changes.text("iterations").is_none() {
             base.iterations = 150;
         }
-        let usual = if quick { 6 } else { 24 };
+        let usual = if quick { 6 } else { DRAWS_OF_PAPER };
         let count: Option<usize> =
             changes.parsed("draws", "expected a whole number from 1 to 1000")?;
         let count = match count {
@@ -169,10 +263,15 @@ impl Replication for Sensitivity {
         } else {
             "mnist"
         };
+        // What is not changed is a run of `dc-somrl`, which keeps something for pictures.
         let variant = |id: String, settings: &Settings| Variant {
             id,
             method: &DcSomrl,
-            settings: settings.to_value(),
+            settings: if *settings == base {
+                base.to_value()
+            } else {
+                unpictured(settings).to_value()
+            },
             data,
         };
         let mut variants = Vec::new();
@@ -196,6 +295,19 @@ impl Replication for Sensitivity {
             settings.map.nodes = nodes;
             variants.push(variant(format!("nodes={nodes}"), &settings));
         }
+        if !quick {
+            for iterations in ITERATIONS_COMPARED {
+                let mut settings = base.clone();
+                settings.iterations = iterations;
+                variants.push(variant(format!("iterations={iterations}"), &settings));
+            }
+            variants.push(variant(UNCHANGED.to_owned(), &base));
+            for reading in &READINGS {
+                let mut settings = base.clone();
+                (reading.change)(&mut settings);
+                variants.push(variant(reading.id.to_owned(), &settings));
+            }
+        }
         Ok(Protocol {
             variants,
             seeds: if quick { 1 } else { 3 },
@@ -214,12 +326,24 @@ impl Replication for Sensitivity {
         if let Some(search) = shown::search(results) {
             figures.push(("search".to_owned(), search.draw()?));
         }
+        let found = shown::effects(results);
+        if !found.is_empty() {
+            figures.push((
+                "readings".to_owned(),
+                shown::readings(results, &found).draw()?,
+            ));
+        }
+        let rounded = shown::search_table(results, |mean| format!("{mean:.4}"));
+        let search = shown::search_table(results, |mean| mean.to_string());
         Ok(Presentation {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
             figures,
-            tables: vec![("search.csv".to_owned(), shown::table(results)?)],
-            ..Presentation::default()
+            tables: vec![("search.csv".to_owned(), search.to_csv()?)],
+            further: [rounded, effects::table(&found)]
+                .into_iter()
+                .filter(|table| !table.rows.is_empty())
+                .collect(),
         })
     }
 }
@@ -228,6 +352,7 @@ impl Replication for Sensitivity {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn every_parameter_is_drawn_once_in_every_part_of_its_range() {
@@ -287,10 +412,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_changed_is_a_run_of_table_1() {
+        let none = Changes::default();
+        let table = super::super::Table1
+            .protocol(Profile::Paper, &none)
+            .unwrap();
+        let settings_of = |variants: &[Variant], id: &str| {
+            let mut variants = variants.iter();
+            let found = variants.find(|variant| variant.id == id);
+            found.map(|variant| variant.settings.clone()).unwrap()
+        };
+        let ours = Sensitivity
+            .protocol(Profile::Paper, &none)
+            .unwrap()
+            .variants;
+        let unchanged = settings_of(&table.variants, "dc-somrl");
+        for id in [
+            UNCHANGED,
+            "a_t=0.985",
+            "beta=0.5",
+            "nodes=64",
+            "iterations=1000",
+        ] {
+            assert_eq!(settings_of(&ours, id), unchanged, "{id}");
+        }
+        for reading in &READINGS {
+            assert_ne!(settings_of(&ours, reading.id)["map"], Value::Null);
+            assert_ne!(settings_of(&ours, reading.id), unchanged, "{}", reading.id);
+        }
+        let searched = settings_of(&table.variants, "dc-somrl-searched");
+        assert_eq!(settings_of(&ours, "search-22"), searched);
+    }
+
+    /// A reading's id is the option that makes it, so that users can make it too.
+    #[test]
+    fn readings_are_options_of_the_command_line() {
+        let paper = settings(Profile::Paper, &Changes::default()).unwrap();
+        for reading in &READINGS {
+            let (name, value) = reading.id.split_once('=').unwrap();
+            let changes: Changes = std::iter::once((name.to_owned(), value.to_owned())).collect();
+            let mut changed = paper.clone();
+            (reading.change)(&mut changed);
+            let by_option = settings(Profile::Paper, &changes).unwrap();
+            assert_eq!(by_option, changed, "{}", reading.id);
+        }
+    }
+
+    #[test]
     fn every_variant_s_settings_are_understood_by_its_method() {
         for (profile, count) in [
             (Profile::Quick, 6 + 4 + 3 + 3 + 3 + 2),
-            (Profile::Paper, 24 + 19 + 4),
+            (Profile::Paper, 24 + 19 + 4 + 3 + 1 + 14),
         ] {
             let protocol = Sensitivity.protocol(profile, &Changes::default()).unwrap();
             assert_eq!(protocol.variants.len(), count);

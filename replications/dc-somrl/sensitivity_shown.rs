@@ -1,12 +1,13 @@
-//! What `dc-somrl-sensitivity` shows: the search as a table and a figure, and a figure for each parameter.
+//! What `dc-somrl-sensitivity` shows: the search as a table and a figure, a figure for each parameter, and what other
+//! readings of the paper change.
 
 use super::Settings;
-use super::sensitivity::PARAMETERS;
-use super::shown::is_collapsed;
-use crate::plot::{CurvePanel, Curves, Panel, Point, Run, Scale, Sweep, sample_sizes};
+use super::sensitivity::{PARAMETERS, READINGS, UNCHANGED};
+use crate::plot::{CurvePanel, Curves, Effects, Panel, Point, Run, Scale, Sweep, sample_sizes};
 use crate::replication::{Results, VariantRecords};
-use crate::report::Comparison;
 use crate::report::comparison::compared;
+use crate::report::effects::{self, Effect};
+use crate::report::{Comparison, Table};
 use crate::runs::{Outcome, Record};
 
 /// What a draw is chosen by.
@@ -20,9 +21,16 @@ const SHOWN: [(&str, &str); 5] = [
     ("nodes that win a row", "units_used"),
 ];
 
-/// Metric by metric, variant by variant. The paper has no numbers for them.
+/// Metric by metric, variant by variant, but for the draws, which [`search_table`] has. The paper has no numbers for
+/// them.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    compared(results, &SHOWN, is_collapsed)
+    let mut rows = compared(results, &SHOWN);
+    rows.retain(|row| !is_draw(&row.variant));
+    rows
+}
+
+fn is_draw(variant: &str) -> bool {
+    variant.starts_with("search-")
 }
 
 pub(super) fn caption(results: &Results) -> String {
@@ -41,14 +49,24 @@ pub(super) fn caption(results: &Results) -> String {
     )
 }
 
-/// The draws that have runs, the best first.
+/// The draws that have runs, the best first: those with fewer diverged runs, then those of the lower error. A draw
+/// is not chosen by the runs that happened to survive.
 fn ranked(results: &Results) -> Vec<&VariantRecords> {
     let draws = results.variants.iter();
     let mut draws: Vec<_> = draws
-        .filter(|variant| variant.id.starts_with("search-") && !variant.records.is_empty())
+        .filter(|variant| is_draw(&variant.id) && !variant.records.is_empty())
         .collect();
+    let lost = |variant: &VariantRecords| {
+        let records = variant.records.iter();
+        records
+            .filter(|record| record.metric(CRITERION).is_none())
+            .count()
+    };
     let error = |variant: &VariantRecords| variant.summary(CRITERION).mean.unwrap_or(f64::INFINITY);
-    draws.sort_by(|one, other| error(one).total_cmp(&error(other)));
+    draws.sort_by(|one, other| {
+        let by_error = || error(one).total_cmp(&error(other));
+        lost(one).cmp(&lost(other)).then_with(by_error)
+    });
     draws
 }
 
@@ -57,31 +75,59 @@ fn settings(variant: &VariantRecords) -> Option<Settings> {
     Settings::read(&record.identity.settings).ok()
 }
 
-/// The draws, the best first.
-///
-/// # Errors
-/// If the writer fails, which it does not in memory.
-pub(super) fn table(results: &Results) -> Result<Vec<u8>, std::io::Error> {
-    let mut table = csv::Writer::from_writer(Vec::new());
+/// The draws, the best first; means over their runs, written by `number`.
+pub(super) fn search_table(results: &Results, number: fn(f64) -> String) -> Table {
     let mut head = vec!["draw"];
     head.extend(PARAMETERS.iter().map(|parameter| parameter.name));
     head.push("runs");
     head.extend(SHOWN.iter().map(|(_, metric)| *metric));
-    table.write_record(&head)?;
-    for draw in ranked(results) {
-        let Some(settings) = settings(draw) else {
-            continue;
-        };
+    let rows = ranked(results).into_iter().filter_map(|draw| {
+        let settings = settings(draw)?;
         let mut row = vec![draw.id.clone()];
         row.extend(PARAMETERS.iter().map(|one| one.of(&settings).to_string()));
         row.push(draw.records.len().to_string());
         row.extend(SHOWN.iter().map(|(_, metric)| {
             let mean = draw.summary(metric).mean;
-            mean.map_or(String::new(), |mean| mean.to_string())
+            mean.map_or(String::new(), number)
         }));
-        table.write_record(&row)?;
+        Some(row)
+    });
+    Table {
+        caption: "The draws of the search, chosen by their prototype error alone, the best first; means over their runs."
+            .to_owned(),
+        head: head.into_iter().map(str::to_owned).collect(),
+        rows: rows.collect(),
     }
-    table.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+/// What each other reading of the paper changes, paired by seed.
+pub(super) fn effects(results: &Results) -> Vec<Effect> {
+    let unchanged = results.records(UNCHANGED);
+    let of_readings = READINGS.iter().flat_map(|reading| {
+        let changed = results.records(reading.id);
+        SHOWN.iter().filter_map(move |&(title, metric)| {
+            Effect::of((reading.id, title), (unchanged, metric), (changed, metric))
+        })
+    });
+    of_readings.collect()
+}
+
+/// The same as a figure: one row a reading, one panel a metric.
+pub(super) fn readings(results: &Results, found: &[Effect]) -> Effects {
+    let rows: Vec<&str> = READINGS.iter().map(|reading| reading.id).collect();
+    Effects {
+        title: format!(
+            "DC-SOMRL on {}: other readings of the paper",
+            results.data_title
+        ),
+        panels: effects::panels(&rows, &SHOWN.map(|(title, _)| title), found),
+        rows: rows.iter().map(|row| (*row).to_owned()).collect(),
+        caption: format!(
+            "Changed minus unchanged, paired by seed, with 95 % t intervals; orange where 0 is outside; {}",
+            effects::pairs(found)
+        ),
+        note: results.note(),
+    }
 }
 
 /// The draws in their order: whether what they are chosen by agrees with the classes.
@@ -127,7 +173,7 @@ pub(super) fn search(results: &Results) -> Option<Curves> {
 pub(super) fn figures(results: &Results) -> Vec<(String, Sweep)> {
     let names = PARAMETERS.iter().map(|parameter| parameter.name);
     names
-        .chain(["nodes"])
+        .chain(["nodes", "iterations"])
         .filter_map(|name| Some((format!("sensitivity-{name}"), figure(results, name)?)))
         .collect()
 }
@@ -186,7 +232,120 @@ fn run(record: &Record, metric: &str) -> Run {
     match (record.outcome, record.metric(metric)) {
         (Outcome::Diverged { .. }, _) => Run::Diverged,
         (Outcome::Completed, None) => Run::Undefined,
-        (Outcome::Completed, Some(value)) if is_collapsed(record) => Run::Collapsed(value),
+        (Outcome::Completed, Some(value)) if record.is_collapsed() => Run::Collapsed(value),
         (Outcome::Completed, Some(value)) => Run::Value(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::replication::{Changes, Profile, Replication};
+    use crate::replications::dc_somrl::Sensitivity;
+
+    /// A run of a variant of the paper's protocol with this prototype error; without, it diverged.
+    fn record(settings: &serde_json::Value, seed: u64, error: Option<f64>) -> Record {
+        let outcome = if error.is_some() {
+            Outcome::Completed
+        } else {
+            Outcome::Diverged { iteration: 7 }
+        };
+        let metrics = error.map_or(json!({}), |error| {
+            json!({ "prototype_error": error, "bmu.purity": 1.0 - 5.0 * error, "units_used": 64.0 })
+        });
+        let record = json!({
+            "schema": 1,
+            "key": "0123456789abcdef",
+            "identity": {
+                "schema": 1, "method": "dc-somrl", "algorithm": 1, "settings": settings, "data": "mnist",
+                "data_sha256": "00", "seed": seed, "precision": "exact",
+            },
+            "variant": "any",
+            "outcome": outcome,
+            "metrics": metrics,
+            "curves": {"iteration": []},
+            "weights_sha256": null,
+            "provenance": {
+                "program": "0", "libtorch": "0", "device": "cpu", "device_name": "x", "matrix_kernels": "x",
+                "products": "float32", "threads": 1, "cohort": 1, "host": "h", "system": "s",
+                "started": "2026-11-23T10:00:00Z", "finished": "2026-11-23T10:05:00Z",
+                "training_seconds": 1.0, "evaluation_seconds": 1.0, "resumed": 0,
+            },
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn results(errors: &[(&str, &[Option<f64>])]) -> Results {
+        let protocol = Sensitivity.protocol(Profile::Paper, &Changes::default());
+        let variants = protocol.unwrap().variants.into_iter();
+        let variants = variants.map(|variant| {
+            let known = errors.iter().find(|(id, _)| *id == variant.id);
+            let runs = known.map_or(&[][..], |(_, runs)| runs).iter();
+            VariantRecords {
+                records: (0..)
+                    .zip(runs)
+                    .map(|(seed, &error)| record(&variant.settings, seed, error))
+                    .collect(),
+                id: variant.id,
+                planned: 3,
+            }
+        });
+        Results {
+            profile: Profile::Paper,
+            altered: Vec::new(),
+            data_title: "MNIST".to_owned(),
+            variants: variants.collect(),
+        }
+    }
+
+    #[test]
+    fn the_draw_of_the_lowest_error_is_chosen_unless_runs_of_it_were_lost() {
+        let results = results(&[
+            ("search-03", &[Some(0.05), Some(0.06)]),
+            ("search-07", &[Some(0.01), None]),
+            ("search-22", &[Some(0.04), Some(0.05)]),
+        ]);
+        let table = search_table(&results, |mean| format!("{mean:.3}"));
+        let first: Vec<&str> = table.rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(first, ["search-22", "search-03", "search-07"]);
+        // Draw, five parameters, runs, the error.
+        assert_eq!(table.rows[0][6..8], ["2", "0.045"]);
+        assert_eq!(table.head[1..6], ["a_t", "e_b", "beta", "s", "ld"]);
+        assert!(caption(&results).contains("The best draw: search-22 (a_t = 0.974, e_b = 0.0324"));
+        assert!(search(&results).is_some());
+    }
+
+    #[test]
+    fn readings_are_compared_with_runs_of_the_same_seed() {
+        let results = results(&[
+            (UNCHANGED, &[Some(0.04), Some(0.05), Some(0.03)]),
+            ("map-loss=norm", &[Some(0.05), None, Some(0.05)]),
+        ]);
+        let found = effects(&results);
+        let of_error: Vec<&Effect> = found
+            .iter()
+            .filter(|effect| effect.title == "prototype error")
+            .collect();
+        assert_eq!((of_error.len(), of_error[0].row), (1, "map-loss=norm"));
+        assert_eq!(of_error[0].pairs(), 2);
+        assert!((of_error[0].mean() - 0.015).abs() < 1e-12);
+        let figure = readings(&results, &found);
+        assert_eq!(figure.rows.len(), READINGS.len());
+        assert!(figure.caption.contains("n = 2 pairs"), "{}", figure.caption);
+    }
+
+    #[test]
+    fn without_runs_there_is_nothing_to_choose() {
+        let results = results(&[]);
+        assert!(
+            search_table(&results, |mean| mean.to_string())
+                .rows
+                .is_empty()
+        );
+        assert!(effects(&results).is_empty() && search(&results).is_none());
+        assert!(figures(&results).is_empty());
     }
 }

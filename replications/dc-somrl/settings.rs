@@ -22,8 +22,13 @@ pub enum Reconstruction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MapLoss {
-    /// Of the samples above the threshold and all nodes that they reach.
+    /// Of the samples above the threshold: weighted squared distances to all nodes that they reach.
     Samples,
+    /// The same with weighted distances unsquared, as equation 2 is printed.
+    Norm,
+    /// Weighted squared distances to the winners alone: the text also says "the winner". The map itself still
+    /// learns from all nodes that are reached.
+    Winners,
     /// Of the means of each winner's samples, after the map's step, summed over winners: the authors' code.
     Means,
 }
@@ -146,16 +151,7 @@ impl Settings {
                 return Err(format!("{name} must be 0 to 1e6, not {value}"));
             }
         }
-        if self.adam.learning_rate <= 0.0 || self.adam.epsilon <= 0.0 {
-            return Err("the learning rate and Adam's epsilon must be positive".to_owned());
-        }
-        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(format!(
-                    "Adam's {name} must be at least 0 and below 1, not {beta}"
-                ));
-            }
-        }
+        self.adam.check()?;
         self.map.check()
     }
 }

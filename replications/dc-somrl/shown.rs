@@ -7,12 +7,12 @@ use tch::Tensor;
 use super::pictures::{BY_ACTIVATION, BY_RELEVANCE, CLASSES, IMAGE_CLASSES, IMAGES, PLACES};
 use crate::claims::Published;
 use crate::data;
-use crate::plot::{Bar, BarGroup, Bars, Cloud, Figure, ImageGrid, Scatter};
+use crate::plot::{Bar, BarGroup, Bars, Cloud, ImageGrid, Scatter};
 use crate::random::Seed;
-use crate::replication::{Profile, Results, VariantRecords};
+use crate::replication::{Pictures, Profile, Results, VariantRecords};
 use crate::report::Comparison;
 use crate::report::endings::told;
-use crate::runs::{Outcome, Record, Store, checkpoint};
+use crate::runs::{Outcome, Record, Store};
 
 /// A row of the table: its title, and its metric for maps and for k-means, if it has one.
 const SHOWN: [(&str, &str, &str); 6] = [
@@ -33,14 +33,19 @@ const SHOWN: [(&str, &str, &str); 6] = [
 ];
 
 /// What only DC-SOMRL has.
-const OWN: [(&str, &str); 19] = [
+const OWN: [(&str, &str); 23] = [
     ("nodes", "nodes"),
     ("nodes that win a row", "units_used"),
     ("classes with a node", "classes_covered"),
     ("ten nearest of a node's class", "top10_purity"),
+    ("the same, held out", "validation.top10_purity"),
     ("pairs of nodes", "edges.all.count"),
     ("of them across classes", "edges.all.across"),
     ("rank of their confusion", "edges.all.confusion_rank"),
+    (
+        "of the nine most confused pairs",
+        "edges.all.confused_share",
+    ),
     ("connections by relevance", "edges.minwd.count"),
     ("of them across classes", "edges.minwd.across"),
     ("rank of their confusion", "edge_confusion_rank"),
@@ -50,11 +55,19 @@ const OWN: [(&str, &str); 19] = [
     ("rank of their confusion", "edges.minwd=0.1.confusion_rank"),
     ("connections within 0.05", "edges.minwd=0.05.count"),
     ("rank of their confusion", "edges.minwd=0.05.confusion_rank"),
+    (
+        "of the nine most confused pairs",
+        "edges.minwd=0.05.confused_share",
+    ),
     ("connections by winners", "edges.coactivation.count"),
     ("of them across classes", "edges.coactivation.across"),
     (
         "rank of their confusion",
         "edges.coactivation.confusion_rank",
+    ),
+    (
+        "of the nine most confused pairs",
+        "edges.coactivation.confused_share",
     ),
 ];
 
@@ -77,11 +90,6 @@ pub(super) fn headline(record: &Record) -> String {
     words.chain(nodes).collect::<Vec<_>>().join("  ")
 }
 
-/// Whether all rows went to one node or unit.
-pub(super) fn is_collapsed(record: &Record) -> bool {
-    record.metric("units_used") == Some(1.0)
-}
-
 /// Metric by metric, variant by variant.
 pub(super) fn comparisons(
     replication: &str,
@@ -92,7 +100,7 @@ pub(super) fn comparisons(
     let mut row = |title: &str, variant: &VariantRecords, metric: &str| {
         let value = published.value(replication, &variant.id, metric);
         let value = value.filter(|_| results.profile != Profile::Smoke);
-        rows.push(Comparison::of(title, metric, variant, is_collapsed, value));
+        rows.push(Comparison::of(title, metric, variant, value));
     };
     for (title, map, labels) in SHOWN {
         for variant in &results.variants {
@@ -104,7 +112,11 @@ pub(super) fn comparisons(
         }
     }
     for (title, metric) in OWN {
-        for variant in results.variants.iter().filter(|one| one.id == OURS) {
+        for variant in results
+            .variants
+            .iter()
+            .filter(|one| one.id.starts_with(OURS))
+        {
             row(title, variant, metric);
         }
     }
@@ -118,8 +130,8 @@ pub(super) fn caption(results: &Results) -> String {
          row\nis of held-out rows and arithmetic, the others' NMI geometric.\n\
          Rank of confusion: of the classes that connections join, by k-means; chance is that of all pairs of \
          nodes,\n1 the pair that it confuses most; none where all pairs are connected, which singles out \
-         nothing.",
-        told(results, "Collapsed onto a single node or unit", is_collapsed),
+         nothing.\ndc-somrl-searched has the hyper-parameters that dc-somrl-sensitivity found without labels.",
+        told(results, "Collapsed onto a single node or unit"),
     )
 }
 
@@ -152,18 +164,18 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
         }
     });
     let words = results.variants.iter().map(|variant| {
-        // There is room for three letters below each of six bars.
+        // There is room for two letters below each of seven bars.
         let word = variant.id.replace("som-vae", "VAE").replace("desom", "DE");
         let word = word.replace("dc-somrl", "DC").replace(KMEANS, "KM");
-        word.replace("-1000", " 1k")
+        word.replace("-1000", " 1k").replace("-searched", " s")
     });
     Bars {
         title: format!("DC-SOMRL and others on {}", results.data_title),
         settings: words.collect(),
         groups: groups.collect(),
         top: 1.0,
-        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; DE: DESOM; VAE: SOM-VAE; KM: k-means; \
-                  1k: at as many iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's \
+        caption: "After Medeiros et al. (2020), Table 1. DC: DC-SOMRL; DC s: with the hyper-parameters of a search \
+                  without labels; DE: DESOM; VAE: SOM-VAE; KM: k-means; 1k: at as many iterations as DC-SOMRL, the others at their own budgets. All rows; SOM-VAE's \
                   published values are of rows held out"
             .to_owned(),
         note: results.note(),
@@ -174,28 +186,25 @@ pub(super) fn figure(replication: &str, results: &Results, published: &Published
 ///
 /// # Errors
 /// If what was kept cannot be read, or a figure cannot be drawn.
-pub(super) fn pictures(
-    results: &Results,
-    store: &Store,
-) -> Result<Vec<(String, Figure)>, crate::Error> {
+pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
+    let mut pictures = Pictures::default();
     let mut records = results.records(OURS).iter();
     let Some(record) = records.find(|record| record.identity.seed == Seed(0)) else {
-        return Ok(Vec::new());
+        return Ok(pictures);
     };
-    let Some((tensors, _)) = checkpoint::load(&store.weights(&record.key))? else {
-        return Ok(Vec::new());
+    let Some(tensors) = pictures.kept(store, OURS, record)? else {
+        return Ok(pictures);
     };
-    let mut figures = Vec::new();
     let entry = data::catalogue()?.entry(&record.identity.data)?;
     if let Some(tile) = entry.image
         && let Some(grid) = nearest(&tensors, tile, results)
     {
-        figures.push(("fig1".to_owned(), grid.draw()?));
+        pictures.add("fig1", grid.draw()?);
     }
     if let Some(scatter) = topology(&tensors, record, results) {
-        figures.push(("fig2".to_owned(), scatter.draw()?));
+        pictures.add("fig2", scatter.draw()?);
     }
-    Ok(figures)
+    Ok(pictures)
 }
 
 fn floats(tensor: &Tensor) -> Vec<f32> {
@@ -230,7 +239,7 @@ fn nearest(
         gap: 1,
         caption: format!(
             "After Medeiros et al. (2020), Fig. 1. Left: decoded prototypes, of each class the two that win most \
-             rows; classes from top to bottom {}. Right: the rows of highest activation. n = 1 run, seed 0",
+             rows; classes from top to bottom {}. Right: the held-out rows of highest activation. n = 1 run, seed 0",
             order.collect::<Vec<_>>().join(", ")
         ),
         note: results.note(),

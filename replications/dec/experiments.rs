@@ -4,10 +4,9 @@ use super::recipes::Recipes;
 use super::{Dec, published, shown};
 use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::Published;
-use crate::plot::Figure;
 use crate::replication::{
-    BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
-    Variant,
+    BadSetting, Changes, Effect, Pictures, Presentation, Profile, Protocol, Replication, Results,
+    Setting, Variant,
 };
 use crate::runs::{Record, Store};
 
@@ -184,11 +183,7 @@ impl Replication for Experiment {
         })
     }
 
-    fn pictures(
-        &self,
-        results: &Results,
-        store: &Store,
-    ) -> Result<Vec<(String, Figure)>, crate::Error> {
+    fn pictures(&self, results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
         shown::pictures(results, store)
     }
 }

@@ -7,12 +7,12 @@ use tch::Tensor;
 
 use super::pictures::{AFTER, BEFORE, CLASSES, TOP, TOP_ROWS};
 use crate::claims::Published;
-use crate::plot::{Bar, BarGroup, Bars, Cloud, CurvePanel, Curves, Figure, ImageGrid, Scatter};
+use crate::plot::{Bar, BarGroup, Bars, Cloud, CurvePanel, Curves, ImageGrid, Scatter};
 use crate::random::Seed;
-use crate::replication::{Profile, Results, VariantRecords};
+use crate::replication::{Pictures, Profile, Results, VariantRecords};
 use crate::report::Comparison;
 use crate::report::endings::told;
-use crate::runs::{Outcome, Record, Store, checkpoint};
+use crate::runs::{Outcome, Record, Store};
 
 /// Titles of metrics, and their names in records.
 const SHOWN: [(&str, &str); 6] = [
@@ -54,10 +54,6 @@ fn short(divergence: f64) -> String {
     }
 }
 
-fn is_collapsed(record: &Record) -> bool {
-    record.metric("clusters_found") == Some(1.0)
-}
-
 fn comparable(results: &Results) -> bool {
     results.profile != Profile::Smoke
 }
@@ -77,7 +73,7 @@ pub(super) fn comparisons(
                 continue;
             }
             let value = value.filter(|_| comparable(results));
-            rows.push(Comparison::of(title, metric, variant, is_collapsed, value));
+            rows.push(Comparison::of(title, metric, variant, value));
         }
     }
     rows
@@ -88,7 +84,7 @@ pub(super) fn caption(results: &Results) -> String {
     results.caption(
         "Accuracy: best one-to-one matching of clusters to classes; at start: of k-means on the codes.\n\
          NMI: geometric normalisation. KL: mean per row at a refresh, each with its own P.",
-        told(results, "Collapsed into a single cluster", is_collapsed),
+        told(results, "Collapsed into a single cluster"),
     )
 }
 
@@ -288,11 +284,8 @@ fn refreshes(data: &str, results: &Results) -> String {
 ///
 /// # Errors
 /// If what was kept cannot be read, or a figure cannot be drawn.
-pub(super) fn pictures(
-    results: &Results,
-    store: &Store,
-) -> Result<Vec<(String, Figure)>, crate::Error> {
-    let mut figures = Vec::new();
+pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
+    let mut pictures = Pictures::default();
     for variant in &results.variants {
         let mut records = variant.records.iter();
         let Some(record) = records.find(|record| record.identity.seed == Seed(0)) else {
@@ -301,18 +294,18 @@ pub(super) fn pictures(
         if record.identity.settings["pictured"].as_u64().unwrap_or(0) == 0 {
             continue;
         }
-        let Some((tensors, _)) = checkpoint::load(&store.weights(&record.key))? else {
+        let Some(tensors) = pictures.kept(store, &variant.id, record)? else {
             continue;
         };
         let name = variant.id.replace('/', "-");
         if let Some(scatter) = scatter(variant, record, &tensors, results) {
-            figures.push((format!("tsne-{name}"), scatter.draw()?));
+            pictures.add(format!("tsne-{name}"), scatter.draw()?);
         }
         if let Some(grid) = top_images(variant, &tensors, results) {
-            figures.push((format!("top-{name}"), grid.draw()?));
+            pictures.add(format!("top-{name}"), grid.draw()?);
         }
     }
-    Ok(figures)
+    Ok(pictures)
 }
 
 fn floats(tensor: &Tensor) -> Vec<f32> {

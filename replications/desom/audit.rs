@@ -11,6 +11,7 @@ use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
+use crate::report::effects;
 use crate::runs::Record;
 use crate::som::{Horizon, MapDistance};
 
@@ -129,16 +130,13 @@ impl Replication for Audit {
     }
 
     fn present(&self, results: &Results) -> Result<Presentation, crate::Error> {
-        let effects = shown::effects(results);
+        let found = shown::effects(results);
         Ok(Presentation {
             comparisons: shown::comparisons(results),
             caption: shown::caption(results),
-            figures: vec![(
-                "effects".to_owned(),
-                shown::figure(results, &effects).draw()?,
-            )],
-            further: vec![shown::table(&effects)],
-            tables: vec![("audit.csv".to_owned(), shown::csv(results, &effects)?)],
+            figures: vec![("effects".to_owned(), shown::figure(results, &found).draw()?)],
+            further: vec![effects::table(&found)],
+            tables: vec![("audit.csv".to_owned(), effects::csv(results, &found)?)],
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What `desom-benchmark` shows of its results: the comparison with Tables 2 and 3, a figure, and the CSV
 //! files of the authors' script.
 
-use super::gamma_shown::{is_collapsed, run, shortcomings};
+use super::gamma_shown::{run, shortcomings};
 use crate::claims::{Published, Summary};
 use crate::plot::{Panel, Point, Scale, Sweep};
 use crate::replication::{Results, VariantRecords};
@@ -81,13 +81,7 @@ pub(super) fn comparisons(
                 continue;
             };
             let value = published.value(replication, &variant.id, metric);
-            rows.push(Comparison::of(
-                shown.title,
-                metric,
-                variant,
-                is_collapsed,
-                value,
-            ));
+            rows.push(Comparison::of(shown.title, metric, variant, value));
         }
     }
     rows

@@ -61,15 +61,8 @@ pub(super) fn headline(record: &Record) -> String {
         let value = metrics.iter().find_map(|metric| record.metric(metric))?;
         Some(format!("{title} {value:.3}"))
     });
-    let collapsed = is_collapsed(record).then(|| "collapsed".to_owned());
+    let collapsed = record.is_collapsed().then(|| "collapsed".to_owned());
     parts.chain(collapsed).collect::<Vec<_>>().join("  ")
-}
-
-/// Whether all rows went to one unit of the map, or to one cluster of k-means.
-pub(super) fn is_collapsed(record: &Record) -> bool {
-    ["units_used", "clusters_found"]
-        .iter()
-        .any(|metric| record.metric(metric) == Some(1.0))
 }
 
 /// Whether a run has no value of a metric though it did not diverge.
@@ -78,7 +71,7 @@ fn is_undefined(record: &Record, metric: &str) -> bool {
 }
 
 pub(super) fn endings(variant: &VariantRecords) -> Endings {
-    Endings::of(variant, is_collapsed)
+    Endings::of(variant)
 }
 
 /// Whether the published values stand beside ours: not for other data, nor for another meaning of
@@ -112,13 +105,7 @@ pub(super) fn comparisons(
             }
             let value = published.value(replication, &variant.id, metric);
             let value = value.filter(|_| comparable(results));
-            rows.push(Comparison::of(
-                shown.title,
-                metric,
-                variant,
-                is_collapsed,
-                value,
-            ));
+            rows.push(Comparison::of(shown.title, metric, variant, value));
         }
     }
     rows
@@ -126,11 +113,7 @@ pub(super) fn comparisons(
 
 /// Everything that is not as it should be with the runs, a sentence each.
 pub(super) fn shortcomings(results: &Results) -> Vec<String> {
-    let mut lines = told(
-        results,
-        "Collapsed onto a single unit or cluster",
-        is_collapsed,
-    );
+    let mut lines = told(results, "Collapsed onto a single unit or cluster");
     let fewer = results.variants.iter().map(|variant| {
         let fewer = variant.records.iter().filter(|run| found_fewer(run));
         (variant.id.as_str(), fewer.count(), variant.records.len())
@@ -281,7 +264,7 @@ pub(super) fn run(record: &Record, metric: &str) -> Run {
     match (record.outcome, record.metric(metric)) {
         (Outcome::Diverged { .. }, _) => Run::Diverged,
         (Outcome::Completed, None) => Run::Undefined,
-        (Outcome::Completed, Some(value)) if is_collapsed(record) => Run::Collapsed(value),
+        (Outcome::Completed, Some(value)) if record.is_collapsed() => Run::Collapsed(value),
         (Outcome::Completed, Some(value)) => Run::Value(value),
     }
 }

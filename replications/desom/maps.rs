@@ -4,10 +4,9 @@
 use super::{Desom, Settings, gamma, gamma_shown, maps_shown as shown, published};
 use crate::baselines::{Kerasom, KerasomSettings};
 use crate::claims::Published;
-use crate::plot::Figure;
 use crate::replication::{
-    BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
-    Variant,
+    BadSetting, Changes, Effect, Pictures, Presentation, Profile, Protocol, Replication, Results,
+    Setting, Variant,
 };
 use crate::runs::{Record, Store};
 use crate::som::Grid;
@@ -115,11 +114,7 @@ impl Replication for Maps {
         })
     }
 
-    fn pictures(
-        &self,
-        results: &Results,
-        store: &Store,
-    ) -> Result<Vec<(String, Figure)>, crate::Error> {
+    fn pictures(&self, results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
         shown::pictures(results, store)
     }
 }

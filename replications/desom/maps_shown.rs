@@ -2,17 +2,16 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::gamma_shown::is_collapsed;
 use super::{Desom, Settings};
 use crate::data;
 use crate::evaluation::CLASS_COUNTS;
 use crate::nn::slices::slice;
 use crate::nn::{Layout, Parameters, state};
-use crate::plot::{Figure, ImageGrid, Lattice, LatticePanel};
-use crate::replication::{Results, VariantRecords};
+use crate::plot::{ImageGrid, Lattice, LatticePanel};
+use crate::replication::{Pictures, Results, VariantRecords};
 use crate::report::Comparison;
 use crate::report::comparison::compared;
-use crate::runs::checkpoint::{self, Named};
+use crate::runs::checkpoint::Named;
 use crate::runs::{Outcome, Record, Store};
 use crate::som::Grid;
 use crate::train::Method;
@@ -30,7 +29,7 @@ const SHOWN: [(&str, &str); 4] = [
 
 /// Metric by metric, variant by variant. The paper has no numbers for them.
 pub(super) fn comparisons(results: &Results) -> Vec<Comparison> {
-    compared(results, &SHOWN, is_collapsed)
+    compared(results, &SHOWN)
 }
 
 pub(super) fn caption(results: &Results) -> String {
@@ -46,16 +45,13 @@ pub(super) fn caption(results: &Results) -> String {
 ///
 /// # Errors
 /// If weights cannot be read, do not fit their settings, or a figure cannot be drawn.
-pub(super) fn pictures(
-    results: &Results,
-    store: &Store,
-) -> Result<Vec<(String, Figure)>, crate::Error> {
-    let mut figures = Vec::new();
+pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
+    let mut pictures = Pictures::default();
     for variant in &results.variants {
         let Some(record) = pictured(variant) else {
             continue;
         };
-        let Some((weights, _)) = checkpoint::load(&store.weights(&record.key))? else {
+        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
             continue;
         };
         let entry = data::catalogue()?.entry(&record.identity.data)?;
@@ -70,12 +66,12 @@ pub(super) fn pictures(
         let seed = format!("The run with seed {}", record.identity.seed);
         if let Some(tile) = entry.image {
             let grid = map.prototypes_in_pixels(&title, tile, &seed, results.note());
-            figures.push((format!("map-{name}"), grid.draw()?));
+            pictures.add(format!("map-{name}"), grid.draw()?);
         }
         let lattice = map.distances(&title, &seed, results.note());
-        figures.push((format!("umatrix-{name}"), lattice.draw()?));
+        pictures.add(format!("umatrix-{name}"), lattice.draw()?);
     }
-    Ok(figures)
+    Ok(pictures)
 }
 
 /// The run that is drawn: the one with the lowest seed that came to its end.

@@ -1,7 +1,7 @@
 //! What `desom-pretrain` shows of its results: the comparison with Fig. 2, the figure, the losses at the
 //! start of joint training, and what pretraining costs.
 
-use super::gamma_shown::{DIGITISED, SHOWN, Shown, is_collapsed};
+use super::gamma_shown::{DIGITISED, SHOWN, Shown};
 use super::pretrain::{PLAIN, PRETRAINED};
 use crate::claims::{Published, Value};
 use crate::plot::{Bar, BarGroup, Bars, CurvePanel, Curves};
@@ -46,7 +46,7 @@ pub(super) fn comparisons(
         let Some(records) = results.variants.iter().find(|one| one.id == variant) else {
             return;
         };
-        rows.push(Comparison::of(title, metric, records, is_collapsed, value));
+        rows.push(Comparison::of(title, metric, records, value));
     };
     for Shown { title, metric, .. } in SHOWN {
         for variant in [PLAIN, PRETRAINED] {
@@ -120,7 +120,10 @@ pub(super) fn bars(replication: &str, results: &Results, published: &Published) 
 fn collapsed(results: &Results) -> String {
     let places = [PLAIN, PRETRAINED].into_iter().filter_map(|variant| {
         let records = results.records(variant);
-        let count = records.iter().filter(|record| is_collapsed(record)).count();
+        let count = records
+            .iter()
+            .filter(|record| record.is_collapsed())
+            .count();
         let all = records.len();
         (count > 0).then(|| format!("{} ({count} of {all} runs)", title(variant)))
     });
@@ -243,7 +246,7 @@ pub(super) fn caption(results: &Results) -> String {
             words::count(not_followed, "run")
         ));
     }
-    lines.extend(told(results, "Collapsed onto a single unit", is_collapsed));
+    lines.extend(told(results, "Collapsed onto a single unit"));
     results.caption(
         "Accuracy (best one-to-one matching of clusters to classes) after k-means on the \
          prototypes;\npurity, NMI (geometric normalisation) and ARI of the best matching units.\n\

@@ -225,13 +225,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), String> {
-        let positive = |name: &str, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(format!("{name} must be a positive number, not {value}"))
-            }
-        };
         let widths = self.hidden.iter().chain([&self.latent, &self.batch]);
         if widths.copied().any(|width| width < 1) {
             return Err("layer widths and the batch size must be at least 1".to_owned());
@@ -269,18 +262,8 @@ impl Settings {
         if self.training_rows.is_some_and(|rows| rows < 1) {
             return Err("at least one row must be trained on".to_owned());
         }
-        positive("the start temperature", self.temperature.start)?;
-        positive("the end temperature", self.temperature.end)?;
-        positive("the learning rate", self.adam.learning_rate)?;
-        positive("Adam's epsilon", self.adam.epsilon)?;
-        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(format!(
-                    "Adam's {name} must be at least 0 and below 1, not {beta}"
-                ));
-            }
-        }
-        Ok(())
+        self.temperature.check()?;
+        self.adam.check()
     }
 
     /// The settings as a run's identity holds them.

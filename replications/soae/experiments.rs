@@ -4,10 +4,9 @@ use super::lattice::classic;
 use super::{LatticeSom, Settings, Soae, Space, Training, pictures, published, shown};
 use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::Published;
-use crate::plot::Figure;
 use crate::replication::{
-    BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
-    Variant,
+    BadSetting, Changes, Effect, Pictures, Presentation, Profile, Protocol, Replication, Results,
+    Setting, Variant,
 };
 use crate::runs::{Record, Store};
 
@@ -249,13 +248,9 @@ impl Replication for Experiment {
         })
     }
 
-    fn pictures(
-        &self,
-        results: &Results,
-        store: &Store,
-    ) -> Result<Vec<(String, Figure)>, crate::Error> {
+    fn pictures(&self, results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
         match self {
-            Self::Comparison => Ok(Vec::new()),
+            Self::Comparison => Ok(Pictures::default()),
             Self::Figures => pictures::pictures(results, store),
         }
     }

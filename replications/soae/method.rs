@@ -97,11 +97,7 @@ impl Method for Soae {
         };
         let model = model.map_err(Error::Settings)?;
         let held_out = settings.held_out;
-        let finished = held_out::finish(&model, held_out, member.seed, context.data, progress)?;
-        Ok(Finished {
-            evaluation: Duration::ZERO,
-            ..finished
-        })
+        held_out::finish(&model, held_out, member.seed, context.data, progress)
     }
 }
 

@@ -10,9 +10,9 @@ use super::shown::{data_sets, pictured};
 use super::{Settings, Space};
 use crate::data;
 use crate::nn::slices::slice;
-use crate::plot::{Cloud, CurvePanel, Curves, Figure, ImageGrid, Scatter};
-use crate::replication::{Results, VariantRecords};
-use crate::runs::{Store, checkpoint};
+use crate::plot::{Cloud, CurvePanel, Curves, ImageGrid, Scatter};
+use crate::replication::{Pictures, Results, VariantRecords};
+use crate::runs::Store;
 
 /// Empty columns between the halves of a globe.
 const GAP: usize = 2;
@@ -29,11 +29,15 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn read(variant: &'a VariantRecords, store: &Store) -> Result<Option<Self>, crate::Error> {
+    fn read(
+        variant: &'a VariantRecords,
+        store: &Store,
+        pictures: &mut Pictures,
+    ) -> Result<Option<Self>, crate::Error> {
         let Some(record) = pictured(variant) else {
             return Ok(None);
         };
-        let Some((weights, _)) = checkpoint::load(&store.weights(&record.key))? else {
+        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
             return Ok(None);
         };
         let entry = data::catalogue()?.entry(&record.identity.data)?;
@@ -243,21 +247,18 @@ const SAMPLES: usize = 16;
 ///
 /// # Errors
 /// If weights cannot be read, do not fit their settings, or a figure cannot be drawn.
-pub(super) fn pictures(
-    results: &Results,
-    store: &Store,
-) -> Result<Vec<(String, Figure)>, crate::Error> {
+pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
     let _no_graph = tch::no_grad_guard();
-    let mut figures = Vec::new();
+    let mut pictures = Pictures::default();
     let note = results.note();
     for (set, variants) in data_sets(results) {
         let mut shown = Vec::new();
         for variant in variants {
-            shown.extend(Shown::read(variant, store)?);
+            shown.extend(Shown::read(variant, store, &mut pictures)?);
         }
         for one in &shown {
             for (name, grid) in one.manifolds(note.as_ref()) {
-                figures.push((name, grid.draw()?));
+                pictures.add(name, grid.draw()?);
             }
         }
         if shown.is_empty() {
@@ -276,11 +277,11 @@ pub(super) fn pictures(
             ),
             note: note.clone(),
         };
-        figures.push((format!("codes-{set}"), scatter.draw()?));
-        figures.push((
+        pictures.add(format!("codes-{set}"), scatter.draw()?);
+        pictures.add(
             format!("samples-{set}"),
             samples(set, &shown, note.clone()).draw()?,
-        ));
+        );
         let norms = Curves {
             title: format!("{set}: norms of embedded codes"),
             x_label: "norm over its mean".to_owned(),
@@ -292,9 +293,9 @@ pub(super) fn pictures(
             ),
             note: note.clone(),
         };
-        figures.push((format!("norms-{set}"), norms.draw()?));
+        pictures.add(format!("norms-{set}"), norms.draw()?);
     }
-    Ok(figures)
+    Ok(pictures)
 }
 
 /// A row of samples for each model that has a distribution to draw from.

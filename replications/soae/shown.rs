@@ -64,7 +64,7 @@ pub(super) fn measured(results: &Results, shown: &[(&str, &str)]) -> Vec<Compari
             if !runs.any(|run| run.metrics.contains_key(metric)) {
                 continue;
             }
-            rows.push(Comparison::of(title, metric, variant, |_| false, None));
+            rows.push(Comparison::of(title, metric, variant, None));
         }
     }
     rows
@@ -77,7 +77,7 @@ pub(super) fn caption(results: &Results) -> String {
          Trustworthiness and continuity of the 12 nearest, label agreement of the 10 nearest among 2000 rows\n\
          (or all there are), with the distance of the latent space; the map's codes are places on its lattice.\n\
          Accuracy, NMI (geometric) and purity of k-means on embedded codes; k-means on pixels sees all rows.",
-        told(results, "", |_| false),
+        told(results, "Collapsed onto a single node"),
     )
 }
 

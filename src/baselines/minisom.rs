@@ -2,13 +2,13 @@
 //! and `AE+minisom` rows of benchmarks. The algorithm is [`OnlineSom`].
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::space::{self, Entered};
+use super::space::{self, Entered, evaluation_time};
 use crate::evaluation::PostClusters;
 use crate::pretraining::AutoencoderSettings;
 use crate::random::{self, Seed};
@@ -161,17 +161,6 @@ impl Method for MiniSom {
         // Seconds of work, kept in no checkpoint: it starts again.
         one_by_one(cohort, |member| self.fit(member, context))
     }
-}
-
-/// How long it takes to evaluate a map on `rows` rows, from a search among a few.
-pub(super) fn evaluation_time(sample: &Tensor, prototypes: &Tensor, rows: i64) -> Duration {
-    let clock = Instant::now();
-    let _ = crate::som::nearest(sample, prototypes);
-    // Units and groups are searched for, and labels counted.
-    clock
-        .elapsed()
-        .mul_f64(2.5 * rows as f64 / sample.size()[0] as f64)
-        + Duration::from_millis(20)
 }
 
 impl MiniSom {

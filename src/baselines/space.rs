@@ -1,6 +1,7 @@
 //! What a map is trained on: the features themselves, or an autoencoder's codes of them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
@@ -131,4 +132,15 @@ impl Space {
         let prototypes = ("som.prototypes".to_owned(), prototypes.shallow_clone());
         std::iter::once(prototypes).chain(counts).collect()
     }
+}
+
+/// How long it takes to evaluate a map on `rows` rows, from a search among a few.
+pub(super) fn evaluation_time(sample: &Tensor, prototypes: &Tensor, rows: i64) -> Duration {
+    let clock = Instant::now();
+    let _ = crate::som::nearest(sample, prototypes);
+    // Units and groups are searched for, and labels counted.
+    clock
+        .elapsed()
+        .mul_f64(2.5 * rows as f64 / sample.size()[0] as f64)
+        + Duration::from_millis(20)
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::position::line;
 use super::published::{File, Read, Row};
-use super::results_csv::impossible;
-use super::{At, Claim, Error, Margin, Order, Quantity, Test};
+use super::{At, Better, Claim, Error, Margin, Order, Quantity, Test};
+use crate::metrics::{impossible, too_wide};
 
 /// Which names experiments have. The caller knows; a file judged alone has none to compare with.
 pub trait Vocabulary {
@@ -156,6 +156,9 @@ impl Checker<'_> {
                 self.require(**sd >= 0.0 && sd.is_finite(), sd, || {
                     "sd: a standard deviation is 0 or more".into()
                 })?;
+                if let Some(reason) = too_wide(&row.metric, **sd) {
+                    return self.wrong(sd, format!("sd: {reason}"));
+                }
                 self.require(row.n.is_some(), sd, || {
                     "sd: without n it says nothing of the mean's error; add n, the number of runs, or \
                      leave sd out"
@@ -202,11 +205,12 @@ impl Checker<'_> {
             Test::Value(test) => {
                 self.several("metrics", &test.metrics, 1, claim)?;
                 self.several("variants", &test.variants, 1, claim)?;
-                self.margin(&test.margin)?;
+                self.margin(&test.margin, &test.metrics)?;
                 if let Some(worst) = &test.worst {
                     self.require(worst.is_finite(), worst, || {
                         format!("test.value.worst: {} is not the value of a run", **worst)
                     })?;
+                    self.possible("test.value.worst", worst, &test.metrics)?;
                 }
                 for metric in &test.metrics {
                     for variant in &test.variants {
@@ -224,12 +228,16 @@ impl Checker<'_> {
                         *test.best
                     )
                 })?;
-                self.optional_margin(test.margin.as_ref())
+                self.require(claim.better != Some(Better::Lower), &claim.id, || {
+                    "better: argmax asks for the highest value; that one is the lowest say with `order`"
+                        .into()
+                })?;
+                self.optional_margin(test.margin.as_ref(), std::slice::from_ref(&test.metric))
             }
             Test::Trend(test) => {
                 self.several("metrics", &test.metrics, 1, claim)?;
                 self.several("variants", &test.variants, 3, claim)?;
-                self.optional_margin(test.margin.as_ref())
+                self.optional_margin(test.margin.as_ref(), &test.metrics)
             }
             Test::Equivalence(test) => {
                 self.several("metrics", &test.metrics, 1, claim)?;
@@ -239,7 +247,7 @@ impl Checker<'_> {
                      itself"
                         .into()
                 })?;
-                self.margin(&test.margin)
+                self.margin(&test.margin, &test.metrics)
             }
             Test::Bound(test) => {
                 self.several("metrics", &test.metrics, 1, claim)?;
@@ -253,6 +261,7 @@ impl Checker<'_> {
                     self.require(number.is_finite(), number, || {
                         format!("test.bound: {} is not a number to compare with", **number)
                     })?;
+                    self.possible("test.bound", number, &test.metrics)?;
                 }
                 match (&test.at_least, &test.at_most) {
                     (None, None) => self.wrong(
@@ -277,6 +286,10 @@ impl Checker<'_> {
                     &test.metric,
                     || "test.share: which runs count? Give at_most or at_least, one of them".into(),
                 )?;
+                for threshold in [&test.at_least, &test.at_most].into_iter().flatten() {
+                    let metric = std::slice::from_ref(&test.metric);
+                    self.possible("test.share", threshold, metric)?;
+                }
                 self.require(*test.share > 0.0 && *test.share < 1.0, &test.share, || {
                     "test.share.share: a share above 0 and below 1; no number of runs shows that \
                      all runs do something"
@@ -312,7 +325,10 @@ impl Checker<'_> {
                     .into(),
             );
         }
-        self.optional_margin(test.margin.as_ref())
+        let own = test.descending.iter();
+        let own = own.filter_map(|operand| operand.metric.clone());
+        let metrics: Vec<At<String>> = own.chain(test.metrics.iter().cloned()).collect();
+        self.optional_margin(test.margin.as_ref(), &metrics)
     }
 
     fn published(
@@ -372,11 +388,25 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn optional_margin(&self, margin: Option<&Margin>) -> Checked {
-        margin.map_or(Ok(()), |margin| self.margin(margin))
+    /// A number to compare runs with has to be one that a run can have.
+    fn possible(&self, key: &str, number: &At<f64>, metrics: &[At<String>]) -> Checked {
+        let mut reasons = metrics.iter().filter_map(|name| impossible(name, **number));
+        reasons.next().map_or(Ok(()), |reason| {
+            self.wrong(number, format!("{key}: {reason}"))
+        })
     }
 
-    fn margin(&self, margin: &Margin) -> Checked {
+    fn optional_margin(&self, margin: Option<&Margin>, metrics: &[At<String>]) -> Checked {
+        margin.map_or(Ok(()), |margin| self.margin(margin, metrics))
+    }
+
+    fn margin(&self, margin: &Margin, metrics: &[At<String>]) -> Checked {
+        let mut wide = metrics
+            .iter()
+            .filter_map(|name| too_wide(name, *margin.size));
+        if let Some(reason) = wide.next() {
+            return self.wrong(&margin.size, format!("margin.size: {reason}"));
+        }
         self.require(
             margin.size.is_finite() && *margin.size > 0.0,
             &margin.size,

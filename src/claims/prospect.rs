@@ -7,8 +7,9 @@ use super::{
     Argmax, At, Change, Claim, Collapse, Equivalence, Order, Printed, Published, Quantity, Test,
     Trend, ValueTest, Wherein, fewest_to_reproduce,
 };
+use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::p_share_greater;
-use crate::statistics::power::{chance_between, chance_greater, chance_within};
+use crate::statistics::power::{chance_between, chance_greater, chance_within, is_too_wide};
 
 /// The chance of "reproduced" with a number of seeds, if what the paper says is true.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,7 +50,8 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
     };
     let mut chance = chances.iter().copied().reduce(f64::min)?;
     let fewest = fewest_to_reproduce(published, claim).filter(|&fewest| seeds < fewest);
-    if fewest.is_some() {
+    let too_few = seeds < MIN_RUNS;
+    if fewest.is_some() || too_few {
         chance = 0.0;
     }
     let mut words = vec![format!(
@@ -65,8 +67,16 @@ pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Pros
              order: at least {fewest} can"
         ));
     }
-    if chance < 0.01 && matches!(claim.test, Test::Value(_)) {
-        words.push("the paper's own runs leave too much open for the margin".to_owned());
+    if too_few {
+        words.push(format!("fewer than {MIN_RUNS} decide nothing"));
+    } else if chance < 0.01
+        && let Test::Value(test) = &claim.test
+    {
+        words.push(if paper.is_too_wide(test) {
+            "the paper's own runs leave too much open for the margin".to_owned()
+        } else {
+            "so few leave too much open for the margin, more would not".to_owned()
+        });
     }
     Some(Prospect {
         claim: claim.id.to_string(),
@@ -104,6 +114,17 @@ impl Paper<'_> {
             Some(chance_within(moments, self.seeds, margin, value.coarseness))
         };
         each(&test.metrics, &test.variants).map(chance).collect()
+    }
+
+    /// Whether no number of our runs would do for one of the values.
+    fn is_too_wide(&self, test: &ValueTest) -> bool {
+        each(&test.metrics, &test.variants).any(|(metric, variant)| {
+            let Some(value) = self.printed(variant, metric) else {
+                return false;
+            };
+            let moments = value.moments();
+            moments.is_some_and(|moments| is_too_wide(moments, *test.margin.size, value.coarseness))
+        })
     }
 
     fn order(&self, test: &Order) -> Chances {

@@ -3,10 +3,6 @@
 use super::results::{Ending, Results, Run};
 use crate::runs::{Outcome, Record};
 
-/// The metric that says on how many units of a map samples fall. With one, all of them look alike to it:
-/// the run has collapsed.
-const UNITS_USED: &str = "units_used";
-
 impl Results {
     /// Records with the ids that their variants have now.
     pub fn of_records<'a>(records: impl IntoIterator<Item = (&'a str, &'a Record)>) -> Self {
@@ -26,7 +22,7 @@ impl Results {
 fn ending(record: &Record) -> Ending {
     match record.outcome {
         Outcome::Diverged { .. } => Ending::Diverged,
-        Outcome::Completed if record.metric(UNITS_USED) == Some(1.0) => Ending::Collapsed,
+        Outcome::Completed if record.is_collapsed() => Ending::Collapsed,
         Outcome::Completed => Ending::Completed,
     }
 }

@@ -115,14 +115,15 @@ impl Results {
         }
         runs.sort_by_key(|run| run.seed);
         let mut sample = Sample::default();
-        let mut known = false;
+        // Runs that diverged name no metrics: where all did, the name cannot be checked.
+        let mut known = runs.iter().all(|run| run.ending == Ending::Diverged);
         for run in runs {
-            known |= run.values.contains_key(&quantity.metric) || run.ending == Ending::Diverged;
+            known |= run.values.contains_key(&quantity.metric);
             let value = run.values.get(&quantity.metric).copied().flatten();
-            match (value.filter(|value| value.is_finite()), run.ending) {
-                (Some(value), _) => sample.values.push((run.seed, value)),
-                (None, Ending::Diverged) => sample.diverged += 1,
-                (None, _) => sample.undefined += 1,
+            match (run.ending, value.filter(|value| value.is_finite())) {
+                (Ending::Diverged, _) => sample.diverged += 1,
+                (_, Some(value)) => sample.values.push((run.seed, value)),
+                (_, None) => sample.undefined += 1,
             }
             sample.collapsed += usize::from(run.ending == Ending::Collapsed);
         }

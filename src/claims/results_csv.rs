@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::position::line;
 use super::results::{Ending, Results, Run};
-use crate::metrics::described;
+use crate::metrics::impossible;
 
 const NEEDED: [&str; 4] = ["variant", "seed", "metric", "value"];
 
@@ -129,23 +129,6 @@ fn number(cell: &str) -> Result<Option<f64>, String> {
         .parse()
         .map_err(|_| format!("value: {cell:?} is not a number; leave it empty where undefined"))?;
     Ok(Some(value).filter(|value| value.is_finite()))
-}
-
-/// Rounding may carry a value this far beyond a metric's range.
-const ROUNDING: f64 = 1e-6;
-
-/// Why a metric that is known by name cannot have this value, if it cannot.
-pub(super) fn impossible(metric: &str, value: f64) -> Option<String> {
-    let of = described(metric.rsplit('.').next()?)?;
-    let (low, high) = of.bounds();
-    let is_possible = (low - ROUNDING..=high + ROUNDING).contains(&value);
-    (!is_possible).then(|| {
-        format!(
-            "{value} is no value of {metric}, whose range is {}; divide percentages by 100, or give another \
-             quantity another name",
-            of.range
-        )
-    })
 }
 
 fn ending(cell: &str) -> Result<Ending, String> {

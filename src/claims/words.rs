@@ -1,7 +1,7 @@
 //! Numbers in sentences.
 
 use crate::statistics::Interval;
-pub(super) use crate::words::{count, number, p_value, signed};
+pub(super) use crate::words::{count, number, p_value, percent, signed};
 
 /// `-0.040 to +0.017`.
 pub(super) fn interval(interval: Interval) -> String {

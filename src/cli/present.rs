@@ -38,7 +38,7 @@ pub fn show(
         if session.args.json {
             let results = session.results()?;
             let nothing = Presentation::default();
-            finish(value(session, &results, &nothing, &[], &[]))?;
+            finish(as_json(session, &results, &nothing, &[], &[]))?;
         }
         return Ok(None);
     };
@@ -60,7 +60,8 @@ pub struct Shown<'a> {
     results: Results,
     judgements: Vec<Judgement>,
     presentation: Presentation,
-    stored: usize,
+    /// Runs that there are no pictures of.
+    lacking: Vec<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -70,19 +71,18 @@ impl<'a> Shown<'a> {
     /// If a figure cannot be drawn or the paper's file is wrong.
     pub fn of(session: &'a Session) -> Result<Option<Self>, Error> {
         let results = session.results()?;
-        let stored = stored(&results);
-        if stored == 0 {
+        if results.stored() == 0 {
             return Ok(None);
         }
         let mut presentation = session.replication.present(&results)?;
         let pictures = session.replication.pictures(&results, &session.store)?;
-        presentation.figures.extend(pictures);
+        presentation.figures.extend(pictures.figures);
         Ok(Some(Self {
+            lacking: pictures.lacking,
             judgements: judged(session, &results)?,
             presentation,
             session,
             results,
-            stored,
         }))
     }
 
@@ -93,14 +93,14 @@ impl<'a> Shown<'a> {
             "{}, {} profile: {} of {} runs",
             self.session.replication.id(),
             self.session.args.profile.name(),
-            self.stored,
+            self.results.stored(),
             self.session.tasks.len()
         )
     }
 
     fn print_table(&self) -> Result<(), Error> {
         let mut out = stdout();
-        let (stored, planned) = (self.stored, self.session.tasks.len());
+        let (stored, planned) = (self.results.stored(), self.session.tasks.len());
         if stored < planned {
             writeln!(
                 out,
@@ -156,6 +156,13 @@ impl<'a> Shown<'a> {
         for message in self.session.left_out() {
             writeln!(out, "left out: {message}")?;
         }
+        if !self.lacking.is_empty() {
+            writeln!(
+                out,
+                "not drawn: pictures of {}: this store lacks their weights (exports have none)",
+                self.lacking.join("; ")
+            )?;
+        }
         for file in files {
             let kind = match file.extension().and_then(|extension| extension.to_str()) {
                 Some("csv") => "table",
@@ -169,7 +176,7 @@ impl<'a> Shown<'a> {
     /// All of it, with the paths of the files that were written.
     #[must_use]
     pub fn json(&self, files: &[PathBuf]) -> Value {
-        value(
+        as_json(
             self.session,
             &self.results,
             &self.presentation,
@@ -179,7 +186,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn value(
+/// What there is to show, and the paths of the files that were written.
+fn as_json(
     session: &Session,
     results: &Results,
     presentation: &Presentation,
@@ -196,7 +204,7 @@ fn value(
         "changed": results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
         "note": results.note(),
         "planned": session.tasks.len(),
-        "stored": stored(results),
+        "stored": results.stored(),
         "results": presentation.comparisons,
         "caption": presentation.caption,
         "further": presentation.further,
@@ -204,11 +212,6 @@ fn value(
         "files": files,
         "unreadable": session.left_out(),
     })
-}
-
-fn stored(results: &Results) -> usize {
-    let variants = results.variants.iter();
-    variants.map(|variant| variant.records.len()).sum()
 }
 
 /// The verdicts; claims about variants that have no runs because they were not wanted, or because their data

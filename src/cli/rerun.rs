@@ -1,5 +1,6 @@
 //! `replicate rerun`: does a stored run come out again, bit for bit?
 
+use std::any::Any;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -247,13 +248,7 @@ fn again(
         let thread = thread
             .spawn_scoped(scope, work)
             .map_err(crate::launch::Error::Thread)?;
-        let panicked = |panic: Box<dyn std::any::Any + Send>| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            let text = text.map(str::to_owned);
-            let text = text.unwrap_or_else(|| "no reason was given".to_owned());
-            Err(train::Error::Panicked(text))
-        };
+        let panicked = |panic: Box<dyn Any + Send>| Err(train::Error::of_panic(&*panic));
         Ok(thread.join().unwrap_or_else(panicked)?)
     })
 }

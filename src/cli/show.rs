@@ -14,6 +14,7 @@ use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::{self, Claim, Judgement, Published};
 use crate::replication::{self, Changes, Profile, Replication};
 use crate::runs::Store;
+use crate::words::number;
 
 /// Arguments of `replicate show`.
 #[derive(Args, Debug)]
@@ -136,15 +137,14 @@ fn show_replication(
         writeln!(out, "\nPublished (standard deviations with divisor n - 1):")?;
     }
     for value in numbers {
-        let sd = value
-            .sample_sd()
-            .map_or(String::new(), |sd| format!(" \u{b1} {sd:.3}"));
+        let sd = value.sample_sd().map_or(String::new(), spread);
         let n = value.n.map_or(String::new(), |n| format!(", {n} runs"));
         let (variant, metric) = (&value.variant, &value.metric);
         writeln!(
             out,
-            "    {variant:first$}  {metric:second$}  {:.3}{sd}  ({}{n})",
-            value.mean, value.source
+            "    {variant:first$}  {metric:second$}  {}{sd}  ({}{n})",
+            number(value.mean),
+            value.source
         )?;
     }
     let judgements = found.judge(replication, store)?;
@@ -331,12 +331,13 @@ fn numbers(published: &Published, claim: &Claim, judgement: &Judgement) -> Vec<S
             let sd = printed.sd.map_or(String::new(), spread);
             let runs = printed.n.map_or(String::new(), |n| format!("{n} runs; "));
             format!(
-                "; published {:.3}{sd} ({runs}{})",
-                printed.mean, printed.source
+                "; published {}{sd} ({runs}{})",
+                number(printed.mean),
+                printed.source
             )
         });
         let ours = match group.mean {
-            Some(mean) => format!("{mean:.3}{}", group.sd.map_or(String::new(), spread)),
+            Some(mean) => format!("{}{}", number(mean), group.sd.map_or(String::new(), spread)),
             None => "no value".to_owned(),
         };
         let line = format!(
@@ -353,7 +354,7 @@ fn numbers(published: &Published, claim: &Claim, judgement: &Judgement) -> Vec<S
 }
 
 fn spread(sd: f64) -> String {
-    format!(" \u{b1} {sd:.3}")
+    format!(" \u{b1} {}", number(sd))
 }
 
 /// Lines are at most this long.

@@ -30,8 +30,8 @@ pub struct TrainArgs {
     /// 127, else 1; a data set of the catalogue by its own divisor) or a number
     #[arg(long, value_name = "NUMBER", default_value = "auto", value_parser = own_data::scale)]
     pub(super) scale: Scale,
-    /// Train on a part of the rows and look at the others beside it: the publisher's test half, or this
-    /// share of the rows, the last ones in --order
+    /// Hold rows out for validation: the data set's own test half, or this share of the rows, e.g. 0.2, the
+    /// last ones in --order
     #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "test", value_parser = validation)]
     validation: Option<Held>,
     /// The order of the rows: auto (shuffled where they come class by class, as in a folder of folders;
@@ -67,7 +67,7 @@ pub struct TrainArgs {
     /// Optimisation steps
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     iterations: u64,
-    /// The SOM loss is there in every N-th step
+    /// Apply the SOM loss in every N-th step only
     #[arg(long, alias = "update_interval", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     update_interval: u64,
     /// Iterations between two rows of log.csv
@@ -123,7 +123,7 @@ pub struct TrainArgs {
         default_value = "results/tmp"
     )]
     save_dir: PathBuf,
-    /// Do away with another or a finished training in that folder; the same one goes on if it is unfinished
+    /// Replace another or a finished training in --save-dir; the same one, unfinished, is resumed
     #[arg(long)]
     overwrite: bool,
     /// Where to train: auto, cpu, cuda or cuda:N
@@ -142,7 +142,7 @@ pub struct TrainArgs {
 
 // Each paragraph is one line: clap breaks it where the terminal ends.
 const AFTER_HELP: &str = "\
-Names and defaults are those of the DESOM authors' train.py; underscores and American spellings do too. \
+Names and defaults are those of the DESOM authors' train.py; underscores and American spellings work too. \
 Without --dataset and --data it trains on mnist.
 
 Written to --save-dir: model.safetensors (for `replicate predict`, and loadable in PyTorch), log.csv and \

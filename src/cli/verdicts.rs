@@ -42,16 +42,17 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
         }
         Err(error) => Err(error.into()),
     })?;
+    let results = Results {
+        profile,
+        altered: Vec::new(),
+        data_title: protocol.data_title()?,
+        variants: gathered,
+    };
     Ok(Stored {
-        runs: gathered.iter().map(|variant| variant.records.len()).sum(),
+        runs: results.stored(),
         planned: protocol.variants.len() * protocol.seeds as usize,
         unreadable,
-        results: Results {
-            profile,
-            altered: Vec::new(),
-            data_title: protocol.data_title()?,
-            variants: gathered,
-        },
+        results,
     })
 }
 

@@ -14,7 +14,6 @@
 mod claim;
 mod evaluation;
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -272,7 +271,7 @@ fn work(shared: &Shared, worker: usize, data: &DataSets) {
             run_cohort(shared, worker, data, cohort);
         }));
         if let Err(panic) = whole {
-            let error = panicked(&*panic).to_string();
+            let error = train::Error::of_panic(&*panic).to_string();
             for task in &tasks {
                 fail(shared, worker, task, &error);
             }
@@ -327,7 +326,7 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
     let clock = Instant::now();
     let method = first.method;
     let ran = catch_unwind(AssertUnwindSafe(|| method.run(&members, &context)));
-    match ran.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+    match ran.unwrap_or_else(|panic| Err(train::Error::of_panic(&*panic))) {
         Ok(Some(runs)) => {
             let size = held.len();
             for ((task, lock), run) in held.iter().zip(runs) {
@@ -403,22 +402,6 @@ fn fail(shared: &Shared, worker: usize, task: &Task, message: &str) {
     locked(&shared.report)
         .failures
         .push((name, message.to_owned()));
-}
-
-/// The error of a panic. tch panics where libtorch refuses, e.g. for want of memory: that is not a
-/// bug but libtorch's own error.
-fn panicked(panic: &(dyn Any + Send)) -> train::Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("no reason was given");
-    match text.split_once("value: Torch(\"") {
-        // The text is Rust's debug form, with escapes.
-        Some((_, libtorch)) => {
-            let message = libtorch.trim_end_matches("\")").replace("\\n", "\n");
-            train::Error::Torch(tch::TchError::Torch(message))
-        }
-        None => train::Error::Panicked(text.to_owned()),
-    }
 }
 
 fn record(

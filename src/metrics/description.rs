@@ -91,6 +91,39 @@ pub fn described(id: &str) -> Option<Description> {
     known.into_iter().find(|of| of.id == id)
 }
 
+/// Rounding may carry a value this far beyond a metric's range.
+const ROUNDING: f64 = 1e-6;
+
+/// Why a metric that is known by name, alone or after a prefix as in `bmu.purity`, cannot have this value, if it
+/// cannot; in words for whoever wrote it down.
+#[must_use]
+pub fn impossible(metric: &str, value: f64) -> Option<String> {
+    let of = described(metric.rsplit('.').next()?)?;
+    let (low, high) = of.bounds();
+    let is_possible = (low - ROUNDING..=high + ROUNDING).contains(&value);
+    (!is_possible).then(|| {
+        format!(
+            "{value} is no value of {metric}, whose range is {}; divide percentages by 100, or give another \
+             quantity another name",
+            of.range
+        )
+    })
+}
+
+/// Why a metric that is known by name cannot vary as much as this, if it cannot; in words for whoever wrote it down.
+#[must_use]
+pub fn too_wide(metric: &str, size: f64) -> Option<String> {
+    let of = described(metric.rsplit('.').next()?)?;
+    let (low, high) = of.bounds();
+    (size >= high - low).then(|| {
+        format!(
+            "{size} is the whole range of {metric}, {}, or more; divide percentages by 100, or give another quantity \
+             another name",
+            of.range
+        )
+    })
+}
+
 /// A metric of the agreement of clusters and classes, and how it is computed.
 type Agreement = (Description, fn(&Contingency) -> f64);
 

@@ -26,7 +26,9 @@ pub use ami::ami;
 pub use ari::ari;
 pub use completeness::completeness;
 pub use contingency::Contingency;
-pub use description::{AGREEMENT, Better, Description, SILHOUETTE, described};
+pub use description::{
+    AGREEMENT, Better, Description, SILHOUETTE, described, impossible, too_wide,
+};
 pub use entropy::unit_entropy;
 pub use homogeneity::homogeneity;
 pub use minor_class::minor_class_occurrence;
@@ -60,6 +62,17 @@ pub enum Error {
         columns: usize,
         /// Number of labels given.
         labels: usize,
+    },
+    /// So many groups that their table does not fit: most likely not labels.
+    #[error(
+        "{predictions} different predicted labels and {classes} different classes are too many for the best assignment \
+         of one to the other: are these labels, and not the numbers of rows or values?"
+    )]
+    TooManyGroups {
+        /// Different predicted labels.
+        predictions: usize,
+        /// Different classes.
+        classes: usize,
     },
     /// There is nothing to count.
     #[error("cannot compare labels of no samples: pass at least one labelled sample")]
@@ -195,6 +208,9 @@ pub fn evaluate(contingency: &Contingency) -> ClusterScores {
     }
 }
 
+/// Accuracy assigns clusters to classes on a whole table: 800 MB of counts.
+const LARGEST_TABLE: usize = 100_000_000;
+
 /// All metrics of a clustering; `None` where the classes are not known.
 ///
 /// # Errors
@@ -208,7 +224,17 @@ where
     C: Copy + Into<u32>,
 {
     let contingency = classes.map(|classes| Contingency::new(predictions, classes));
-    Ok(contingency.transpose()?.as_ref().map(evaluate))
+    let contingency = contingency.transpose()?;
+    if let Some(table) = &contingency {
+        let (predictions, classes) = (table.clusters().len(), table.classes().len());
+        if predictions.saturating_mul(classes) > LARGEST_TABLE {
+            return Err(Error::TooManyGroups {
+                predictions,
+                classes,
+            });
+        }
+    }
+    Ok(contingency.as_ref().map(evaluate))
 }
 
 /// Every metric's [`id`](Metric::id) with its value as a run reports it: NaN, which stands for

@@ -34,6 +34,29 @@ pub struct AdamOptions {
 }
 
 impl AdamOptions {
+    /// What is wrong with them, in words.
+    ///
+    /// # Errors
+    /// If a number is out of its range.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("the learning rate", self.learning_rate),
+            ("Adam's epsilon", self.epsilon),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(format!("{name} must be a positive number, not {value}"));
+            }
+        }
+        for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(format!(
+                    "Adam's {name} must be at least 0 and below 1, not {beta}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Keras' defaults: 0.001, 0.9, 0.999 and 1e-7 in Keras' form.
     #[must_use]
     pub fn keras() -> Self {

@@ -84,6 +84,7 @@ impl AutoencoderSettings {
         if settings.epochs == 0 {
             return Err(Error::Settings("at least one epoch is needed".to_owned()));
         }
+        settings.adam.check().map_err(Error::Settings)?;
         Ok(settings)
     }
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::{Endings, Table};
 use crate::claims::{Summary, Value};
 use crate::replication::{Results, VariantRecords};
-use crate::runs::Record;
 
 /// One metric of one variant.
 #[derive(Debug, Clone, Serialize)]
@@ -26,14 +25,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// A metric of a variant's runs; `is_collapsed` says what a degenerate solution is, `published` is what the paper
-    /// has for it, where that compares.
+    /// A metric of a variant's runs; `published` is what the paper has for it, where that compares.
     #[must_use]
     pub fn of(
         title: &str,
         metric: &str,
         variant: &VariantRecords,
-        is_collapsed: impl Fn(&Record) -> bool,
         published: Option<&Value>,
     ) -> Self {
         Self {
@@ -41,7 +38,7 @@ impl Comparison {
             variant: variant.id.clone(),
             metric: metric.to_owned(),
             ours: variant.summary(metric),
-            endings: Endings::of(variant, is_collapsed),
+            endings: Endings::of(variant),
             published: published.cloned(),
         }
     }
@@ -85,17 +82,13 @@ impl Comparison {
 
 /// Metrics, by title and name in records, one after the other, variant by variant, where the paper has no values.
 #[must_use]
-pub fn compared(
-    results: &Results,
-    shown: &[(&str, &str)],
-    is_collapsed: impl Fn(&Record) -> bool,
-) -> Vec<Comparison> {
+pub fn compared(results: &Results, shown: &[(&str, &str)]) -> Vec<Comparison> {
     let pairs = shown.iter().flat_map(|&(title, metric)| {
         let variants = results.variants.iter();
         variants.map(move |variant| (title, metric, variant))
     });
     pairs
-        .map(|(title, metric, variant)| Comparison::of(title, metric, variant, &is_collapsed, None))
+        .map(|(title, metric, variant)| Comparison::of(title, metric, variant, None))
         .collect()
 }
 

@@ -17,33 +17,26 @@ pub struct Endings {
 }
 
 impl Endings {
-    /// Of a variant; `is_collapsed` says what a degenerate solution is.
+    /// Of a variant.
     #[must_use]
-    pub fn of(variant: &VariantRecords, is_collapsed: impl Fn(&Record) -> bool) -> Self {
+    pub fn of(variant: &VariantRecords) -> Self {
         let diverged = |run: &&Record| run.outcome != Outcome::Completed;
+        let runs = variant.records.iter();
         Self {
             planned: variant.planned,
-            diverged: variant.records.iter().filter(diverged).count(),
-            collapsed: variant
-                .records
-                .iter()
-                .filter(|run| is_collapsed(run))
-                .count(),
+            diverged: runs.clone().filter(diverged).count(),
+            collapsed: runs.filter(|run| run.is_collapsed()).count(),
         }
     }
 }
 
-/// What is not as it should be with the runs, a sentence for each way; `collapsed` says how a run that `is_collapsed`
+/// What is not as it should be with the runs, a sentence for each way; `collapsed` says how a run that collapsed
 /// ended, e.g. `Collapsed onto a single unit`.
 #[must_use]
-pub fn told(
-    results: &Results,
-    collapsed: &str,
-    is_collapsed: impl Fn(&Record) -> bool,
-) -> Vec<String> {
+pub fn told(results: &Results, collapsed: &str) -> Vec<String> {
     let variants = results.variants.iter();
     let all: Vec<_> = variants
-        .map(|variant| (variant, Endings::of(variant, &is_collapsed)))
+        .map(|variant| (variant, Endings::of(variant)))
         .collect();
     let of_stored = |count: fn(&Endings) -> usize| {
         let counts = all.iter();

@@ -191,7 +191,7 @@ fn described(
         further,
         tables: _,
     } = replication.present(&results)?;
-    figures.extend(replication.pictures(&results, store)?);
+    figures.extend(replication.pictures(&results, store)?.figures);
     let mut values = published.values.iter();
     let alone = if values.any(|value| value.replication == replication.id()) {
         published_alone(replication, &results)?
@@ -248,10 +248,7 @@ fn judged(
         })
     };
     let claims: Vec<_> = published.claims_of(replication.id()).collect();
-    let runs = claims::Results::of_records(results.variants.iter().flat_map(|variant| {
-        let records = variant.records.iter();
-        records.map(|record| (variant.id.as_str(), record))
-    }));
+    let runs = results.runs();
     let judgements = if runs.runs.is_empty() {
         let reason = format!(
             "there are no runs yet; replicate {} --profile {} makes them",

@@ -6,6 +6,7 @@
 
 pub mod comparison;
 pub mod content;
+pub mod effects;
 pub mod endings;
 mod gather;
 pub mod html;

@@ -137,4 +137,11 @@ impl Record {
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics.get(name).copied().flatten()
     }
+
+    /// Whether all rows went to one unit of a map, or to one cluster: all of them look alike to it.
+    #[must_use]
+    pub fn is_collapsed(&self) -> bool {
+        let is_one = |name: &&str| self.metric(name) == Some(1.0);
+        ["units_used", "clusters_found"].iter().any(is_one)
+    }
 }

@@ -40,6 +40,21 @@ pub struct Temperature {
 }
 
 impl Temperature {
+    /// What is wrong with it, in words.
+    ///
+    /// # Errors
+    /// If a temperature is not above 0.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, value) in [("start", self.start), ("end", self.end)] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(format!(
+                    "the {name} temperature must be a positive number, not {value}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The temperature at iteration `t` (from 0) of `iterations`.
     #[must_use]
     pub fn at(&self, t: u64, iterations: u64) -> f64 {

@@ -1,7 +1,7 @@
 //! A difference of means with its standard error and degrees of freedom: one sample (or pairs), two
 //! samples of any variances (Welch), two samples of one variance (Student).
 
-use super::{Interval, Moments, distributions::t_quantile, distributions::t_upper_tail};
+use super::{Interval, Moments, distributions::t_quantile, distributions::t_upper_tail, minus};
 
 /// An estimate whose error follows Student's t.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,7 +73,7 @@ impl Difference {
     /// One-sided p value of the hypothesis that the true difference is at most `null`.
     #[must_use]
     pub fn p_greater(&self, null: f64) -> f64 {
-        let excess = self.estimate - null;
+        let excess = minus(self.estimate, null);
         if self.error > 0.0 {
             t_upper_tail(excess / self.error, self.df)
         } else if excess > 0.0 {

@@ -13,6 +13,9 @@ const AS_GOOD_AS_NORMAL: f64 = 1e8;
 /// P(T > t) for Student's t with `df` degrees of freedom; `df` may be infinite.
 #[must_use]
 pub fn t_upper_tail(t: f64, df: f64) -> f64 {
+    if t.is_nan() {
+        return f64::NAN;
+    }
     if df >= AS_GOOD_AS_NORMAL {
         return normal_cdf(-t);
     }

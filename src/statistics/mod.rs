@@ -21,6 +21,7 @@ pub mod paired;
 pub mod power;
 mod prediction;
 mod proportion;
+mod rounding;
 #[cfg(test)]
 mod simulation;
 mod trimmed;
@@ -35,5 +36,6 @@ pub use moments::Moments;
 pub use paired::SignFlip;
 pub use prediction::prediction;
 pub use proportion::{clopper_pearson, p_share_greater, p_share_less, upper_share};
+pub use rounding::minus;
 pub use trimmed::trimmed;
 pub use unseen::unseen_failures;

@@ -1,6 +1,7 @@
 //! Processes of this machine.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -31,22 +32,23 @@ fn cancelled_processes_are_resumed() {
     story::a_cancelled_launch_is_resumed(&local());
 }
 
+/// Kills whoever holds the lock of a run's or a launch's folder.
+fn kill_holder(folder: &Path) {
+    let lock = fs::read(folder.join("lock.1")).unwrap();
+    let holder: serde_json::Value = serde_json::from_slice(&lock).unwrap();
+    let pid = holder["pid"].to_string();
+    let status = Command::new("kill").args(["-KILL", &pid]).status();
+    assert!(status.unwrap().success());
+}
+
 /// Nobody looks after the tasks any more, which is told; the next submission goes on.
 #[test]
 fn a_killed_supervisor_leaves_nothing_that_seems_alive() {
     let store = tempfile::tempdir().unwrap();
     let launch = name(&local().submit(store.path(), &LONG, &[]));
     let run = begun(store.path());
-    let lock = store.path().join("launches").join(&launch).join("lock.1");
-    let holder: serde_json::Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
-    let kill = |pid: &str| {
-        let status = Command::new("kill").args(["-KILL", pid]).status();
-        assert!(status.unwrap().success());
-    };
-    let worker: serde_json::Value =
-        serde_json::from_slice(&fs::read(run.join("lock.1")).unwrap()).unwrap();
-    kill(&holder["pid"].to_string());
-    kill(&worker["pid"].to_string());
+    kill_holder(&store.path().join("launches").join(&launch));
+    kill_holder(&run);
     wait_until("both are gone", Duration::from_secs(20), || {
         let state = local().status(store.path(), &launch);
         state["counts"]["running"] == 0 && state["counts"]["waiting"] == 0
@@ -64,11 +66,7 @@ fn workers_without_a_supervisor_are_cancelled() {
     let store = tempfile::tempdir().unwrap();
     let launch = name(&local().submit(store.path(), &LONG, &[]));
     let run = begun(store.path());
-    let lock = store.path().join("launches").join(&launch).join("lock.1");
-    let holder: serde_json::Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
-    let pid = holder["pid"].to_string();
-    let status = Command::new("kill").args(["-KILL", &pid]).status();
-    assert!(status.unwrap().success());
+    kill_holder(&store.path().join("launches").join(&launch));
     wait_until("the supervisor is gone", Duration::from_secs(20), || {
         local().status(store.path(), &launch)["counts"]["waiting"] == 0
     });

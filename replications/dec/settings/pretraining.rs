@@ -192,12 +192,7 @@ impl Optimiser {
                 positive("bias_factor", sgd.bias_factor)?;
                 below_1("momentum", sgd.momentum)
             }
-            Self::Adam(adam) => {
-                positive("the learning rate", adam.learning_rate)?;
-                positive("Adam's epsilon", adam.epsilon)?;
-                below_1("beta1", adam.beta1)?;
-                below_1("beta2", adam.beta2)
-            }
+            Self::Adam(adam) => adam.check(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Kernel, LatticeSettings, LatticeSom, Learning, Nodes, shown};
 use crate::claims::Published;
-use crate::plot::Figure;
 use crate::replication::{
-    BadSetting, Changes, Presentation, Profile, Protocol, Replication, Results, Setting, Variant,
+    BadSetting, Changes, Pictures, Presentation, Profile, Protocol, Replication, Results, Setting,
+    Variant,
 };
 use crate::replications::soae::experiments::{SETTINGS, base, sets};
 use crate::replications::soae::{Settings, published};
@@ -112,11 +112,7 @@ impl Replication for Som {
         })
     }
 
-    fn pictures(
-        &self,
-        results: &Results,
-        store: &Store,
-    ) -> Result<Vec<(String, Figure)>, crate::Error> {
+    fn pictures(&self, results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
         shown::pictures(results, store)
     }
 }

@@ -9,10 +9,10 @@ use crate::data;
 use crate::evaluation::CLASS_COUNTS;
 use crate::nn::slices::slice;
 use crate::plot::{CurvePanel, Curves, Figure, ImageGrid, Lattice, LatticePanel};
-use crate::replication::{Results, VariantRecords};
+use crate::replication::{Pictures, Results, VariantRecords};
 use crate::replications::soae::shown::{data_sets, line, measured};
 use crate::report::Comparison;
-use crate::runs::{Outcome, Record, Store, checkpoint};
+use crate::runs::{Outcome, Record, Store};
 use crate::som::Grid;
 
 /// Titles of metrics, and their names in records.
@@ -132,11 +132,15 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn read(variant: &'a VariantRecords, store: &Store) -> Result<Option<Self>, crate::Error> {
+    fn read(
+        variant: &'a VariantRecords,
+        store: &Store,
+        pictures: &mut Pictures,
+    ) -> Result<Option<Self>, crate::Error> {
         let Some(record) = pictured(variant) else {
             return Ok(None);
         };
-        let Some((weights, _)) = checkpoint::load(&store.weights(&record.key))? else {
+        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
             return Ok(None);
         };
         let plain = |tensor: &Tensor| {
@@ -198,20 +202,17 @@ impl<'a> Map<'a> {
 ///
 /// # Errors
 /// If weights cannot be read, do not fit their settings, or a figure cannot be drawn.
-pub(super) fn pictures(
-    results: &Results,
-    store: &Store,
-) -> Result<Vec<(String, Figure)>, crate::Error> {
-    let mut figures = Vec::new();
+pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
+    let mut pictures = Pictures::default();
     let note = results.note();
     for (set, variants) in data_sets(results) {
         let mut maps = Vec::new();
         for variant in variants {
-            maps.extend(Map::read(variant, store)?);
+            maps.extend(Map::read(variant, store, &mut pictures)?);
         }
         for map in &maps {
             if let Some(grid) = map.prototypes_in_pixels(set, note.clone()) {
-                figures.push((format!("nodes-{set}-{}", map.name), grid.draw()?));
+                pictures.add(format!("nodes-{set}-{}", map.name), grid.draw()?);
             }
         }
         // A gradient step on a table with the plain kernel is the SOM itself: one picture for both.
@@ -229,7 +230,7 @@ pub(super) fn pictures(
             ),
             note: note.clone(),
         };
-        figures.push((format!("umatrix-{set}"), lattice.draw()?));
+        pictures.add(format!("umatrix-{set}"), lattice.draw()?);
         let labels: Vec<LatticePanel> = maps.iter().filter_map(Map::labels).collect();
         if !labels.is_empty() {
             let lattice = Lattice {
@@ -241,8 +242,8 @@ pub(super) fn pictures(
                 ),
                 note: note.clone(),
             };
-            figures.push((format!("labels-{set}"), lattice.draw()?));
+            pictures.add(format!("labels-{set}"), lattice.draw()?);
         }
     }
-    Ok(figures)
+    Ok(pictures)
 }

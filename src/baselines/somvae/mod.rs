@@ -145,23 +145,10 @@ impl SomVaeSettings {
                 return Err(format!("{name} must be 0 or positive, not {value}"));
             }
         }
-        for (name, value) in [
-            ("the learning rate", self.adam.learning_rate),
-            ("Adam's epsilon", self.adam.epsilon),
-            ("the decay", self.decay),
-        ] {
-            if value <= 0.0 {
-                return Err(format!("{name} must be positive, not {value}"));
-            }
+        if self.decay <= 0.0 {
+            return Err(format!("the decay must be positive, not {}", self.decay));
         }
-        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(format!(
-                    "Adam's {name} must be at least 0 and below 1, not {beta}"
-                ));
-            }
-        }
-        Ok(())
+        self.adam.check()
     }
 }
 

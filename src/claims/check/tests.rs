@@ -72,6 +72,11 @@ fn numbers_that_make_no_sense() {
         "75.3",
         "mean: 75.3 is no value of clustered.accuracy",
     );
+    complaint(
+        &(value("sd = 2.5\nn = 5\n").replace("\"m\"", "\"purity\"")),
+        "2.5",
+        "sd: 2.5 is the whole range of purity",
+    );
     complaint(&value("sdd = 1\n"), "sdd", "unknown field `sdd`");
 }
 
@@ -184,6 +189,52 @@ impl Vocabulary for One {
     fn metrics(&self, _: &str) -> Option<Vec<String>> {
         Some(vec!["m".to_owned()])
     }
+}
+
+/// Percentages where shares belong, wherever a claim has a number.
+#[test]
+fn percentages_are_refused_in_claims_too() {
+    let names = "metrics = [\"latent.purity\"]\nvariants = [\"a\"]\n";
+    for key in ["at_least", "at_most", "worst"] {
+        let other = if key == "worst" {
+            "at_least = 0.5\n"
+        } else {
+            ""
+        };
+        let bound = format!("[claim.test.bound]\n{names}{other}{key} = 25\nreason = \"r\"");
+        complaint(
+            &claim("c", &bound),
+            "25",
+            "test.bound: 25 is no value of latent.purity",
+        );
+    }
+    let share = "[claim.test.share]\nmetric = \"purity\"\nvariants = [\"a\"]\nat_least = 20.5\nshare = 0.7\nreason = \"r\"";
+    complaint(&claim("c", share), "20.5", "test.share: 20.5 is no value");
+    let wide = "margin = { size = 2.25, reason = \"r\" }";
+    for test in [
+        format!("[claim.test.equivalence]\n{names}reference = \"b\"\n{wide}"),
+        format!(
+            "[claim.test.order]\nmetrics = [\"purity\"]\ndescending = [{{ variant = \"a\" }}, {{ variant = \"b\" }}]\n{wide}"
+        ),
+        format!(
+            "[claim.test.argmax]\nmetric = \"nmi_geometric\"\nbest = \"a\"\namong = [\"a\", \"b\"]\n{wide}"
+        ),
+    ] {
+        complaint(
+            &claim("c", &test),
+            "2.25",
+            "margin.size: 2.25 is the whole range of",
+        );
+    }
+    // Other quantities may be as large as they are.
+    let nodes = "[claim.test.bound]\nmetrics = [\"nodes\"]\nvariants = [\"a\"]\nat_least = 25\nreason = \"r\"";
+    assert!(Published::parse("p.toml", &format!("{PAPER}{}", claim("c", nodes))).is_ok());
+}
+
+#[test]
+fn the_best_of_several_is_the_highest() {
+    let test = "better = \"lower\"\n[claim.test.argmax]\nmetric = \"loss\"\nbest = \"a\"\namong = [\"a\", \"b\"]";
+    complaint(&claim("c", test), "\"c\"", "argmax asks for the highest");
 }
 
 #[test]

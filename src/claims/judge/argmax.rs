@@ -47,15 +47,24 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         p_for = p_for.max(1.0 - share);
     }
     let verdict = decided(p_for, p_against, || {
-        // The first of them is held against all, as Holm has it.
-        let against = AGAINST / rivals.len() as f64;
-        let each = rivals.iter().map(|rival| {
-            further_for_mean(rival.1.moments, |difference| {
-                difference.p_greater(0.0) <= FOR || difference.p_less(-null) <= against
-            })
-        });
-        each.max_by_key(|further| rank(*further))
-            .unwrap_or(Further::Never)
+        // Above all it has to be, below one is enough; that one is held against all, as Holm has it.
+        let (in_favour, against) = (
+            FOR / case.corrections.in_favour,
+            AGAINST / case.corrections.against / rivals.len() as f64,
+        );
+        let above = rivals
+            .iter()
+            .map(|rival| further_for_mean(rival.1.moments, |one| one.p_greater(0.0) <= in_favour));
+        let below = rivals
+            .iter()
+            .map(|rival| further_for_mean(rival.1.moments, |one| one.p_less(-null) <= against));
+        let above = above.max_by_key(|further| rank(*further));
+        let below = below.min_by_key(|further| rank(*further));
+        let first = above
+            .into_iter()
+            .chain(below)
+            .min_by_key(|further| rank(*further));
+        first.unwrap_or(Further::Never)
     });
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));

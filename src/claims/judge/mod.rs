@@ -17,6 +17,8 @@
 
 mod argmax;
 mod bound;
+#[cfg(test)]
+mod edge_tests;
 mod equivalence;
 mod order;
 mod pairs;
@@ -31,7 +33,7 @@ mod value;
 use super::fewest::fewest;
 use super::results::Sample;
 use super::verdict::{Finding, Group, Judgement, Verdict};
-use super::words::{count, list, number};
+use super::words::{count, list, p_value};
 use super::{At, Better, Claim, Published, Quantity, Results, Test};
 use crate::metrics::{Direction, Metric};
 use crate::statistics::closeness::MIN_RUNS;
@@ -43,6 +45,8 @@ use crate::statistics::{holm, upper_share};
 pub(super) const FOR: f64 = 0.05;
 /// A claim has to be at most this likely to be refuted, on one side.
 pub(super) const AGAINST: f64 = 0.025;
+/// Squares of larger values, and their sums, are not finite.
+const LARGEST: f64 = 1e150;
 /// The largest share of runs without a value that a claim about values bears.
 const WITHOUT_VALUE: f64 = 0.1;
 
@@ -103,6 +107,16 @@ pub fn judge<'a>(
         None => judge_one(published, claim, results),
     });
     let mut judgements: Vec<Judgement> = judged.collect();
+    // The seeds that an undecided order claim needs, once it is known how the others stand.
+    for place in 0..judgements.len() {
+        let one = &judgements[place];
+        if is_order(one) && matches!(one.verdict, Verdict::Inconclusive { .. }) {
+            let corrections = corrections(&judgements, one);
+            if corrections != Corrections::NONE {
+                judgements[place] = judge_beside(published, claims[place], results, corrections);
+            }
+        }
+    }
     let together = correct_together(&mut judgements);
     for (judgement, claim) in judgements.iter_mut().zip(&claims) {
         note_too_few(judgement, fewest(claim, together));
@@ -176,18 +190,45 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
     }
 }
 
+/// What a claim's p values are multiplied by for the claims that are tested beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Corrections {
+    in_favour: f64,
+    against: f64,
+}
+
+impl Corrections {
+    const NONE: Self = Self {
+        in_favour: 1.0,
+        against: 1.0,
+    };
+}
+
 /// What every test is given.
 struct Case<'a> {
     claim: &'a Claim,
     published: &'a Published,
     results: &'a Results,
+    /// How many more seeds would decide depends on them; the verdict is corrected afterwards.
+    corrections: Corrections,
 }
 
+/// A claim by itself.
 fn judge_one(published: &Published, claim: &Claim, results: &Results) -> Judgement {
+    judge_beside(published, claim, results, Corrections::NONE)
+}
+
+fn judge_beside(
+    published: &Published,
+    claim: &Claim,
+    results: &Results,
+    corrections: Corrections,
+) -> Judgement {
     let case = Case {
         claim,
         published,
         results,
+        corrections,
     };
     let findings = match &claim.test {
         Test::Value(test) => value::findings(&case, test),
@@ -267,29 +308,50 @@ fn is_order(judgement: &Judgement) -> bool {
     matches!(judgement.test, "order" | "argmax" | "trend")
 }
 
+/// The p value of a claim's opposite: all its comparisons have to hold.
+fn p_for(judgement: &Judgement) -> f64 {
+    let findings = judgement.findings.iter();
+    let p = findings.map(|finding| finding.p_for.unwrap_or(1.0));
+    p.fold(0.0, f64::max)
+}
+
+/// The p value of a claim: any of its comparisons refutes it. Of a claim that is refuted only those count that do:
+/// another one may be far below its margin and yet as claimed.
+fn p_against(judgement: &Judgement) -> f64 {
+    let findings = judgement.findings.iter();
+    let p: Vec<f64> = findings
+        .clone()
+        .map(|one| one.p_against.unwrap_or(1.0))
+        .collect();
+    let refuted = judgement.verdict.is_against();
+    let adjusted = holm(&p).into_iter().zip(findings);
+    let counted = adjusted.filter(|(_, finding)| !refuted || finding.verdict.is_against());
+    counted.map(|(p, _)| p).fold(1.0, f64::min)
+}
+
+/// How many order claims of the experiment have p values no smaller than this one's, for it and against it: by as much
+/// Holm's correction multiplies its own.
+fn corrections(judgements: &[Judgement], of: &Judgement) -> Corrections {
+    let orders = || {
+        judgements
+            .iter()
+            .filter(|one| is_order(one) && !one.findings.is_empty())
+    };
+    let above = |p: fn(&Judgement) -> f64| orders().filter(|one| p(one) >= p(of)).count().max(1);
+    Corrections {
+        in_favour: above(p_for) as f64,
+        against: above(p_against) as f64,
+    }
+}
+
 /// Holm over the order claims of the experiment; gives their number.
 fn correct_together(judgements: &mut [Judgement]) -> usize {
     let mut orders: Vec<&mut Judgement> = judgements
         .iter_mut()
         .filter(|one| is_order(one) && !one.findings.is_empty())
         .collect();
-    let largest = |one: &&mut Judgement| {
-        let p = one
-            .findings
-            .iter()
-            .map(|finding| finding.p_for.unwrap_or(1.0));
-        p.fold(0.0, f64::max)
-    };
-    let smallest = |one: &&mut Judgement| {
-        let p: Vec<f64> = one
-            .findings
-            .iter()
-            .map(|one| one.p_against.unwrap_or(1.0))
-            .collect();
-        holm(&p).into_iter().fold(1.0, f64::min)
-    };
-    let speaks_for: Vec<f64> = orders.iter().map(largest).collect();
-    let speaks_against: Vec<f64> = orders.iter().map(smallest).collect();
+    let speaks_for: Vec<f64> = orders.iter().map(|one| p_for(one)).collect();
+    let speaks_against: Vec<f64> = orders.iter().map(|one| p_against(one)).collect();
     let adjusted = holm(&speaks_for).into_iter().zip(holm(&speaks_against));
     for (place, (judgement, (for_it, against))) in orders.iter_mut().zip(adjusted).enumerate() {
         let (p, level) = match judgement.verdict {
@@ -310,8 +372,8 @@ fn correct_together(judgements: &mut [Judgement]) -> usize {
         };
         judgement.better_than_published = false;
         judgement.explanation.push(format!(
-            "Together with the experiment's other order claims the p value is {} (Holm), above {level}.",
-            number(p[1])
+            "Together with the experiment's other order claims {} (Holm), above {level}.",
+            p_value(p[1])
         ));
     }
     speaks_for.len()
@@ -326,20 +388,20 @@ fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
     finding.better = false;
     finding.words += &format!(
         " Among the claim's several comparisons that is {} (Holm), above {level}.",
-        number(adjusted)
+        p_value(adjusted)
     );
 }
 
 /// Further runs that bring a p value, given as it is and corrected, down to a level. Where all of n pairs
 /// agree, the sign-flip test gives 2^-n, whatever the differences, and each further pair halves that.
-/// Otherwise as if the statistic were normal and grew with the root of the runs.
+/// Otherwise as if the statistic were normal and grew with the root of the runs, and the correction stayed.
 fn to_level([p, adjusted]: [f64; 2], level: f64, n: usize) -> Further {
     let more = if p <= 1.001 * 0.5_f64.powi(n as i32) {
         (adjusted / level).log2()
     } else {
         let (now, needed) = (
-            normal_quantile(1.0 - adjusted),
-            normal_quantile(1.0 - level),
+            normal_quantile(1.0 - p),
+            normal_quantile(1.0 - level * p / adjusted),
         );
         if now.is_nan() || now <= 0.0 {
             return Further::Never;
@@ -403,14 +465,18 @@ impl Case<'_> {
     /// The runs of a metric of a variant, if they allow a test of values.
     fn sample(&self, label: &str, variant: &str, metric: &str) -> Result<Sample, Box<Finding>> {
         let found = self.results.sample(&self.quantity(variant, metric));
-        let sample = found.map_err(|reason| {
+        let impossible = |reason: String| {
             let words = format!("{label}: not tested, {reason}.");
-            Box::new(Finding::new(
-                label.to_owned(),
-                Verdict::NotTested { reason },
-                words,
-            ))
-        })?;
+            let verdict = Verdict::NotTested { reason };
+            Box::new(Finding::new(label.to_owned(), verdict, words))
+        };
+        let sample = found.map_err(impossible)?;
+        let is_large = |&(_, value): &(u64, f64)| value.abs() > LARGEST;
+        if sample.values.iter().any(is_large) {
+            return Err(impossible(format!(
+                "{metric} of {variant} is above {LARGEST:e}, too large to be squared"
+            )));
+        }
         let short = |more_seeds, words: String| {
             let verdict = Verdict::Inconclusive { more_seeds };
             Box::new(Finding {

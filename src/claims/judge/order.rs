@@ -54,7 +54,8 @@ fn finding(case: &Case, first: (&str, &str), second: (&str, &str), margin: Optio
     let (p_for, p_against) = (pairs.p_greater(0.0), pairs.p_less(null));
     let verdict = decided(p_for, p_against, || {
         further_for_mean(pairs.moments, |difference| {
-            difference.p_greater(0.0) <= FOR || difference.p_less(null) <= AGAINST
+            difference.p_greater(0.0) <= FOR / case.corrections.in_favour
+                || difference.p_less(null) <= AGAINST / case.corrections.against
         })
     });
     let base = pairs.finding(label);

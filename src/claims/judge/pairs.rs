@@ -12,7 +12,7 @@ use crate::random::{Seed, stream};
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::paired::sign_flip;
 use crate::statistics::power::Further;
-use crate::statistics::{Difference, Moments, effect};
+use crate::statistics::{Difference, Moments, effect, minus};
 
 /// First minus second, seed by seed.
 pub(super) struct Pairs {
@@ -52,7 +52,7 @@ impl Pairs {
             seeds.iter().filter_map(|&seed| sample.at(seed)).collect()
         };
         let (a, b) = (column(&samples[0]), column(&samples[1]));
-        let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+        let differences: Vec<f64> = a.iter().zip(&b).map(|(&a, &b)| minus(a, b)).collect();
         let enough = differences.len() >= MIN_RUNS as usize;
         let Some(moments) = Moments::of(&differences).filter(|_| enough) else {
             let words = format!(
@@ -92,7 +92,8 @@ impl Pairs {
     }
 
     fn shifted(&self, null: f64) -> Vec<f64> {
-        self.differences.iter().map(|value| value - null).collect()
+        let differences = self.differences.iter();
+        differences.map(|&value| minus(value, null)).collect()
     }
 
     /// One-sided p value of "not above `null`": the larger of t test and sign-flip test.

@@ -1,7 +1,7 @@
 //! A share of the runs is beyond a threshold: exact binomial tests.
 
 use super::super::verdict::Group;
-use super::super::words::p_value;
+use super::super::words::{p_value, percent};
 use super::super::{At, Collapse};
 use super::{AGAINST, Case, FOR, Finding, Verdict, decided};
 use crate::statistics::closeness::MIN_RUNS;
@@ -93,8 +93,4 @@ fn more(seen: u32, runs: u32, share: f64) -> Further {
         let expected = (rate * f64::from(n)).round() as u32;
         p_share_greater(expected, n, share) <= FOR || p_share_less(expected, n, share) <= AGAINST
     })
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
 }

@@ -34,11 +34,11 @@ source = "Table 1"
 "#;
 
 /// One claim `c` with this test, judged.
-fn judged(test: &str, results: &Results) -> Judgement {
+pub(super) fn judged(test: &str, results: &Results) -> Judgement {
     judged_all(&[("c", test)], results, &Conditions::paper()).remove(0)
 }
 
-fn judged_all(
+pub(super) fn judged_all(
     tests: &[(&str, &str)],
     results: &Results,
     conditions: &Conditions,
@@ -60,7 +60,7 @@ const NOISE: [f64; 10] = [
 ];
 
 /// Runs of a variant: the mean plus noise, turned by `turn` so that variants are not alike seed by seed.
-fn runs(variant: &str, metric: &str, mean: f64, turn: usize, n: usize) -> Vec<Run> {
+pub(super) fn runs(variant: &str, metric: &str, mean: f64, turn: usize, n: usize) -> Vec<Run> {
     let value = |seed: usize| Some(mean + NOISE[(seed * (2 * turn + 1) + turn) % 10]);
     (0..n)
         .map(|seed| Run {
@@ -72,7 +72,7 @@ fn runs(variant: &str, metric: &str, mean: f64, turn: usize, n: usize) -> Vec<Ru
         .collect()
 }
 
-fn results(groups: &[(&str, f64)]) -> Results {
+pub(super) fn results(groups: &[(&str, f64)]) -> Results {
     let runs = groups.iter().enumerate();
     Results {
         runs: runs
@@ -81,11 +81,11 @@ fn results(groups: &[(&str, f64)]) -> Results {
     }
 }
 
-fn runs_of(name: &str, mean: f64, turn: usize) -> Vec<Run> {
+pub(super) fn runs_of(name: &str, mean: f64, turn: usize) -> Vec<Run> {
     runs(name, "purity", mean, turn, 10)
 }
 
-const VALUE: &str = "[claim.test.value]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\n\
+pub(super) const VALUE: &str = "[claim.test.value]\nmetrics = [\"purity\"]\nvariants = [\"a\"]\n\
                      margin = { size = 0.03, reason = \"why\" }";
 
 #[test]
@@ -284,7 +284,7 @@ fn collapsed_runs_count_like_any_other() {
     );
 }
 
-const ORDER: &str = "[claim.test.order]\nmetrics = [\"purity\"]\n\
+pub(super) const ORDER: &str = "[claim.test.order]\nmetrics = [\"purity\"]\n\
                      descending = [{ variant = \"a\" }, { variant = \"b\" }]";
 
 #[test]

@@ -17,7 +17,7 @@ use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::paired::sign_flip;
 use crate::statistics::power::{Further, further_for_mean};
-use crate::statistics::{Difference, Interval, Moments, holm, kendall};
+use crate::statistics::{Difference, Interval, Moments, holm, kendall, minus};
 
 /// One for each metric.
 pub(super) fn findings(case: &Case, test: &Trend) -> Vec<Finding> {
@@ -59,28 +59,27 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     let null = margin.unwrap_or(0.0);
     let whole = Tested::of(&changes, moments, case, metric);
     let p_for = whole.p_greater(0.0);
-    let mut hypotheses = vec![whole.p_less(null)];
-    let mut backwards = Vec::new();
-    for step in 1..test.variants.len() {
-        let steps: Vec<f64> = rows.iter().map(|row| row[step] - row[step - 1]).collect();
-        if let Some(moments) = Moments::of(&steps) {
-            hypotheses.push(Tested::of(&steps, moments, case, metric).p_less(-null));
-            if moments.mean < 0.0 {
-                backwards.push((step, moments.mean));
-            }
-        }
-    }
+    let (of_steps, backwards) = steps(&rows, case, metric, null);
+    let hypotheses: Vec<f64> = std::iter::once(whole.p_less(null))
+        .chain(of_steps)
+        .collect();
     let adjusted = holm(&hypotheses);
-    let p_against = adjusted.iter().copied().fold(1.0, f64::min);
     // One step the wrong way refutes the claim whatever the whole change is.
-    let reversed = adjusted.iter().skip(1).any(|&p| p <= AGAINST);
+    let steps = adjusted.iter().skip(1).copied().fold(1.0, f64::min);
+    let reversed = steps <= AGAINST;
+    let p_against = if reversed {
+        steps
+    } else {
+        adjusted.iter().copied().fold(1.0, f64::min)
+    };
     let p_whole = adjusted.first().copied().unwrap_or(1.0);
     let verdict = if reversed {
         Verdict::NotReproduced
     } else {
         decided(p_for, p_whole, || {
             further_for_mean(moments, |difference| {
-                difference.p_greater(0.0) <= FOR || difference.p_less(null) <= AGAINST
+                difference.p_greater(0.0) <= FOR / case.corrections.in_favour
+                    || difference.p_less(null) <= AGAINST / case.corrections.against
             })
         })
     };
@@ -130,6 +129,23 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
     Ok(finding)
+}
+
+/// Of each step the p value of its going the claimed way, or the other way by no more than the margin; and the steps
+/// that go the other way on average, with how far.
+fn steps(rows: &[Vec<f64>], case: &Case, metric: &str, null: f64) -> (Vec<f64>, Vec<(usize, f64)>) {
+    let (mut p_values, mut backwards) = (Vec::new(), Vec::new());
+    for step in 1..rows.first().map_or(0, Vec::len) {
+        let changes = rows.iter().map(|row| minus(row[step], row[step - 1]));
+        let changes: Vec<f64> = changes.collect();
+        if let Some(moments) = Moments::of(&changes) {
+            p_values.push(Tested::of(&changes, moments, case, metric).p_less(-null));
+            if moments.mean < 0.0 {
+                backwards.push((step, moments.mean));
+            }
+        }
+    }
+    (p_values, backwards)
 }
 
 fn too_few(label: String, groups: Vec<Group>, seeds: usize) -> Finding {
@@ -191,7 +207,8 @@ fn change(row: &[f64]) -> f64 {
     let (mut products, mut squares) = (0.0, 0.0);
     for (step, value) in row.iter().enumerate() {
         let place = step as f64 - middle;
-        products += place * value;
+        // The places add up to 0: the first value may be taken off all.
+        products += place * minus(*value, row[0]);
         squares += place * place;
     }
     products / squares * (row.len() as f64 - 1.0)
@@ -222,7 +239,11 @@ impl<'a> Tested<'a> {
     }
 
     fn flip(&self, null: f64) -> crate::statistics::SignFlip {
-        let shifted: Vec<f64> = self.numbers.iter().map(|value| value - null).collect();
+        let shifted: Vec<f64> = self
+            .numbers
+            .iter()
+            .map(|&value| minus(value, null))
+            .collect();
         sign_flip(&shifted, &mut stream(Seed(0), &self.purpose))
     }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::claim::leave;
-use super::{Shared, Task, conclude, keep, member, panicked, record};
+use super::{Shared, Task, conclude, keep, member, record};
 use crate::runs::record::Provenance;
 use crate::runs::{Identity, Reason, Record, RunLock};
 use crate::train::{Context, Error, Event, Kept};
@@ -37,7 +37,7 @@ pub(super) fn done_anew(
             leave(shared, &task);
             continue;
         }
-        let stored = evaluated.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let stored = evaluated.unwrap_or_else(|panic| Err(Error::of_panic(&*panic)));
         conclude(shared, context.worker, &task, stored, clock.elapsed());
     }
     others

@@ -7,6 +7,7 @@ use super::{note, strip};
 use crate::claims::{Group, Verdict, more};
 use crate::report::content::{Entry, Experiment, Row};
 use crate::report::numbers::{n_of, number, origin, p_value, range, runs, signed, spread};
+use crate::words::percent;
 
 /// One body of rows for each claim: its statement, then its comparisons, then what to know.
 pub(super) fn table(experiment: &Experiment) -> Markup {
@@ -172,10 +173,6 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
             "–"
         }
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
 }
 
 fn remarks(entry: &Entry) -> Markup {

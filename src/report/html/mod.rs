@@ -173,9 +173,11 @@ fn guide(words: &[(&str, &str)]) -> Markup {
             @if let Some(drawn) = strip::example().svg() { (drawn) }
             p {
                 "Every dot is a run. The diamond is the mean difference, the thick line its 90 % and the thin line \
-                 its 95 % interval. The shaded range agrees with the claim; its dashed ends are the margin, the \
-                 difference that would matter. Reproduced: the thick line lies wholly within. Not reproduced: the \
-                 thin line lies wholly outside."
+                 its 95 % interval. The shaded range agrees with the claim. Of a published value and of \
+                 likeness its dashed ends are the margin, the difference that would matter: reproduced, the thick \
+                 line lies wholly within; not reproduced, the thin line lies wholly outside. Of an order and a trend \
+                 it begins at 0: reproduced, the thick line lies wholly within; not reproduced, what is claimed is \
+                 smaller than the margin or the other way round, which the sentence below says."
             }
         }
         dl.words {

@@ -1,8 +1,5 @@
-//! The SOM loss alone, by Adam, on the features or on an autoencoder's codes, as a [`Method`]: the
-//! `kerasom` and `AE+kerasom` rows of benchmarks.
-//!
-//! Loss `1/B sum_i sum_k h(b_i, k) |x_i - m_k|^2` as in [`crate::som::loss`], with the data in place of the
-//! codes and the prototypes as all there is to train. With `n_b` rows won by unit `b` and `s_b` their sum,
+//! A map in training: by the SOM loss on its data, with the prototypes as all there is to train. With `n_b` rows won
+//! by unit `b` and `s_b` their sum,
 //!
 //! ```text
 //! dL/dm_k = -2/B (sum_b h(b, k) s_b - m_k sum_b h(b, k) n_b)
@@ -11,134 +8,25 @@
 //! so a step costs one product for the distances and a small one for the gradient.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::minisom::evaluation_time;
-use super::space::{self, Entered, Space};
-use crate::evaluation::PostClusters;
-use crate::nn::adam::AdamOptions;
+use super::KerasomSettings;
 use crate::nn::slices::{slice, slice_mut};
-use crate::nn::{Adam, Precision, products};
-use crate::pretraining::AutoencoderSettings;
+use crate::nn::{Adam, products};
 use crate::random::{self, Seed};
-use crate::runs::checkpoint::{Named, Progress};
-use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Search, Temperature};
-use crate::train::{
-    Context, Driven, Error, Event, Finished, Member, Method, Need, Observer as _, Runs, Stage,
-    Trainable, Trial, Work, drive, one_by_one, settings, time_of_step,
-};
-
-/// The baseline's settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KerasomSettings {
-    /// Rows and columns of the map.
-    pub map: Grid,
-    /// Rows of a batch; the last one of a pass may be shorter.
-    pub batch: i64,
-    /// Optimisation steps.
-    pub iterations: u64,
-    /// The neighbourhood's radius over training.
-    pub temperature: Temperature,
-    /// The neighbourhood function.
-    pub neighbourhood: Neighbourhood,
-    /// How distances on the map are counted.
-    pub map_distance: MapDistance,
-    /// The optimiser.
-    pub adam: AdamOptions,
-    /// Groups of the prototypes.
-    pub post_clusters: PostClusters,
-    /// The autoencoder whose codes the map is trained on; none for [`Kerasom::ON_FEATURES`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoder: Option<AutoencoderSettings>,
-}
-
-impl KerasomSettings {
-    /// The settings of the DESOM papers: an 8 x 8 map, 10 000 batches of 256, temperatures 10 to 0.1, Adam
-    /// with Keras' defaults.
-    #[must_use]
-    pub fn paper() -> Self {
-        Self {
-            map: Grid {
-                rows: 8,
-                columns: 8,
-            },
-            batch: 256,
-            iterations: 10_000,
-            temperature: Temperature {
-                start: 10.0,
-                end: 0.1,
-                decay: Decay::Exponential,
-                horizon: Horizon::LastIteration,
-            },
-            neighbourhood: Neighbourhood::Gaussian,
-            map_distance: MapDistance::Manhattan,
-            adam: AdamOptions::keras(),
-            post_clusters: PostClusters::Classes,
-            encoder: None,
-        }
-    }
-
-    /// The settings as a run's identity holds them.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        // A plain struct of numbers and names always has a JSON form.
-        serde_json::to_value(self).unwrap_or(Value::Null)
-    }
-
-    /// Reads and checks settings.
-    ///
-    /// # Errors
-    /// If a field is missing, unknown or makes no sense; the message names it.
-    pub fn read(value: &Value) -> Result<Self, Error> {
-        let settings: Self = settings::read("kerasom", value)?;
-        settings
-            .check()
-            .map_err(|reason| Error::Settings(format!("kerasom settings: {reason}")))?;
-        Ok(settings)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let positive = |name: &str, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(format!("{name} must be a positive number, not {value}"))
-            }
-        };
-        if self.map.units() == 0 {
-            return Err("the map has no units: both sides must be at least 1".to_owned());
-        }
-        if self.batch < 1 || self.iterations < 1 {
-            return Err("the batch size and the iterations must be at least 1".to_owned());
-        }
-        positive("the start temperature", self.temperature.start)?;
-        positive("the end temperature", self.temperature.end)?;
-        positive("the learning rate", self.adam.learning_rate)?;
-        positive("Adam's epsilon", self.adam.epsilon)?;
-        for (name, beta) in [("beta1", self.adam.beta1), ("beta2", self.adam.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(format!(
-                    "Adam's {name} must be at least 0 and below 1, not {beta}"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
+use crate::runs::checkpoint::Named;
+use crate::som::Search;
+use crate::train::{Error, Trainable};
 
 /// One map in training.
 #[derive(Debug)]
 pub struct Map {
-    settings: KerasomSettings,
+    pub(super) settings: KerasomSettings,
     /// `[rows, dims]`
     data: Tensor,
     /// `[units, dims]`
-    prototypes: Tensor,
+    pub(super) prototypes: Tensor,
     adam: Adam,
     /// `[units, units]`
     squared_distances: Tensor,
@@ -318,130 +206,11 @@ impl Trainable for Map {
     }
 }
 
-/// A map trained with the SOM loss alone.
-#[derive(Debug)]
-pub struct Kerasom {
-    on_codes: bool,
-}
-
-impl Kerasom {
-    /// On the features.
-    pub const ON_FEATURES: Self = Self { on_codes: false };
-    /// On the codes of an autoencoder that is trained first.
-    pub const ON_CODES: Self = Self { on_codes: true };
-
-    fn read(&self, value: &Value) -> Result<KerasomSettings, Error> {
-        let settings = KerasomSettings::read(value)?;
-        space::check_encoder(self.id(), self.on_codes, settings.encoder.as_ref())?;
-        Ok(settings)
-    }
-
-    fn fit(&self, member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
-        let settings = self.read(&member.settings)?;
-        let encoder = settings.encoder.as_ref();
-        let space = match space::enter(encoder, member, space::SHARE, context)? {
-            Entered::Space(space) => space,
-            Entered::Diverged => return Ok(Some(Finished::untrained())),
-            Entered::Interrupted => return Ok(None),
-        };
-        let stage = Stage::new(context.observer, space.behind, 1.0);
-        let context = &Context {
-            observer: &stage,
-            // The map itself never rounds.
-            precision: Precision::Exact,
-            ..*context
-        };
-        let mut map = Map::new(&settings, member.seed, &space.codes)?;
-        let driven = drive(&mut map, std::slice::from_ref(member), context)?;
-        let Driven::Finished(progress) = driven else {
-            return Ok(None);
-        };
-        stage.notify(&Event::Advanced {
-            worker: context.worker,
-            fraction: 1.0,
-            detail: "evaluating",
-        });
-        let progress = progress.into_iter().next();
-        let run = progress.map(|progress| finish(&map, &space, member, context, progress));
-        run.transpose()
-    }
-}
-
-impl Method for Kerasom {
-    fn id(&self) -> &'static str {
-        if self.on_codes {
-            "ae+kerasom"
-        } else {
-            "kerasom"
-        }
-    }
-
-    fn version(&self) -> u32 {
-        // 2: the quality of the map, and classes by unit.
-        2
-    }
-
-    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
-        // A step is a few small products: on a GPU it is over before the next is sent there.
-        self.read(settings).map(|_| None)
-    }
-
-    fn can_round(&self) -> bool {
-        // The autoencoder does; the map never.
-        self.on_codes
-    }
-
-    fn needs(&self, settings: &Value) -> Result<Vec<Need>, Error> {
-        let encoder = self.read(settings)?.encoder;
-        Ok(encoder.iter().map(AutoencoderSettings::need).collect())
-    }
-
-    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
-        let settings = self.read(settings)?;
-        let units = settings.map.units() as i64;
-        let sample = settings.batch.max(units).min(trial.rows);
-        let dims = settings
-            .encoder
-            .as_ref()
-            .map_or(trial.dims, |encoder| encoder.latent);
-        let data = Tensor::rand([sample, dims], (Kind::Float, trial.device));
-        let mut map = Map::new(&settings, Seed(0), &data)?;
-        Ok(Work {
-            iterations: settings.iterations,
-            per_iteration: time_of_step(&mut map)?,
-            fixed: evaluation_time(&data, &map.prototypes, trial.rows),
-        })
-    }
-
-    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
-        one_by_one(cohort, |member| self.fit(member, context))
-    }
-}
-
-fn finish(
-    map: &Map,
-    space: &Space,
-    member: &Member,
-    context: &Context,
-    progress: Progress,
-) -> Result<Finished, Error> {
-    let clock = Instant::now();
-    let metrics = if progress.diverged.is_none() && map.is_finite() {
-        let settings = &map.settings;
-        let (grid, groups) = (settings.map, settings.post_clusters);
-        space.assess(&map.prototypes, grid, groups, member, context)?
-    } else {
-        None
-    };
-    let measured = metrics.map(|metrics| (metrics, space.weights(&map.prototypes, context)));
-    Ok(Finished::trained(progress, measured, clock.elapsed()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::som::SomLoss;
+    use crate::som::{Grid, SomLoss};
 
     fn settings(rows: usize, columns: usize) -> KerasomSettings {
         KerasomSettings {
@@ -526,33 +295,6 @@ mod tests {
             refused.contains("prototypes has the shape [120]"),
             "{refused}"
         );
-    }
-
-    #[test]
-    fn senseless_settings_are_named() {
-        let refused = |change: fn(&mut KerasomSettings)| {
-            let mut settings = KerasomSettings::paper();
-            change(&mut settings);
-            Kerasom::ON_FEATURES
-                .shape(&settings.to_value())
-                .unwrap_err()
-                .to_string()
-        };
-        for (message, name) in [
-            (refused(|s| s.map.rows = 0), "the map has no units"),
-            (refused(|s| s.batch = 0), "batch size"),
-            (refused(|s| s.temperature.end = 0.0), "end temperature"),
-            (
-                refused(|s| s.adam.learning_rate = f64::NAN),
-                "adam.learning_rate: must be a finite",
-            ),
-            (refused(|s| s.adam.beta2 = 1.0), "beta2"),
-        ] {
-            assert!(
-                message.contains("kerasom") && message.contains(name),
-                "{message}"
-            );
-        }
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! What stored runs come to, and what a replication makes of them.
+
+use super::Profile;
+use crate::claims::{self, Conditions, Summary};
+use crate::plot::Figure;
+use crate::report::{Comparison, Table};
+use crate::runs::checkpoint::{self, Named};
+use crate::runs::{Record, Store};
+
+/// The records of one variant.
+#[derive(Debug, Clone)]
+pub struct VariantRecords {
+    /// The variant's id.
+    pub id: String,
+    /// Seeds of the plan; those without a record are not done yet, or failed.
+    pub planned: usize,
+    /// One for each seed that is done, in the order of seeds.
+    pub records: Vec<Record>,
+}
+
+impl VariantRecords {
+    /// What the runs have of a metric.
+    #[must_use]
+    pub fn summary(&self, metric: &str) -> Summary {
+        summary(&self.records, metric)
+    }
+}
+
+fn summary(records: &[Record], metric: &str) -> Summary {
+    Summary::of(records.iter().map(|record| record.metric(metric)))
+}
+
+/// What there is to present.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// The profile that was run.
+    pub profile: Profile,
+    /// What was changed in its protocol, by name.
+    pub altered: Vec<(String, String)>,
+    /// The data sets' titles.
+    pub data_title: String,
+    /// The variants, in the protocol's order.
+    pub variants: Vec<VariantRecords>,
+}
+
+impl Results {
+    /// The runs as claims see them.
+    #[must_use]
+    pub fn runs(&self) -> claims::Results {
+        claims::Results::of_records(self.variants.iter().flat_map(|variant| {
+            let records = variant.records.iter();
+            records.map(|record| (variant.id.as_str(), record))
+        }))
+    }
+
+    /// How many runs there are.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        let variants = self.variants.iter();
+        variants.map(|variant| variant.records.len()).sum()
+    }
+
+    /// Whether a setting differs from the protocol.
+    #[must_use]
+    pub fn is_altered(&self, setting: &str) -> bool {
+        self.altered.iter().any(|(name, _)| name == setting)
+    }
+
+    /// What tables and figures have to say of where they come from; `None` for the full protocol.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let altered: Vec<String> = self
+            .altered
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        match (self.profile.note(), altered.is_empty()) {
+            (note, true) => note,
+            (None, false) => Some(format!(
+                "changed: {}; no verdict on the paper",
+                altered.join(", ")
+            )),
+            (Some(note), false) => Some(format!("changed: {}; {note}", altered.join(", "))),
+        }
+    }
+
+    /// What was run, as far as it decides whether there can be verdicts.
+    #[must_use]
+    pub fn conditions(&self) -> Conditions {
+        Conditions {
+            profile: self.profile.name().to_owned(),
+            altered: self.altered.clone(),
+        }
+    }
+
+    /// The records of a variant; empty if there are none.
+    #[must_use]
+    pub fn records(&self, variant: &str) -> &[Record] {
+        let found = self.variants.iter().find(|entry| entry.id == variant);
+        found.map_or(&[], |entry| &entry.records)
+    }
+
+    /// What a variant's runs have of a metric; nothing if there are none.
+    #[must_use]
+    pub fn summary(&self, variant: &str, metric: &str) -> Summary {
+        summary(self.records(variant), metric)
+    }
+
+    /// What to know when reading the table of results: whose values these are, then `words`, a line for each of
+    /// `lines`, and the profile's note.
+    #[must_use]
+    pub fn caption(&self, words: &str, lines: impl IntoIterator<Item = String>) -> String {
+        let mut caption = format!(
+            "{}; mean \u{b1} standard deviation (divisor n - 1) over n runs.\n{words}",
+            self.data_title
+        );
+        for line in lines.into_iter().chain(self.note()) {
+            caption.push('\n');
+            caption += &line;
+        }
+        caption
+    }
+}
+
+/// What a replication shows of its results.
+#[derive(Debug, Default)]
+pub struct Presentation {
+    /// Our values beside the paper's.
+    pub comparisons: Vec<Comparison>,
+    /// What to know when reading them.
+    pub caption: String,
+    /// Figures by name, e.g. `fig1`.
+    pub figures: Vec<(String, Figure)>,
+    /// What follows from them, as tables to read: effects paired by seed, say.
+    pub further: Vec<Table>,
+    /// Further tables by file name, written beside the figures of a run: those that a paper's own code
+    /// writes, say.
+    pub tables: Vec<(String, Vec<u8>)>,
+}
+
+/// Figures of what runs keep beside their records.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    /// By name, e.g. `fig1`.
+    pub figures: Vec<(String, Figure)>,
+    /// Runs that there are no pictures of because the store lacks their weights, e.g. `mnist/dec, seed 0`.
+    pub lacking: Vec<String>,
+}
+
+impl Pictures {
+    /// What a run keeps, by name; `None`, which is noted, if the store has its record alone.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn kept(
+        &mut self,
+        store: &Store,
+        variant: &str,
+        record: &Record,
+    ) -> Result<Option<Named>, crate::runs::Error> {
+        let kept = checkpoint::load(&store.weights(&record.key))?;
+        if kept.is_none() {
+            let seed = record.identity.seed;
+            self.lacking.push(format!("{variant}, seed {seed}"));
+        }
+        Ok(kept.map(|(tensors, _)| tensors))
+    }
+
+    /// One more figure.
+    pub fn add(&mut self, name: impl Into<String>, figure: Figure) {
+        self.figures.push((name.into(), figure));
+    }
+}
