@@ -139,7 +139,8 @@ pub(super) struct Joined {
     /// Of these the mean rank of their pair of classes by its confusion, from 0 for the pair that is
     /// confused the least to 1; equal ones share theirs. NaN without any. 0.5 is chance.
     pub rank: f64,
-    /// Of these the share that joins one of the [`MOST_CONFUSED`] pairs. NaN without any.
+    /// Of these the share that joins one of the [`MOST_CONFUSED`] pairs, none of which is never confused. NaN without
+    /// any.
     pub confused: f64,
 }
 
@@ -170,7 +171,9 @@ pub(super) fn joined(
         })
         .collect();
     let count = across.len() as f64;
-    let confused = across.iter().filter(|&&value| above(value) < MOST_CONFUSED);
+    let confused = across
+        .iter()
+        .filter(|&&value| value > 0.0 && above(value) < MOST_CONFUSED);
     Joined {
         edges: edges.len(),
         across: across.len(),

@@ -35,7 +35,7 @@ impl Difference {
         let df = squared.powi(2)
             / (of_a.powi(2) / (f64::from(a.n) - 1.0) + of_b.powi(2) / (f64::from(b.n) - 1.0));
         Self {
-            estimate: a.mean - b.mean,
+            estimate: minus(a.mean, b.mean),
             error: squared.sqrt(),
             // Where no run differs from another the error is 0 whatever the degrees of freedom.
             df: if df.is_finite() {
@@ -53,7 +53,7 @@ impl Difference {
         let df = n_a + n_b - 2.0;
         let variance = ((n_a - 1.0) * a.sd.powi(2) + (n_b - 1.0) * b.sd.powi(2)) / df;
         Self {
-            estimate: a.mean - b.mean,
+            estimate: minus(a.mean, b.mean),
             error: (variance * (1.0 / n_a + 1.0 / n_b)).sqrt(),
             df,
         }

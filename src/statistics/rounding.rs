@@ -7,7 +7,7 @@ const ROUNDING: f64 = 1e-12;
 #[must_use]
 pub fn minus(a: f64, b: f64) -> f64 {
     let difference = a - b;
-    if difference.abs() <= ROUNDING * a.abs().max(b.abs()) {
+    if difference.is_finite() && difference.abs() <= ROUNDING * a.abs().max(b.abs()) {
         0.0
     } else {
         difference
@@ -27,6 +27,7 @@ mod tests {
         assert_eq!(minus(0.75 - 0.73, 0.02), 0.0);
         assert_eq!(minus(1e-9, 0.0), 1e-9);
         assert_eq!(minus(0.0, 0.0), 0.0);
+        assert_eq!(minus(f64::INFINITY, 5.0), f64::INFINITY);
         assert!(minus(f64::INFINITY, f64::INFINITY).is_nan());
     }
 }

@@ -474,7 +474,7 @@ impl Case<'_> {
         let is_large = |&(_, value): &(u64, f64)| value.abs() > LARGEST;
         if sample.values.iter().any(is_large) {
             return Err(impossible(format!(
-                "{metric} of {variant} is above {LARGEST:e}, too large to be squared"
+                "{metric} of {variant} is beyond {LARGEST:e}, too large to be squared"
             )));
         }
         let short = |more_seeds, words: String| {
