@@ -9,7 +9,8 @@ use replicate::catalogue::{self, Known, REPLICATIONS};
 use replicate::claims::{
     Conditions, Published, Results, Verdict, fewest_to_refute, fewest_to_reproduce, judge, prospect,
 };
-use replicate::replication::{Changes, Profile};
+use replicate::replication::{Changes, Profile, Results as ExperimentResults, Variant, gather};
+use replicate::runs::Store;
 
 #[test]
 fn papers_parse() {
@@ -129,4 +130,38 @@ fn planned_seeds_can_reproduce_and_refute() {
     }
     // The paper's own ten runs; `plan` says that eleven are needed.
     assert_eq!(too_few, ["gamma-falls"]);
+}
+
+/// Table 1 of DC-SOMRL has a row with what a search chose: that has to be what the committed search does choose.
+#[test]
+fn the_hyper_parameters_of_the_search_are_those_that_the_committed_search_chose() {
+    let protocol = |id: &str| {
+        let replication = catalogue::find(id).unwrap();
+        let protocol = replication.protocol(Profile::Paper, &Changes::default());
+        (replication, protocol.unwrap())
+    };
+    let (search, drawn) = protocol("dc-somrl-sensitivity");
+    let store = Store::new("records");
+    let variants = gather(&drawn, &mut |identity| Ok(store.record(&identity.key())?)).unwrap();
+    let draws = variants.iter().filter(|one| one.id.starts_with("search-"));
+    assert!(draws.clone().count() == 24 && draws.clone().all(|one| one.records.len() >= 3));
+    let results = ExperimentResults {
+        profile: Profile::Paper,
+        altered: Vec::new(),
+        data_title: drawn.data_title().unwrap(),
+        variants,
+    };
+    let caption = search.present(&results).unwrap().caption;
+    let (_, named) = caption.split_once("The best draw: ").unwrap();
+    let (best, _) = named.split_once(' ').unwrap();
+    let settings = |variants: &[Variant], id: &str| {
+        let mut variants = variants.iter();
+        variants.find(|one| one.id == id).unwrap().settings.clone()
+    };
+    let (_, table) = protocol("dc-somrl");
+    assert_eq!(
+        settings(&drawn.variants, best),
+        settings(&table.variants, "dc-somrl-searched"),
+        "{best}"
+    );
 }

@@ -140,7 +140,7 @@ impl DcSomrlCohort {
             MapLoss::Samples => Some(map.loss(z, &response, &reach)),
             MapLoss::Norm => Some(map.loss_of_norms(z, &response, &reach)),
             MapLoss::Winners => {
-                let winners = RelevanceMap::reach_of_winners(&response);
+                let winners = response.reach_of_winners();
                 Some(map.loss(z, &response, &winners))
             }
             MapLoss::Means => None,

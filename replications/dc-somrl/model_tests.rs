@@ -98,7 +98,7 @@ fn a_step_is_that_of_autograd() {
                         .1
                 }
                 MapLoss::Winners => {
-                    let winners = RelevanceMap::reach_of_winners(&response);
+                    let winners = response.reach_of_winners();
                     model.map.loss(&cohort.detach(), &response, &winners).1
                 }
                 MapLoss::Means => {

@@ -50,6 +50,14 @@ pub struct Response {
     won: Tensor,
 }
 
+impl Response {
+    /// [`RelevanceMap::reach`] of winners alone: 1 for each sample that reaches the threshold at its winner,
+    /// `[models, batch, nodes]`.
+    pub fn reach_of_winners(&self) -> Tensor {
+        &self.won * &self.high
+    }
+}
+
 impl RelevanceMap {
     /// Maps without a node, for codes of so many features.
     #[must_use]
@@ -146,11 +154,6 @@ impl RelevanceMap {
         share * above * high
     }
 
-    /// [`Self::reach`] of winners alone.
-    pub fn reach_of_winners(response: &Response) -> Tensor {
-        &response.won * &response.high
-    }
-
     /// The loss of each sample's weighted distances to the nodes it reaches, `[models]`, and its gradient
     /// with respect to the codes:
     ///
@@ -167,8 +170,8 @@ impl RelevanceMap {
         (each.sum_dim_intlist(-1, false, Kind::Double), gradient)
     }
 
-    /// [`Self::loss`] with the root of each inner sum, `[models]`, and its gradient; none where a sample lies on
-    /// a centre.
+    /// [`Self::loss`] with the root of each inner sum, as equation 2 of the paper is printed: `[models]`, and its
+    /// gradient `[models, batch, features]`, 0 where a sample lies on a centre.
     pub fn loss_of_norms(
         &self,
         z: &Tensor,
@@ -198,7 +201,7 @@ impl RelevanceMap {
     /// The loss as the authors' code has it, of the means of the winners' samples,
     /// `sum_j sum_f w_jf (mean_f - c_jf)^2`, after the map's own step; and its gradient.
     pub fn loss_of_means(&self, z: &Tensor, response: &Response) -> (Tensor, Tensor) {
-        let trained = Self::reach_of_winners(response);
+        let trained = response.reach_of_winners();
         let (means, counts) = means(&trained, z);
         let step = means - &self.centres;
         let winning = counts.gt(0.0).to_kind(Kind::Float).unsqueeze(-1);
@@ -227,7 +230,7 @@ impl RelevanceMap {
     /// The first half of [`Self::learn`]: centres, averages and relevances.
     pub fn update(&mut self, z: &Tensor, response: &Response, reach: &Tensor) {
         let settings = self.settings;
-        let (of_winners, counts) = means(&Self::reach_of_winners(response), z);
+        let (of_winners, counts) = means(&response.reach_of_winners(), z);
         let winning = counts.gt(0.0);
         let others = reach * winning.logical_not().unsqueeze(1).to_kind(Kind::Float);
         let (of_others, weight) = means(&others, z);
@@ -248,7 +251,7 @@ impl RelevanceMap {
     }
 
     fn age(&mut self, response: &Response) {
-        let trained = Self::reach_of_winners(response);
+        let trained = response.reach_of_winners();
         let winning = trained.sum_dim_intlist(1, false, Kind::Float).gt(0.0);
         let older = &self.life - self.settings.life_decay;
         let life = older.masked_fill(&winning, 1.0);

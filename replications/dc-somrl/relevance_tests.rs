@@ -423,7 +423,7 @@ fn a_sample_on_a_centre_has_no_gradient() {
     let map = map(settings(), &[0.5, 0.5], &[1.0, 1.0]);
     let z = tensor(&[0.5, 0.5, 0.5, 0.6], &[1, 2, 2]);
     let response = map.respond(&z);
-    let reach = RelevanceMap::reach_of_winners(&response);
+    let reach = response.reach_of_winners();
     let (loss, gradient) = map.loss_of_norms(&z, &response, &reach);
     close(loss.double_value(&[0]), 0.05);
     let gradient: Vec<f32> = gradient.view([-1]).try_into().unwrap();

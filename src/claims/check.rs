@@ -229,7 +229,7 @@ impl Checker<'_> {
                     )
                 })?;
                 self.require(claim.better != Some(Better::Lower), &claim.id, || {
-                    "better: argmax asks for the highest value; that one is the lowest say with `order`"
+                    "better: argmax asks for the highest value; for the lowest take `order`, with that variant last"
                         .into()
                 })?;
                 self.optional_margin(test.margin.as_ref(), std::slice::from_ref(&test.metric))

@@ -88,7 +88,7 @@ pub fn table(effects: &[Effect]) -> Table {
         ]
     });
     Table {
-        caption: "Changed minus unchanged, paired by seed; t intervals; p of the exact sign-flip test, not corrected \
+        caption: "Changed minus unchanged, paired by seed; t intervals; p of the sign-flip test, not corrected \
                   for their number."
             .to_owned(),
         head: ["difference", "metric", "n", "effect", "95 % interval", "p"]

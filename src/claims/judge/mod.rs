@@ -27,19 +27,20 @@ mod share;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod together;
 mod trend;
 mod value;
 
 use super::fewest::fewest;
 use super::results::Sample;
 use super::verdict::{Finding, Group, Judgement, Verdict};
-use super::words::{count, list, p_value};
+use super::words::{count, list};
 use super::{At, Better, Claim, Published, Quantity, Results, Test};
 use crate::metrics::{Direction, Metric};
 use crate::statistics::closeness::MIN_RUNS;
-use crate::statistics::distributions::normal_quantile;
 use crate::statistics::power::Further;
 use crate::statistics::{holm, upper_share};
+use together::{Corrections, demote, is_order};
 
 /// A claim's opposite has to be at most this likely.
 pub(super) const FOR: f64 = 0.05;
@@ -109,15 +110,13 @@ pub fn judge<'a>(
     let mut judgements: Vec<Judgement> = judged.collect();
     // The seeds that an undecided order claim needs, once it is known how the others stand.
     for place in 0..judgements.len() {
-        let one = &judgements[place];
-        if is_order(one) && matches!(one.verdict, Verdict::Inconclusive { .. }) {
-            let corrections = corrections(&judgements, one);
-            if corrections != Corrections::NONE {
-                judgements[place] = judge_beside(published, claims[place], results, corrections);
-            }
+        let corrections = Corrections::of(&judgements[place], &judgements);
+        let undecided = matches!(judgements[place].verdict, Verdict::Inconclusive { .. });
+        if undecided && corrections != Corrections::NONE {
+            judgements[place] = judge_beside(published, claims[place], results, corrections);
         }
     }
-    let together = correct_together(&mut judgements);
+    let together = together::correct(&mut judgements);
     for (judgement, claim) in judgements.iter_mut().zip(&claims) {
         note_too_few(judgement, fewest(claim, together));
         // Written for a result that differs: of any other it would explain what is not there.
@@ -188,20 +187,6 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         deviations: claim.deviations.clone(),
         cause: None,
     }
-}
-
-/// What a claim's p values are multiplied by for the claims that are tested beside it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Corrections {
-    in_favour: f64,
-    against: f64,
-}
-
-impl Corrections {
-    const NONE: Self = Self {
-        in_favour: 1.0,
-        against: 1.0,
-    };
 }
 
 /// What every test is given.
@@ -300,119 +285,6 @@ fn rank(further: Further) -> u32 {
         Further::AtLeast(seeds) => u32::MAX / 2 + seeds,
         Further::MoreThanMost => u32::MAX - 1,
         Further::Never => u32::MAX,
-    }
-}
-
-/// Whether it is of those that are corrected with each other; see [`Test::is_order`].
-fn is_order(judgement: &Judgement) -> bool {
-    matches!(judgement.test, "order" | "argmax" | "trend")
-}
-
-/// The p value of a claim's opposite: all its comparisons have to hold.
-fn p_for(judgement: &Judgement) -> f64 {
-    let findings = judgement.findings.iter();
-    let p = findings.map(|finding| finding.p_for.unwrap_or(1.0));
-    p.fold(0.0, f64::max)
-}
-
-/// The p value of a claim: any of its comparisons refutes it. Of a claim that is refuted only those count that do:
-/// another one may be far below its margin and yet as claimed.
-fn p_against(judgement: &Judgement) -> f64 {
-    let findings = judgement.findings.iter();
-    let p: Vec<f64> = findings
-        .clone()
-        .map(|one| one.p_against.unwrap_or(1.0))
-        .collect();
-    let refuted = judgement.verdict.is_against();
-    let adjusted = holm(&p).into_iter().zip(findings);
-    let counted = adjusted.filter(|(_, finding)| !refuted || finding.verdict.is_against());
-    counted.map(|(p, _)| p).fold(1.0, f64::min)
-}
-
-/// How many order claims of the experiment have p values no smaller than this one's, for it and against it: by as much
-/// Holm's correction multiplies its own.
-fn corrections(judgements: &[Judgement], of: &Judgement) -> Corrections {
-    let orders = || {
-        judgements
-            .iter()
-            .filter(|one| is_order(one) && !one.findings.is_empty())
-    };
-    let above = |p: fn(&Judgement) -> f64| orders().filter(|one| p(one) >= p(of)).count().max(1);
-    Corrections {
-        in_favour: above(p_for) as f64,
-        against: above(p_against) as f64,
-    }
-}
-
-/// Holm over the order claims of the experiment; gives their number.
-fn correct_together(judgements: &mut [Judgement]) -> usize {
-    let mut orders: Vec<&mut Judgement> = judgements
-        .iter_mut()
-        .filter(|one| is_order(one) && !one.findings.is_empty())
-        .collect();
-    let speaks_for: Vec<f64> = orders.iter().map(|one| p_for(one)).collect();
-    let speaks_against: Vec<f64> = orders.iter().map(|one| p_against(one)).collect();
-    let adjusted = holm(&speaks_for).into_iter().zip(holm(&speaks_against));
-    for (place, (judgement, (for_it, against))) in orders.iter_mut().zip(adjusted).enumerate() {
-        let (p, level) = match judgement.verdict {
-            Verdict::Reproduced if for_it > FOR => ([speaks_for[place], for_it], FOR),
-            Verdict::NotReproduced if against > AGAINST => {
-                ([speaks_against[place], against], AGAINST)
-            }
-            _ => continue,
-        };
-        let fewest = judgement
-            .findings
-            .iter()
-            .flat_map(|one| &one.ours)
-            .map(|group| group.n)
-            .min();
-        judgement.verdict = Verdict::Inconclusive {
-            more_seeds: to_level(p, level, fewest.unwrap_or(0)),
-        };
-        judgement.better_than_published = false;
-        judgement.explanation.push(format!(
-            "Together with the experiment's other order claims {} (Holm), above {level}.",
-            p_value(p[1])
-        ));
-    }
-    speaks_for.len()
-}
-
-/// Makes a refutation that did not survive its correction inconclusive.
-fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
-    let n = finding.ours.iter().map(|group| group.n).min().unwrap_or(0);
-    finding.verdict = Verdict::Inconclusive {
-        more_seeds: to_level([finding.p_against.unwrap_or(adjusted), adjusted], level, n),
-    };
-    finding.better = false;
-    finding.words += &format!(
-        " Among the claim's several comparisons that is {} (Holm), above {level}.",
-        p_value(adjusted)
-    );
-}
-
-/// Further runs that bring a p value, given as it is and corrected, down to a level. Where all of n pairs
-/// agree, the sign-flip test gives 2^-n, whatever the differences, and each further pair halves that.
-/// Otherwise as if the statistic were normal and grew with the root of the runs, and the correction stayed.
-fn to_level([p, adjusted]: [f64; 2], level: f64, n: usize) -> Further {
-    let more = if p <= 1.001 * 0.5_f64.powi(n as i32) {
-        (adjusted / level).log2()
-    } else {
-        let (now, needed) = (
-            normal_quantile(1.0 - p),
-            normal_quantile(1.0 - level * p / adjusted),
-        );
-        if now.is_nan() || now <= 0.0 {
-            return Further::Never;
-        }
-        n as f64 * ((needed / now).powi(2) - 1.0)
-    };
-    let more = more.ceil().max(1.0);
-    if more > f64::from(crate::statistics::power::MOST_FURTHER) {
-        Further::MoreThanMost
-    } else {
-        Further::About(more as u32)
     }
 }
 
