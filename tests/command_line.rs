@@ -243,6 +243,43 @@ fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
     assert_eq!(reasons, ["failed-before", "cached", "cached"], "{left:?}");
 }
 
+/// Two variants may be one run: it is planned and done once, and counts for both.
+#[test]
+fn a_run_of_two_variants_is_done_once() {
+    let store = tempfile::tempdir().unwrap();
+    let arguments = [
+        "dc-somrl-sensitivity",
+        "--profile",
+        "smoke",
+        "--variants",
+        "a_t=0.985,e_b=0.1",
+        "--iterations",
+        "3",
+    ];
+    let planned = json(
+        store.path(),
+        &[&["plan"][..], &arguments, &["--json"]].concat(),
+    );
+    let reasons: Vec<&Value> = planned["runs"].as_array().unwrap().iter().collect();
+    assert_eq!(reasons[0]["reason"]["kind"], "new");
+    let twin = serde_json::json!({"kind": "same-as", "variant": "a_t=0.985"});
+    assert_eq!((reasons.len(), &reasons[1]["reason"]), (2, &twin));
+    let output = run(store.path(), &arguments);
+    let told = text(&output.stderr);
+    assert!(
+        output.status.success() && told.contains("1 new, 1 the same as another"),
+        "{told}"
+    );
+    assert!(!told.contains("another process"), "{told}");
+    let table = text(&output.stdout);
+    assert!(
+        table.contains("a_t=0.985") && table.contains("e_b=0.1"),
+        "{table}"
+    );
+    let again = text(&run(store.path(), &arguments).stderr);
+    assert!(again.contains("2 cached; nothing to do"), "{again}");
+}
+
 #[test]
 fn the_smoke_profile_does_the_whole_experiment() {
     let store = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -476,4 +476,67 @@ fn on_a_gpu_estimates_are_shares_of_the_cohort() {
         let estimate = task.run.estimate.unwrap();
         assert!(estimate.abs_diff(expected) < Duration::from_micros(10));
     }
+}
+
+/// As [`Scripted`], but `"alpha"` costs nothing; counts how often it is measured.
+struct Counted(AtomicUsize);
+
+impl Method for Counted {
+    fn id(&self) -> &'static str {
+        Scripted.id()
+    }
+
+    fn version(&self) -> u32 {
+        Scripted.version()
+    }
+
+    fn shape(&self, settings: &Value) -> Result<Option<String>, Error> {
+        Scripted.shape(settings)
+    }
+
+    fn cost(&self, settings: &Value) -> Result<String, Error> {
+        Ok(settings["scales"].to_string())
+    }
+
+    fn can_round(&self) -> bool {
+        Scripted.can_round()
+    }
+
+    fn calibrate(&self, settings: &Value, trial: &Trial) -> Result<Work, Error> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Scripted.calibrate(settings, trial)
+    }
+
+    fn run(&self, cohort: &[Member], context: &Context) -> Result<Option<Runs>, Error> {
+        Scripted.run(cohort, context)
+    }
+}
+
+#[test]
+fn settings_that_cost_the_same_are_measured_once() {
+    static COUNTED: Counted = Counted(AtomicUsize::new(0));
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    // Every run has an alpha, and so a shape, of its own; they cost two times.
+    let mut tasks = scaling(&store, 6, 0.0);
+    tasks.extend(scaling(&store, 6, 1.0));
+    for (alpha, task) in tasks.iter_mut().enumerate() {
+        task.method = &COUNTED;
+        task.run.identity.settings["alpha"] = json!(alpha);
+    }
+    let one = Options {
+        workers: Some(1),
+        ..options(Device::Cpu, 2)
+    };
+    calibrate(&mut tasks, &store, &shapes(), one).unwrap();
+    assert_eq!(COUNTED.0.load(Ordering::Relaxed), 2);
+    let estimate = |task: &Task| task.run.estimate.unwrap();
+    let (slow, fast) = (estimate(&tasks[0]), estimate(&tasks[11]));
+    assert!(slow > fast);
+    for (place, task) in tasks.iter().enumerate() {
+        assert_eq!(estimate(task), if place < 6 { slow } else { fast });
+    }
+    // On a GPU each is a cohort of its own, of one model.
+    calibrate(&mut tasks, &store, &shapes(), options(Device::Cuda(0), 2)).unwrap();
+    assert_eq!(COUNTED.0.load(Ordering::Relaxed), 4);
 }

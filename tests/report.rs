@@ -703,6 +703,25 @@ fn a_document_without_places_is_an_error_and_stays_as_it_is() {
     assert!(!folder.path().join("report").exists());
 }
 
+/// An experiment without claims has no table of them: a head alone looks like something that failed.
+#[test]
+fn an_experiment_without_claims_has_no_empty_table() {
+    let papers = catalogue::papers().unwrap();
+    let heads = |id: &str| {
+        let found = catalogue::find(id).unwrap();
+        let report = gather(&[found], &papers, None, &Store::new("records")).unwrap();
+        let experiment = report.experiments().next().unwrap();
+        assert!(!experiment.runs.is_empty(), "{id}");
+        let claims = ["*Claims*", ">Claims</h4>", &format!("{id}-claims")];
+        let texts = formats(&report).into_iter();
+        let with_head = texts.filter(|(_, text)| claims.iter().any(|head| text.contains(head)));
+        with_head.map(|(format, _)| format).collect::<Vec<_>>()
+    };
+    // Those with claims have it: the words are those that are looked for.
+    assert_eq!(heads("dc-somrl").len(), 3);
+    assert!(heads("dc-somrl-sensitivity").is_empty());
+}
+
 /// A reader gets the committed values, tables and page, byte for byte, from the committed records.
 #[test]
 fn the_committed_report_is_what_the_committed_records_give() {

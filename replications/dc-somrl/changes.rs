@@ -1,7 +1,7 @@
 //! The options that both experiments have, and the settings they come to.
 
-use super::Settings;
-use crate::nn::adam::{AdamOptions, EpsilonForm};
+use super::{Removal, Settings};
+use crate::nn::adam::EpsilonForm;
 use crate::replication::{BadSetting, Changes, Effect, Profile, Setting};
 
 const fn choice(
@@ -29,7 +29,7 @@ const fn number(name: &'static str, help: &'static str) -> Setting {
 }
 
 /// Options about the model.
-pub(super) const SHARED: [Setting; 22] = [
+pub(super) const SHARED: [Setting; 27] = [
     choice(
         "relevance",
         "The weighted distance: relevance by relevance (paper), or their mean times the plain one (code)",
@@ -47,8 +47,22 @@ pub(super) const SHARED: [Setting; 22] = [
     ),
     choice(
         "insertion",
-        "New nodes: the mean of a winner's distant samples (code), or the most distant one",
-        &["means", "farthest"],
+        "New nodes: means of winners' distant samples, of the most distant first or as the code takes them, or sample after sample",
+        &["means", "as-coded", "farthest-first"],
+    ),
+    choice(
+        "winners",
+        "A winner moves towards the samples that it wins, or towards all that reach it",
+        &["own", "reached"],
+    ),
+    choice(
+        "removal",
+        "Nodes are removed when their life has run out (code), or when they won too few samples in a pass",
+        &["life", "wins"],
+    ),
+    number(
+        "least-wins",
+        "By --removal wins, the part of a pass's rows that a node has to win, lp (0.003)",
     ),
     choice(
         "reconstruction",
@@ -70,7 +84,7 @@ pub(super) const SHARED: [Setting; 22] = [
     number("slope", "How gently relevance falls, s"),
     number(
         "life-decay",
-        "Life that a node loses in a step; 0: none is removed",
+        "By --removal life, what a node loses in a step, ld; 0: none is removed",
     ),
     number("epsilon", "Added to the activation's denominator, e"),
     number(
@@ -84,6 +98,16 @@ pub(super) const SHARED: [Setting; 22] = [
     number(
         "width-end",
         "Width of the neighbourhood at the last iteration: 0.001 activations, or 0.1 ranks",
+    ),
+    choice(
+        "pixels",
+        "What the network sees: values from 0 to 1, or standardised ones (code)",
+        &["unit", "standardised"],
+    ),
+    choice(
+        "initial",
+        "Initial weights: Glorot's, uniform within 1 / sqrt(inputs) of 0, or normal with deviation 0.01",
+        &["glorot", "fan-in", "normal"],
     ),
     number("learning-rate", "Step size of Adam"),
     choice(
@@ -145,17 +169,25 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         settings.batch_order = choice;
     }
     if let Some(EpsilonForm::Pytorch) = changes.choice("adam")? {
-        settings.adam = AdamOptions {
-            epsilon: 1e-8,
-            epsilon_form: EpsilonForm::Pytorch,
-            ..settings.adam
-        };
+        settings.adam = settings.adam.with_pytorch_epsilon();
     }
     if let Some(choice) = changes.choice("neighbours")? {
         settings.map = settings.map.with_neighbours(choice);
     }
     if let Some(choice) = changes.choice("insertion")? {
         settings.map.insertion = choice;
+    }
+    if let Some(choice) = changes.choice("winners")? {
+        settings.map.winners = choice;
+    }
+    if let Some(choice) = changes.choice("removal")? {
+        settings.map.removal = choice;
+    }
+    if let Some(choice) = changes.choice("pixels")? {
+        settings.pixels = choice;
+    }
+    if let Some(choice) = changes.choice("initial")? {
+        settings.initial = choice;
     }
     if let Some(choice) = changes.choice("reconstruction")? {
         settings.reconstruction = choice;
@@ -170,6 +202,7 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         ("smoothing", &mut settings.map.smoothing),
         ("slope", &mut settings.map.slope),
         ("life-decay", &mut settings.map.life_decay),
+        ("least-wins", &mut settings.map.least_wins),
         ("epsilon", &mut settings.map.epsilon),
         ("neighbour-rate", &mut settings.map.neighbour_rate),
         ("connection", &mut settings.connection),
@@ -179,6 +212,20 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
     ] {
         if let Some(value) = changes.parsed(name, "expected a number")? {
             *field = value;
+        }
+    }
+    for (name, removal) in [("life-decay", Removal::Life), ("least-wins", Removal::Wins)] {
+        if let Some(value) = changes
+            .text(name)
+            .filter(|_| settings.map.removal != removal)
+        {
+            let other = if removal == Removal::Wins {
+                "wins"
+            } else {
+                "life"
+            };
+            let reason = format!("without effect but by --removal {other}");
+            return Err(BadSetting::new(name, value, &reason));
         }
     }
     let whole = "expected a whole number";
@@ -207,5 +254,93 @@ pub(super) fn iterations(changes: &Changes) -> Result<Option<u64>, BadSetting> {
             Err(BadSetting::new("iterations", &number.to_string(), expected))
         }
         value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// The places in two settings' JSON at which they differ.
+    fn differences(one: &Value, other: &Value, place: &str, found: &mut Vec<String>) {
+        let (Value::Object(a), Value::Object(b)) = (one, other) else {
+            if one != other {
+                found.push(place.to_owned());
+            }
+            return;
+        };
+        let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        for name in names {
+            let of = |object: &serde_json::Map<String, Value>| object.get(name).cloned();
+            let (a, b) = (of(a).unwrap_or_default(), of(b).unwrap_or_default());
+            differences(&a, &b, &format!("{place}/{name}"), found);
+        }
+    }
+
+    #[test]
+    fn every_option_changes_its_own_setting_alone() {
+        let all = [
+            ("relevance", json!("as-coded"), "/map/distance"),
+            ("distance", json!("root"), "/map/measure"),
+            ("neighbours", json!("none"), "/map/neighbours"),
+            ("insertion", json!("as-coded"), "/map/insertion"),
+            ("winners", json!("reached"), "/map/winners"),
+            ("removal", json!("wins"), "/map/removal"),
+            ("least-wins", json!(0.001), "/map/least_wins"),
+            ("reconstruction", json!("norm"), "/reconstruction"),
+            ("map-loss", json!("winners"), "/map_loss"),
+            ("alpha", json!(0.5), "/alpha"),
+            ("threshold", json!(0.5), "/map/threshold"),
+            ("rate", json!(0.25), "/map/rate"),
+            ("smoothing", json!(0.25), "/map/smoothing"),
+            ("slope", json!(0.25), "/map/slope"),
+            ("life-decay", json!(0.25), "/map/life_decay"),
+            ("epsilon", json!(0.25), "/map/epsilon"),
+            ("neighbour-rate", json!(0.25), "/map/neighbour_rate"),
+            ("width-start", json!(0.25), "/map/width_start"),
+            ("width-end", json!(0.25), "/map/width_end"),
+            ("pixels", json!("standardised"), "/pixels"),
+            ("initial", json!("fan-in"), "/initial"),
+            ("learning-rate", json!(0.25), "/adam/learning_rate"),
+            ("adam", json!("pytorch"), "/adam/epsilon_form"),
+            ("batch-order", json!("shuffled"), "/batch_order"),
+            ("training-rows", json!(100), "/training_rows"),
+            ("connection", json!(0.25), "/connection"),
+            ("nodes", json!(9), "/map/nodes"),
+        ];
+        let names: Vec<&str> = all.iter().map(|(name, _, _)| *name).collect();
+        assert_eq!(names.len(), SHARED.len());
+        for setting in &SHARED {
+            let (name, value, place) = all.iter().find(|one| one.0 == setting.name).unwrap();
+            let text = value.as_str().map_or(value.to_string(), str::to_owned);
+            // Wins are looked at where they decide.
+            let before = (*name == "least-wins").then(|| ("removal".to_owned(), "wins".to_owned()));
+            let of = |option: Option<(String, String)>| {
+                let changes = before.clone().into_iter().chain(option);
+                settings(Profile::Paper, &changes.collect())
+                    .unwrap()
+                    .to_value()
+            };
+            let (usual, changed) = (of(None), of(Some(((*name).to_owned(), text))));
+            assert_eq!(changed.pointer(place), Some(value), "{name}");
+            let mut found = Vec::new();
+            differences(&usual, &changed, "", &mut found);
+            // PyTorch's epsilon is another number too.
+            found.retain(|place| place != "/adam/epsilon");
+            assert_eq!(found, [*place], "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_nothing_looks_at_are_refused() {
+        for (name, removal) in [("least-wins", "life"), ("life-decay", "wins")] {
+            let pairs = [(name, "0.01"), ("removal", removal)];
+            let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let error = settings(Profile::Paper, &pairs.into_iter().collect()).unwrap_err();
+            assert_eq!((error.name.as_str(), error.value.as_str()), (name, "0.01"));
+            assert!(error.to_string().contains("but by --removal"), "{error}");
+        }
     }
 }

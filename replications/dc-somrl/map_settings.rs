@@ -24,10 +24,9 @@ pub enum Measure {
     Root,
 }
 
-// The signature is serde's.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_squared(measure: &Measure) -> bool {
-    *measure == Measure::Squared
+/// Settings that came later are left out where nothing is changed, so that older runs keep their keys.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How far a sample reaches beyond its winner, to other nodes above the threshold.
@@ -43,14 +42,40 @@ pub enum Neighbours {
     None,
 }
 
-/// What a new node is made from, for each winner whose samples are below the threshold.
+/// What new nodes are made from where samples do not reach the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Insertion {
-    /// The mean of these samples, as the authors' code does it.
+    /// For each winner the mean of these samples; where places run short, those of the sample of lowest activation first.
     Means,
-    /// The one of lowest activation; their mean where there is no node yet.
-    Farthest,
+    /// The same means; where places run short, those of the winners with the highest numbers, as the authors' code
+    /// does it.
+    AsCoded,
+    /// Samples below the threshold one after another, always the one of lowest activation, which the new nodes
+    /// before it count for; the mean of the batch where there is no node yet.
+    FarthestFirst,
+}
+
+/// What a winner moves towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Winners {
+    /// The mean of the samples that it wins.
+    #[default]
+    Own,
+    /// The mean of all samples that reach it, weighted by how far they do.
+    Reached,
+}
+
+/// Which nodes are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Removal {
+    /// Those whose life has run out, as in the authors' code.
+    #[default]
+    Life,
+    /// Those that have won too few samples when a pass over the rows ends, as in the predecessors.
+    Wins,
 }
 
 /// The map's settings.
@@ -67,14 +92,15 @@ pub struct MapSettings {
     pub smoothing: f64,
     /// `s`: how gently relevance falls with the average distance.
     pub slope: f64,
-    /// Life that every node loses in a step; a winner's is set back to 1. 0: nodes live for ever.
+    /// By [`Removal::Life`], what every node loses in a step; a winner's life is set back to 1. 0: nodes live for
+    /// ever.
     pub life_decay: f64,
     /// Keeps the activation finite.
     pub epsilon: f64,
     /// The reading of the weighted distance.
     pub distance: Distance,
     /// What of it the activation is made from.
-    #[serde(default, skip_serializing_if = "is_squared")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub measure: Measure,
     /// The neighbourhood.
     pub neighbours: Neighbours,
@@ -87,10 +113,32 @@ pub struct MapSettings {
     pub width_end: f64,
     /// What new nodes are made from.
     pub insertion: Insertion,
+    /// What winners move towards.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub winners: Winners,
+    /// Which nodes are removed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub removal: Removal,
+    /// `lp`: by [`Removal::Wins`], the part of a pass's rows that a node has to win.
+    #[serde(default = "few", skip_serializing_if = "is_few")]
+    pub least_wins: f64,
 }
 
 fn whole() -> f64 {
     1.0
+}
+
+/// `lp`: the middle of the range in which the predecessors were searched, 0.001 to 0.005.
+pub(super) const FEW: f64 = 0.003;
+
+fn few() -> f64 {
+    FEW
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_few(wins: &f64) -> bool {
+    wins.total_cmp(&FEW).is_eq()
 }
 
 // The signature is serde's.
@@ -149,6 +197,7 @@ impl MapSettings {
         for (name, value) in [
             ("the life decay", self.life_decay),
             ("the neighbours' rate", self.neighbour_rate),
+            ("the least wins", self.least_wins),
         ] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(format!("{name} must be 0 to 1, not {value}"));

@@ -10,7 +10,7 @@ use super::quality::{
     Joined, Majorities, all_pairs, by_activation, by_relevance, confusion, joined, nearest_rows,
     nearest_share,
 };
-use super::{DcSomrlCohort, Settings, pictures};
+use super::{DcSomrlCohort, MapSettings, Settings, pictures};
 use crate::cluster::KMeans;
 use crate::evaluation;
 use crate::metrics::{evaluate_labels, reported};
@@ -67,6 +67,28 @@ impl Method for DcSomrl {
         let settings = Settings::read(settings)?;
         // Models of one cohort see the same batches; shuffled ones are each run's own.
         Ok((settings.batch_order == BatchOrder::File).then(|| settings.to_value().to_string()))
+    }
+
+    /// A number has no time of its own, only the size of what is computed and which reading it is.
+    fn cost(&self, settings: &Value) -> Result<String, Error> {
+        let mut settings = Settings::read(settings)?;
+        let usual = Settings::paper();
+        settings.alpha = usual.alpha;
+        settings.connection = usual.connection;
+        settings.adam = usual.adam;
+        settings.initial = usual.initial;
+        settings.pictured = usual.pictured;
+        settings.map = MapSettings {
+            nodes: settings.map.nodes,
+            distance: settings.map.distance,
+            measure: settings.map.measure,
+            neighbours: settings.map.neighbours,
+            insertion: settings.map.insertion,
+            winners: settings.map.winners,
+            removal: settings.map.removal,
+            ..usual.map
+        };
+        Ok(settings.to_value().to_string())
     }
 
     fn can_round(&self) -> bool {

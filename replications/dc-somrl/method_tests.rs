@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use tch::Device;
 
-use super::super::map_settings::MapSettings;
+use super::super::map_settings::Insertion;
+use super::super::settings::MapLoss;
 use super::*;
 use crate::nn::Precision;
 use crate::runs::Outcome;
@@ -135,4 +136,30 @@ fn without_labels_there_are_the_metrics_that_need_none() {
     assert!(run.metrics["bmu.purity"].is_nan());
     assert!(run.metrics["prototype_error"].is_finite());
     assert!(!run.metrics.contains_key("top10_purity"));
+}
+
+/// What is measured once for all: a search's draws take equally long, a larger map or a longer training does not.
+#[test]
+fn numbers_cost_nothing_sizes_and_readings_do() {
+    let cost = |change: fn(&mut Settings)| {
+        let mut settings = Settings::paper();
+        change(&mut settings);
+        DcSomrl.cost(&settings.to_value()).unwrap()
+    };
+    let usual = cost(|_| ());
+    let same: [fn(&mut Settings); 5] = [
+        |s| s.pictured = 0,
+        |s| s.map.threshold = 0.9,
+        |s| s.map.slope = 0.1,
+        |s| s.alpha = 0.1,
+        |s| s.adam.learning_rate = 0.01,
+    ];
+    let others: [fn(&mut Settings); 4] = [
+        |s| s.map.nodes = 128,
+        |s| s.iterations = 10_000,
+        |s| s.map.insertion = Insertion::FarthestFirst,
+        |s| s.map_loss = MapLoss::Means,
+    ];
+    assert!(same.iter().all(|&change| cost(change) == usual));
+    assert!(others.iter().all(|&change| cost(change) != usual));
 }

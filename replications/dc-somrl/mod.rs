@@ -14,12 +14,12 @@ mod settings;
 mod shown;
 mod table1;
 
-pub use map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
+pub use map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours, Removal, Winners};
 pub use method::DcSomrl;
 pub use model::DcSomrlCohort;
 pub use relevance::{RelevanceMap, Response};
 pub use sensitivity::Sensitivity;
-pub use settings::{MapLoss, Reconstruction, Settings};
+pub use settings::{MapLoss, Pixels, Reconstruction, Settings};
 pub use table1::Table1;
 
 use crate::claims::{Error, Published};

@@ -10,7 +10,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::Settings;
 use super::relevance::RelevanceMap;
-use super::settings::{MapLoss, Reconstruction};
+use super::settings::{MapLoss, Pixels, Reconstruction};
+use crate::nn::slices::ordered_sum;
 use crate::nn::{Adam, Autoencoder, Layout, Parameters, Pass, Precision, Segment, state};
 use crate::random::{self, Seed};
 use crate::replications::desom::BatchOrder;
@@ -38,8 +39,10 @@ pub struct DcSomrlCohort {
     parameters: Parameters,
     adam: Adam,
     map: RelevanceMap,
-    /// `[rows, D]`, only what is trained on.
+    /// `[rows, D]`, only what is trained on, as the network sees it.
     data: Tensor,
+    /// Mean and standard deviation of the pixels where the network sees them standardised.
+    scale: Option<(f64, f64)>,
     /// By batch size: the usual one, and that of the last batch of a pass.
     passes: HashMap<i64, Pass>,
     last: Option<LastStep>,
@@ -55,12 +58,18 @@ impl DcSomrlCohort {
     pub fn new(settings: &Settings, seeds: &[Seed], data: &Tensor) -> Self {
         let rows = settings.training_rows.unwrap_or(i64::MAX);
         let data = data.narrow(0, 0, rows.min(data.size()[0]));
+        let scale = match settings.pixels {
+            Pixels::Unit => None,
+            Pixels::Standardised => Some(moments(&data)),
+        };
+        let data = standardised(&data, scale);
         let (models, device) = (seeds.len() as i64, data.device());
         let mut layout = Layout::default();
         let network = Autoencoder::new(&settings.widths(data.size()[1]), &mut layout);
         let parameters = Parameters::zeros(layout, models, device);
         for (model, seed) in (0..).zip(seeds) {
-            network.initialise(&parameters, model, &mut random::stream(*seed, "weights"));
+            let mut weights = random::stream(*seed, "weights");
+            network.initialise_as(settings.initial, &parameters, model, &mut weights);
         }
         let batches = Batches::new(
             data.size()[0],
@@ -76,6 +85,7 @@ impl DcSomrlCohort {
             network,
             parameters,
             data,
+            scale,
             passes: HashMap::new(),
             last: None,
             batches,
@@ -97,6 +107,7 @@ impl DcSomrlCohort {
     pub fn encode(&self, model: i64, rows: &Tensor) -> Tensor {
         let parts = rows.split(AT_ONCE, 0).into_iter();
         let codes = parts.map(|rows| {
+            let rows = standardised(&rows, self.scale);
             self.network
                 .encode(&self.parameters, model, &rows)
                 .sigmoid()
@@ -104,9 +115,13 @@ impl DcSomrlCohort {
         Tensor::cat(&codes.collect::<Vec<_>>(), 0)
     }
 
-    /// Reconstructions of codes of one model, `[rows, latent]` to `[rows, D]`.
+    /// Reconstructions of codes of one model, `[rows, latent]` to `[rows, D]`, as pixels between 0 and 1.
     pub fn decode(&self, model: i64, codes: &Tensor) -> Tensor {
-        self.network.decode(&self.parameters, model, codes)
+        let output = self.network.decode(&self.parameters, model, codes);
+        match self.scale {
+            Some((mean, deviation)) => output * deviation + mean,
+            None => output,
+        }
     }
 
     /// What is kept of one model: weights and map, by name.
@@ -132,6 +147,7 @@ impl DcSomrlCohort {
 
     /// The map's loss `[models]` and its gradient with respect to the codes, and the map's step.
     fn learn(&mut self, z: &Tensor, iteration: u64) -> (Tensor, Tensor) {
+        let ended = self.batches.ended(iteration);
         let map = &mut self.map;
         let width = self.settings.map.width(iteration, self.settings.iterations);
         let response = map.respond(z);
@@ -147,8 +163,27 @@ impl DcSomrlCohort {
         };
         map.update(z, &response, &reach);
         let loss = before.unwrap_or_else(|| map.loss_of_means(z, &response));
-        map.renew(z, &response);
+        map.renew(z, &response, ended);
         loss
+    }
+}
+
+/// Mean and standard deviation of all values; 1 for the latter where they do not differ.
+fn moments(data: &Tensor) -> (f64, f64) {
+    let of_all = |values: &Tensor| {
+        let rows = values.sum_dim_intlist(-1, false, Kind::Double);
+        ordered_sum(&rows) / values.numel() as f64
+    };
+    let (mean, square) = (of_all(data), of_all(&data.square()));
+    let deviation = (square - mean * mean).max(0.0).sqrt();
+    (mean, if deviation > 0.0 { deviation } else { 1.0 })
+}
+
+/// Rows as the network sees them.
+fn standardised(rows: &Tensor, scale: Option<(f64, f64)>) -> Tensor {
+    match scale {
+        Some((mean, deviation)) => (rows - mean) / deviation,
+        None => rows.shallow_clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::super::map_settings::{Distance, MapSettings};
+use super::super::map_settings::{Distance, MapSettings, Removal};
 use super::*;
 
 fn settings() -> Settings {
@@ -133,21 +133,26 @@ fn a_step_is_that_of_autograd() {
 
 #[test]
 fn a_restored_model_goes_on_to_the_same_bits() {
-    let fresh = || DcSomrlCohort::new(&settings(), &[Seed(1)], &data());
-    let mut whole = fresh();
-    run(&mut whole, 0, 30);
-    for cut in [1, 9, 22] {
-        let mut first = fresh();
-        run(&mut first, 0, cut);
-        let stored: Named = first.state(0).into_iter().collect();
-        let mut second = fresh();
-        second.restore(0, cut, &stored).unwrap();
-        run(&mut second, cut, 30);
-        assert_eq!(second.parameters.values, whole.parameters.values, "{cut}");
-        for ((name, ours), (_, theirs)) in second.map.parts().into_iter().zip(whole.map.parts()) {
-            assert_eq!(ours, theirs, "{name} {cut}");
+    for settings in [settings(), counting(0.2)] {
+        let fresh = || DcSomrlCohort::new(&settings, &[Seed(1)], &data());
+        let mut whole = fresh();
+        run(&mut whole, 0, 30);
+        for cut in [1, 9, 22] {
+            let mut first = fresh();
+            run(&mut first, 0, cut);
+            let stored: Named = first.state(0).into_iter().collect();
+            let mut second = fresh();
+            second.restore(0, cut, &stored).unwrap();
+            run(&mut second, cut, 30);
+            assert_eq!(second.parameters.values, whole.parameters.values, "{cut}");
+            for ((name, ours), (_, theirs)) in second.map.parts().into_iter().zip(whole.map.parts())
+            {
+                assert_eq!(ours, theirs, "{name} {cut}");
+            }
         }
     }
+    let fresh = || DcSomrlCohort::new(&settings(), &[Seed(1)], &data());
+    let whole = fresh();
     let mut other = fresh();
     let mut stored: Named = whole.state(0).into_iter().collect();
     stored.remove("som.life");
@@ -218,4 +223,72 @@ fn rows_that_are_held_out_are_not_seen() {
     run(&mut model, 0, 8);
     run(&mut other, 0, 8);
     assert_eq!(model.parameters.values, other.parameters.values);
+}
+
+/// What the network sees is standardised, what comes out of it is not: a model of standardised pixels trains as one
+/// of pixels that are standardised before, and gives the same reconstructions in the pixels' own units.
+#[test]
+fn standardised_pixels_train_and_decode_in_their_own_units() {
+    let settings = Settings {
+        pixels: Pixels::Standardised,
+        ..settings()
+    };
+    let unit = Settings {
+        pixels: Pixels::Unit,
+        ..settings.clone()
+    };
+    let mut ours = DcSomrlCohort::new(&settings, &[Seed(1)], &data());
+    let (mean, deviation) = ours.scale.unwrap();
+    let trained_on = data().narrow(0, 0, 28);
+    assert!((mean - trained_on.mean(Kind::Double).double_value(&[])).abs() < 1e-7);
+    assert!((deviation - trained_on.std(false).double_value(&[])).abs() < 1e-6);
+    let before = (data() - mean) / deviation;
+    let mut other = DcSomrlCohort::new(&unit, &[Seed(1)], &before);
+    run(&mut ours, 0, 12);
+    run(&mut other, 0, 12);
+    assert_eq!(ours.parameters.values, other.parameters.values);
+    let codes = ours.encode(0, &data());
+    assert_eq!(codes, other.encode(0, &before));
+    let decoded = other.decode(0, &codes) * deviation + mean;
+    assert_eq!(ours.decode(0, &codes), decoded);
+    assert_ne!(decoded, other.decode(0, &codes));
+}
+
+/// Settings of a map that counts wins, by which a node is removed that has not won this part of a pass's rows.
+fn counting(least_wins: f64) -> Settings {
+    Settings {
+        map: MapSettings {
+            removal: Removal::Wins,
+            least_wins,
+            // Untrained codes are close to each other.
+            threshold: 0.9999,
+            epsilon: 1e-7,
+            ..settings().map
+        },
+        ..settings()
+    }
+}
+
+/// Wins are counted over whole passes: 28 rows in batches of 8 are four steps.
+#[test]
+fn nodes_are_removed_by_their_wins_when_a_pass_ends() {
+    let lives = |model: &DcSomrlCohort| -> Vec<f64> { model.map.life.get(0).try_into().unwrap() };
+    let trained = |least_wins: f64, steps: u64| {
+        let mut model = DcSomrlCohort::new(&counting(least_wins), &[Seed(1)], &data());
+        run(&mut model, 0, steps);
+        model
+    };
+    let nodes = |model: &DcSomrlCohort| lives(model).iter().filter(|&&life| life > 0.0).count();
+    let amid = lives(&trained(1.0, 3));
+    let most = amid.iter().copied().fold(0.0, f64::max);
+    assert!(most > 2.0 && amid.iter().filter(|&&life| life > 0.0).count() > 2);
+    // Whatever they have won, or none but the one that has won most: no node has won all rows.
+    let (all, few) = (trained(0.0, 4), trained(1.0, 4));
+    let (kept, left) = (nodes(&all), nodes(&few));
+    assert!(1 <= left && left < kept, "{left} {kept}");
+    // Counting begins anew.
+    for model in [all, few] {
+        let lives = lives(&model);
+        assert!(lives.iter().all(|&life| life <= 1.0), "{lives:?}");
+    }
 }

@@ -10,11 +10,13 @@
 //!
 //! The winner of a sample is the node of highest activation `a`. Samples whose winner reaches the threshold
 //! train it; the others become new nodes while there are free ones. All of it is tensor operations over
-//! models, samples and nodes; no loop goes over any of them.
+//! models, samples and nodes. The one loop is that of [`Insertion::FarthestFirst`], over the nodes it makes.
 
 use tch::{Device, Kind, Tensor};
 
-use super::map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
+use super::map_settings::{
+    Distance, Insertion, MapSettings, Measure, Neighbours, Removal, Winners,
+};
 
 /// Below this a life is over: sums of decays are not exact.
 const DEAD: f64 = 1e-6;
@@ -31,7 +33,8 @@ pub struct RelevanceMap {
     pub relevance: Tensor,
     /// Moving averages of the distances in each feature, `[models, nodes, features]`.
     pub averages: Tensor,
-    /// `[models, nodes]`
+    /// Above 0 where there is a node, `[models, nodes]`. By [`Removal::Wins`] 1 and the samples that it has won in
+    /// this pass.
     pub life: Tensor,
 }
 
@@ -105,13 +108,17 @@ impl RelevanceMap {
     /// The activations of codes `[models, batch, features]`, `[models, batch, nodes]`.
     pub fn activations(&self, z: &Tensor) -> Tensor {
         let sums = self.relevance.sum_dim_intlist(-1, false, Kind::Float);
-        let sums = sums.unsqueeze(1);
-        let distances = match self.settings.measure {
-            Measure::Squared => self.distances(z),
-            Measure::Root => self.distances(z).sqrt(),
-        };
-        let activation = &sums / (distances + &sums + self.settings.epsilon);
+        let activation = self.activation(&sums.unsqueeze(1), self.distances(z));
         activation.masked_fill(&self.life.le(0.0).unsqueeze(1), FREE)
+    }
+
+    /// `a` from the sums of relevances and `D`.
+    fn activation(&self, sums: &Tensor, distances: Tensor) -> Tensor {
+        let distances = match self.settings.measure {
+            Measure::Squared => distances,
+            Measure::Root => distances.sqrt(),
+        };
+        sums / (distances + sums + self.settings.epsilon)
     }
 
     /// Activations, winners, and which samples reach the threshold.
@@ -212,26 +219,33 @@ impl RelevanceMap {
         (each.sum_dim_intlist(-1, false, Kind::Double), gradient)
     }
 
-    /// One step of the map itself: winners move towards the means of their samples, other nodes that are
-    /// reached with as much less as they are reached; averages and relevances follow; lives run down, the
-    /// dead are removed, and what no node stands for becomes new nodes.
-    pub fn learn(&mut self, z: &Tensor, response: &Response, reach: &Tensor) {
-        self.update(z, response, reach);
-        self.renew(z, response);
+    /// The second half of a step of the map itself: lives run down or wins are counted, nodes are removed, and what
+    /// no node stands for becomes new nodes. A place that is freed can be taken in the same step. `ended`: the rows
+    /// of a pass, where this batch is its last one.
+    pub fn renew(&mut self, z: &Tensor, response: &Response, ended: Option<i64>) {
+        let life = match self.settings.removal {
+            Removal::Life => self.older(response),
+            Removal::Wins => self.counted(response, ended),
+        };
+        // A free place has no life to lose.
+        self.remove(&life.lt(DEAD).logical_or(&self.life.le(0.0)), &life);
+        let (nodes, count) = match self.settings.insertion {
+            Insertion::Means | Insertion::AsCoded => self.means_of_distant(z, response),
+            Insertion::FarthestFirst => self.farthest_first(z, response),
+        };
+        self.insert(&nodes, &count);
     }
 
-    /// The second half of [`Self::learn`]: lives, removal, insertion. A place that is freed can be taken in
-    /// the same step.
-    pub fn renew(&mut self, z: &Tensor, response: &Response) {
-        self.age(response);
-        self.insert(z, response);
-    }
-
-    /// The first half of [`Self::learn`]: centres, averages and relevances.
+    /// The first half of a step: winners move towards the means of their samples, other nodes that are reached with
+    /// as much less as they are reached; averages and relevances follow.
     pub fn update(&mut self, z: &Tensor, response: &Response, reach: &Tensor) {
         let settings = self.settings;
         let (of_winners, counts) = means(&response.reach_of_winners(), z);
         let winning = counts.gt(0.0);
+        let of_winners = match settings.winners {
+            Winners::Own => of_winners,
+            Winners::Reached => means(reach, z).0,
+        };
         let others = reach * winning.logical_not().unsqueeze(1).to_kind(Kind::Float);
         let (of_others, weight) = means(&others, z);
         let reached = others.gt(0.0).sum_dim_intlist(1, false, Kind::Float);
@@ -250,60 +264,115 @@ impl RelevanceMap {
         self.centres = &self.centres + step * rate;
     }
 
-    fn age(&mut self, response: &Response) {
+    /// Lives after a step: less by the decay, 1 for nodes that samples above the threshold have won.
+    fn older(&self, response: &Response) -> Tensor {
         let trained = response.reach_of_winners();
         let winning = trained.sum_dim_intlist(1, false, Kind::Float).gt(0.0);
-        let older = &self.life - self.settings.life_decay;
-        let life = older.masked_fill(&winning, 1.0);
-        // A free place has no life to lose.
-        let gone = life.lt(DEAD).logical_or(&self.life.le(0.0));
-        self.life = life.masked_fill(&gone, 0.0);
+        (&self.life - self.settings.life_decay).masked_fill(&winning, 1.0)
+    }
+
+    /// Lives that count wins, of samples below the threshold too; when a pass ends, 0 for nodes that have won too
+    /// few, 1 for the others. A map keeps its last node.
+    fn counted(&self, response: &Response, ended: Option<i64>) -> Tensor {
+        let won = response.won.sum_dim_intlist(1, false, Kind::Float);
+        let counted = &self.life + won;
+        let Some(rows) = ended else { return counted };
+        // Of places without a node only what has won counts: nothing.
+        let counted = counted.masked_fill(&self.life.le(0.0), 0.0);
+        let (most, _) = counted.max_dim(-1, true);
+        let enough = counted.ge(1.0 + self.settings.least_wins * rows as f64);
+        enough
+            .logical_or(&counted.ge_tensor(&most))
+            .to_kind(Kind::Float)
+    }
+
+    /// New lives; what `gone` marks becomes free places.
+    fn remove(&mut self, gone: &Tensor, life: &Tensor) {
+        self.life = life.masked_fill(gone, 0.0);
         let gone = gone.unsqueeze(-1);
         self.centres = self.centres.masked_fill(&gone, 0.0);
         self.averages = self.averages.masked_fill(&gone, 0.0);
         self.relevance = self.relevance.masked_fill(&gone, 1.0);
     }
 
-    /// New nodes in free places, those of the lowest activation first.
-    fn insert(&mut self, z: &Tensor, response: &Response) {
+    /// The means of each winner's samples below the threshold `[models, nodes, features]`, in the order in which
+    /// they are wanted; and how many there are, `[models, 1]`.
+    fn means_of_distant(&self, z: &Tensor, response: &Response) -> (Tensor, Tensor) {
         let low: Tensor = 1.0 - &response.high;
         let groups: Tensor = &response.won * low;
-        let lowest = response.highest.where_self(
-            &groups.gt(0.0),
-            &Tensor::from(2.0_f32).to_device(z.device()),
-        );
-        // `[models, nodes]`: of each winner's samples below the threshold, 2 without any.
-        let (lowest, farthest) = lowest.min_dim(1, false);
-        let nodes = match self.settings.insertion {
-            Insertion::Means => means(&groups, z).0,
-            Insertion::Farthest => {
-                let rows = farthest.unsqueeze(-1).expand_as(&self.centres);
-                // From no node one sample is as far as another: the first node is the mean.
-                let is_first = lowest.le(FREE).unsqueeze(-1);
-                means(&groups, z)
-                    .0
-                    .where_self(&is_first, &z.gather(1, &rows, false))
-            }
+        let (means, sizes) = means(&groups, z);
+        let none = sizes.le(0.0);
+        let order = if self.settings.insertion == Insertion::AsCoded {
+            let numbers = Tensor::arange(self.settings.nodes, (Kind::Float, z.device()));
+            -numbers.expand_as(&sizes)
+        } else {
+            let beyond = Tensor::from(2.0_f32).to_device(z.device());
+            let of_groups = response.highest.where_self(&groups.gt(0.0), &beyond);
+            of_groups.min_dim(1, false).0
         };
-        let wanted = lowest.argsort_stable(true, -1, false);
-        let free = self
-            .life
-            .gt(0.0)
-            .to_kind(Kind::Int64)
-            .argsort_stable(true, -1, false);
-        let count = |mask: Tensor| mask.sum_dim_intlist(-1, true, Kind::Int64);
-        let fits = count(lowest.lt(1.5)).minimum(&count(self.life.le(0.0)));
-        let places = Tensor::arange(self.settings.nodes, (Kind::Int64, z.device()));
+        let order = order.masked_fill(&none, f64::INFINITY);
+        let wanted = order.argsort_stable(true, -1, false).unsqueeze(-1);
+        let nodes = means.gather(1, &wanted.expand_as(&self.centres), false);
+        (nodes, count(&none.logical_not()))
+    }
+
+    /// See [`Insertion::FarthestFirst`]; as [`Self::means_of_distant`].
+    fn farthest_first(&self, z: &Tensor, response: &Response) -> (Tensor, Tensor) {
+        let features = z.size()[2];
+        let free = count(&self.life.le(0.0));
+        // From no node one sample is as far as another: the first node is their mean.
+        let (lowest, _) = response.highest.min_dim(1, false);
+        let is_empty = lowest.le(FREE);
+        let mean = z.mean_dim([1].as_slice(), true, Kind::Float);
+        let sums = Tensor::from(features as f32).to_device(z.device());
+        let mut highest = response.highest.squeeze_dim(-1);
+        let nodes = self.centres.zeros_like();
+        let mut made = free.zeros_like();
+        for place in 0..self.settings.nodes {
+            let (lowest, row) = highest.min_dim(-1, true);
+            let wanted = lowest.lt(self.settings.threshold);
+            let wanted = wanted.logical_and(&made.lt_tensor(&free));
+            if wanted.any().int64_value(&[]) == 0 {
+                break;
+            }
+            let rows = row.unsqueeze(-1).expand([-1, 1, features], false);
+            let sample = z.gather(1, &rows, false);
+            let first = is_empty.logical_and(&made.eq(0));
+            let node = mean.where_self(&first.unsqueeze(-1), &sample);
+            nodes.narrow(1, place, 1).copy_(&node);
+            made += wanted.to_kind(Kind::Int64);
+            let squares = (z - &node).square();
+            let distances = squares.sum_dim_intlist(-1, false, Kind::Float);
+            let nearer = highest.maximum(&self.activation(&sums, distances));
+            // A sample that has become a node becomes none again, whatever the threshold.
+            let taken = nearer.scatter_value(-1, &row, 2.0);
+            let nearer = nearer.where_self(&first, &taken);
+            highest = nearer.where_self(&wanted, &highest);
+        }
+        (nodes, made)
+    }
+
+    /// Puts the first `wanted` `[models, 1]` of `nodes` `[models, nodes, features]` into free places, as far as there
+    /// are any.
+    fn insert(&mut self, nodes: &Tensor, wanted: &Tensor) {
+        let occupied = self.life.gt(0.0).to_kind(Kind::Int64);
+        let free = occupied.argsort_stable(true, -1, false);
+        let fits = wanted.minimum(&count(&self.life.le(0.0)));
+        let places = Tensor::arange(self.settings.nodes, (Kind::Int64, nodes.device()));
         let fits = places.unsqueeze(0).lt_tensor(&fits);
-        let wide = |index: &Tensor| index.unsqueeze(-1).expand_as(&self.centres);
+        let wide = free.unsqueeze(-1).expand_as(&self.centres);
         // Every place is written: with the new node where there is one for it, else with what it held.
-        let news = nodes.gather(1, &wide(&wanted), false);
-        let olds = self.centres.gather(1, &wide(&free), false);
-        let centres = news.where_self(&fits.unsqueeze(-1), &olds);
-        self.centres = self.centres.scatter(1, &wide(&free), &centres);
+        let olds = self.centres.gather(1, &wide, false);
+        let centres = nodes.where_self(&fits.unsqueeze(-1), &olds);
+        self.centres = self.centres.scatter(1, &wide, &centres);
         let life = self.life.gather(1, &free, false).masked_fill(&fits, 1.0);
         self.life = self.life.scatter(1, &free, &life);
     }
+}
+
+/// How many are set in each row of a mask, `[models, 1]`.
+fn count(mask: &Tensor) -> Tensor {
+    mask.sum_dim_intlist(-1, true, Kind::Int64)
 }
 
 /// For each node the mean of the codes weighted by `weights` `[models, batch, nodes]`, zeros without any

@@ -2,10 +2,11 @@
 //! the results when one of them, or one reading of what the paper leaves open, is changed.
 
 use super::changes::{ITERATIONS, SHARED, settings};
-use super::map_settings::{Distance, Insertion, Measure, Neighbours};
-use super::settings::{MapLoss, Reconstruction};
+use super::map_settings::{Distance, Insertion, Measure, Neighbours, Removal, Winners};
+use super::settings::{MapLoss, Pixels, Reconstruction};
 use super::{DcSomrl, Settings, published, sensitivity_shown as shown};
 use crate::claims::Published;
+use crate::nn::Initial;
 use crate::random::{self, Seed};
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
@@ -88,7 +89,7 @@ pub(super) struct Reading {
     change: fn(&mut Settings),
 }
 
-pub(super) static READINGS: [Reading; 14] = [
+pub(super) static READINGS: [Reading; 26] = [
     Reading {
         id: "relevance=as-coded",
         change: |settings| settings.map.distance = Distance::AsCoded,
@@ -110,8 +111,36 @@ pub(super) static READINGS: [Reading; 14] = [
         change: |settings| settings.map.neighbour_rate = 0.1,
     },
     Reading {
-        id: "insertion=farthest",
-        change: |settings| settings.map.insertion = Insertion::Farthest,
+        id: "winners=reached",
+        change: |settings| settings.map.winners = Winners::Reached,
+    },
+    Reading {
+        id: "width-start=0.01",
+        change: |settings| settings.map.width_start = 0.01,
+    },
+    Reading {
+        id: "width-end=0.1",
+        change: |settings| settings.map.width_end = 0.1,
+    },
+    Reading {
+        id: "insertion=as-coded",
+        change: |settings| settings.map.insertion = Insertion::AsCoded,
+    },
+    Reading {
+        id: "insertion=farthest-first",
+        change: |settings| settings.map.insertion = Insertion::FarthestFirst,
+    },
+    Reading {
+        id: "removal=wins",
+        change: |settings| settings.map.removal = Removal::Wins,
+    },
+    Reading {
+        id: "life-decay=0",
+        change: |settings| settings.map.life_decay = 0.0,
+    },
+    Reading {
+        id: "epsilon=1e-7",
+        change: |settings| settings.map.epsilon = 1e-7,
     },
     Reading {
         id: "reconstruction=norm",
@@ -142,8 +171,28 @@ pub(super) static READINGS: [Reading; 14] = [
         change: |settings| settings.adam.learning_rate = 0.0003,
     },
     Reading {
+        id: "adam=pytorch",
+        change: |settings| settings.adam = settings.adam.with_pytorch_epsilon(),
+    },
+    Reading {
         id: "batch-order=shuffled",
         change: |settings| settings.batch_order = BatchOrder::Shuffled,
+    },
+    Reading {
+        id: "training-rows=70000",
+        change: |settings| settings.training_rows = Some(70_000),
+    },
+    Reading {
+        id: "pixels=standardised",
+        change: |settings| settings.pixels = Pixels::Standardised,
+    },
+    Reading {
+        id: "initial=fan-in",
+        change: |settings| settings.initial = Initial::FanIn,
+    },
+    Reading {
+        id: "initial=normal",
+        change: |settings| settings.initial = Initial::Normal,
     },
 ];
 
@@ -462,7 +511,7 @@ mod tests {
     fn every_variant_s_settings_are_understood_by_its_method() {
         for (profile, count) in [
             (Profile::Quick, 6 + 4 + 3 + 3 + 3 + 2),
-            (Profile::Paper, 24 + 19 + 4 + 3 + 1 + 14),
+            (Profile::Paper, 24 + 19 + 4 + 3 + 1 + 26),
         ] {
             let protocol = Sensitivity.protocol(profile, &Changes::default()).unwrap();
             assert_eq!(protocol.variants.len(), count);

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::map_settings::{Distance, Insertion, MapSettings, Measure, Neighbours};
+use super::map_settings::{
+    Distance, FEW, Insertion, MapSettings, Measure, Neighbours, Removal, Winners, is_default,
+};
+use crate::nn::Initial;
 use crate::nn::adam::AdamOptions;
 use crate::replications::desom::BatchOrder;
 use crate::train::{Error, settings};
@@ -33,10 +36,16 @@ pub enum MapLoss {
     Means,
 }
 
-// The signature is serde's.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_of_file(order: &BatchOrder) -> bool {
-    *order == BatchOrder::File
+/// What the network sees of the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pixels {
+    /// Values between 0 and 1.
+    #[default]
+    Unit,
+    /// The same minus the mean over all values that are trained on, divided by their standard deviation, as in the
+    /// authors' code. Metrics are of values between 0 and 1; the loss is not, so that the map's weighs less in it.
+    Standardised,
 }
 
 /// All settings of a DC-SOMRL run.
@@ -59,13 +68,19 @@ pub struct Settings {
     pub map_loss: MapLoss,
     /// The map.
     pub map: MapSettings,
+    /// What the network sees of the pixels.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pixels: Pixels,
+    /// The autoencoder's initial weights.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub initial: Initial,
     /// The optimiser of the autoencoder.
     pub adam: AdamOptions,
     /// Only so many rows, the first ones, are trained on; all if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_rows: Option<i64>,
     /// In which order the rows come. Another one for each seed cannot train as a cohort.
-    #[serde(default, skip_serializing_if = "is_of_file")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub batch_order: BatchOrder,
     /// Nodes are connected whose relevances differ by less than this times the root of the latent features.
     pub connection: f64,
@@ -100,7 +115,12 @@ impl Settings {
                 width_start: 0.1,
                 width_end: 0.001,
                 insertion: Insertion::Means,
+                winners: Winners::Own,
+                removal: Removal::Life,
+                least_wins: FEW,
             },
+            pixels: Pixels::Unit,
+            initial: Initial::Glorot,
             adam: AdamOptions::keras(),
             training_rows: Some(60_000),
             batch_order: BatchOrder::File,
@@ -169,14 +189,19 @@ mod tests {
 
     #[test]
     fn later_settings_leave_the_keys_of_older_runs_alone() {
-        let value = Settings::paper().to_value();
-        let names = ["/batch_order", "/map/measure", "/map/neighbour_rate"];
-        let changes: [fn(&mut Settings); 3] = [
-            |s| s.batch_order = BatchOrder::Shuffled,
-            |s| s.map.measure = Measure::Root,
-            |s| s.map.neighbour_rate = 0.5,
+        type Change = fn(&mut Settings);
+        let changes: [(&str, Change); 8] = [
+            ("/batch_order", |s| s.batch_order = BatchOrder::Shuffled),
+            ("/pixels", |s| s.pixels = Pixels::Standardised),
+            ("/initial", |s| s.initial = Initial::Normal),
+            ("/map/measure", |s| s.map.measure = Measure::Root),
+            ("/map/neighbour_rate", |s| s.map.neighbour_rate = 0.5),
+            ("/map/winners", |s| s.map.winners = Winners::Reached),
+            ("/map/removal", |s| s.map.removal = Removal::Wins),
+            ("/map/least_wins", |s| s.map.least_wins = 0.001),
         ];
-        for (later, change) in names.into_iter().zip(changes) {
+        let value = Settings::paper().to_value();
+        for (later, change) in changes {
             assert!(value.pointer(later).is_none(), "{later}");
             let mut settings = Settings::paper();
             change(&mut settings);
@@ -208,6 +233,7 @@ mod tests {
                 refused(|s| s.map.neighbour_rate = 2.0),
                 "the neighbours' rate",
             ),
+            (refused(|s| s.map.least_wins = 1.5), "the least wins must"),
             (refused(|s| s.map.width_end = 0.0), "the width at the end"),
             (refused(|s| s.adam.beta1 = 1.0), "beta1"),
             (

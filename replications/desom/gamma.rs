@@ -279,7 +279,7 @@ mod tests {
                 std::iter::once(("gammas".to_owned(), format!("0.001,{text}"))).collect();
             let error = Gamma.protocol(Profile::Paper, &changes).err().unwrap();
             let message = error.to_string();
-            assert!(message.starts_with("--gammas "), "{message}");
+            assert!(message.starts_with("--gammas"), "{message}");
             assert!(message.contains("expected positive numbers"), "{message}");
         }
     }

@@ -105,9 +105,10 @@ pub fn run(
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "there are no stored runs of {id} with these settings in {}: run replicate {id} first, or \
-         name the store with --store",
+        "there are no stored runs of {id} with these settings in {}: run replicate {id} \
+         --profile {profile} first, or name the store with --store",
         session.store.root().display(),
         id = replication.id(),
+        profile = session.args.profile.name(),
     )))
 }

@@ -196,9 +196,28 @@ fn described(command: Command, replication: &dyn Replication) -> Command {
     let long = format!(
         "{}\n\n{}",
         replication.summary(),
-        replication.description().trim_end()
+        flowing(replication.description().trim_end())
     );
     command.about(replication.summary()).long_about(long)
+}
+
+/// Lines that belong together as one, for a terminal to break: paragraphs and items of lists.
+fn flowing(text: &str) -> String {
+    let mut flowing = String::with_capacity(text.len());
+    for line in text.lines() {
+        let is_new = line.is_empty() || line.starts_with(['-', ' ', '|']);
+        let goes_on = line.starts_with("  ") && !line.trim_start().starts_with('-');
+        if (!is_new || goes_on) && !flowing.is_empty() && !flowing.ends_with('\n') {
+            flowing.push(' ');
+            flowing.push_str(line.trim_start());
+        } else if goes_on || flowing.is_empty() {
+            flowing.push_str(line);
+        } else {
+            flowing.push('\n');
+            flowing.push_str(line);
+        }
+    }
+    flowing
 }
 
 fn subcommand(replication: &dyn Replication) -> Command {
@@ -247,6 +266,30 @@ pub fn read(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn lines_that_belong_together_flow() {
+        let text = "A sentence\nthat goes on.\n\nAnother:\n- an item\n  of two lines\n- one";
+        let flowing = flowing(text);
+        assert_eq!(
+            flowing,
+            "A sentence that goes on.\n\nAnother:\n- an item of two lines\n- one"
+        );
+        assert_eq!(super::flowing(&flowing), flowing);
+        // No word is lost or joined to another.
+        for replication in REPLICATIONS {
+            let text = replication.description();
+            let words = |text: &str| -> Vec<String> {
+                text.split_whitespace().map(str::to_owned).collect()
+            };
+            assert_eq!(
+                words(&super::flowing(text)),
+                words(text),
+                "{}",
+                replication.id()
+            );
+        }
+    }
 
     #[test]
     fn seeds_are_a_number_a_list_or_a_range() {

@@ -188,6 +188,7 @@ pub fn summary(session: &Session) -> String {
     for run in &plan.runs {
         let kind = match &run.reason {
             crate::runs::Reason::Resume { .. } => "to resume".to_owned(),
+            crate::runs::Reason::SameAs { .. } => "the same as another".to_owned(),
             crate::runs::Reason::FailedBefore { .. } => "failed before".to_owned(),
             crate::runs::Reason::Damaged { .. } => "damaged".to_owned(),
             crate::runs::Reason::Unreadable { .. } => "with an unreadable record".to_owned(),

@@ -1,6 +1,7 @@
 //! From options to a plan: what every command about a replication's runs does first.
 
 use std::cell::OnceCell;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::random::Seed;
 use crate::replication::{
     BadSetting, Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
 };
-use crate::runs::{Identity, Plan, PlannedRun, Reason, Store};
+use crate::runs::{Identity, Key, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
 
 use super::options::RunArgs;
@@ -118,10 +119,11 @@ impl Session {
             claims: Arc::new(claims),
             lineages: OnceCell::new(),
         };
-        let tasks = match runs {
+        let mut tasks = match runs {
             None => planner.all(&seeds)?,
             Some(runs) => planner.some(replication, runs)?,
         };
+        name_twins(&mut tasks);
         Ok(Self {
             replication,
             altered,
@@ -374,6 +376,25 @@ struct Planner<'a> {
     claims: Arc<Fingerprints>,
     /// [`Store::by_lineage`], once it was needed.
     lineages: OnceCell<HashMap<String, Identity>>,
+}
+
+/// What is to be done for two variants is done for the first of them.
+fn name_twins(tasks: &mut [Task]) {
+    let mut first: HashMap<Key, String> = HashMap::new();
+    for run in tasks.iter_mut().map(|task| &mut task.run) {
+        if !run.reason.is_pending() {
+            continue;
+        }
+        match first.entry(run.key.clone()) {
+            Entry::Occupied(known) => {
+                let variant = known.get().clone();
+                run.reason = Reason::SameAs { variant };
+            }
+            Entry::Vacant(free) => {
+                free.insert(run.variant.clone());
+            }
+        }
+    }
 }
 
 impl Planner<'_> {

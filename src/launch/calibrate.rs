@@ -16,9 +16,19 @@ use crate::train::{Need, Trial, Work, stored_parts};
 /// that share nothing are the more robust choice.
 const CLEARLY: f64 = 0.95;
 
-/// What runs that cost the same have in common: data set, method, and shape (or settings, for runs that
-/// train alone).
+/// What runs that are alike have in common: data set, method, and what their settings come to.
 type Alike = (String, &'static str, String);
+
+/// What a pending run is like.
+#[derive(Debug)]
+struct Likeness {
+    /// Runs with the same train as one cohort where `is_shared`: data set, method and shape (or settings, for runs
+    /// that train alone).
+    cohort: Alike,
+    is_shared: bool,
+    /// See [`crate::train::Method::cost`].
+    cost: String,
+}
 
 /// What has been found out so far.
 struct Known<'a> {
@@ -32,7 +42,7 @@ struct Known<'a> {
 
 /// Gives each pending task its estimate, and the team that does the work: the one that `options` ask
 /// for, or else the fastest. As many threads measure at the same time as workers will compute,
-/// because they share memory and caches. Tasks of equal shape are measured once. What cannot be
+/// because they share memory and caches. Tasks of equal cost are measured once. What cannot be
 /// measured has no estimate: it will fail with its own message when it is run.
 ///
 /// `shapes` has rows and dimensions of each data set by id. Tasks on another one have no estimate.
@@ -95,7 +105,7 @@ fn estimates(
     options: Options,
     team: Team,
 ) -> Result<Vec<Option<Duration>>, Error> {
-    let keys: Vec<_> = tasks.iter().map(key).collect();
+    let all: Vec<_> = tasks.iter().map(Likeness::of).collect();
     let mut known = Known {
         store,
         team,
@@ -103,16 +113,16 @@ fn estimates(
         counted: HashSet::new(),
     };
     let mut estimates = Vec::with_capacity(tasks.len());
-    for (task, key) in tasks.iter().zip(&keys) {
+    for (task, likeness) in tasks.iter().zip(&all) {
         let shape = shapes.get(&task.run.identity.data);
-        let (Some((key, shared)), Some(&[rows, dims])) = (key, shape) else {
+        let (Some(likeness), Some(&[rows, dims])) = (likeness, shape) else {
             estimates.push(None);
             continue;
         };
-        let alike = keys.iter().flatten().filter(|(other, _)| other == key);
+        let is_alike = |other: &&Likeness| other.cohort == likeness.cohort;
         let models = match options.device {
             Device::Cpu => 1,
-            _ if *shared => alike.count(),
+            _ if likeness.is_shared => all.iter().flatten().filter(is_alike).count(),
             _ => 1,
         };
         let trial = Trial {
@@ -123,15 +133,17 @@ fn estimates(
             precision: task.run.identity.precision,
         };
         let settings = &task.run.identity.settings;
-        let work = known.work(key, || task.method.calibrate(settings, &trial).ok())?;
+        let (data, method, _) = &likeness.cohort;
+        let alike = (data.clone(), *method, format!("{models} {}", likeness.cost));
+        let work = known.work(&alike, || task.method.calibrate(settings, &trial).ok())?;
         let parts = if let Reason::EvaluationChanged { .. } = task.run.reason {
             // What is trained already needs none.
             Some(Duration::ZERO)
         } else {
             // Runs of one seed begin with one part.
-            let alike = tasks.iter().zip(&keys);
+            let alike = tasks.iter().zip(&all);
             let alike = alike.filter(|(_, other)| {
-                *shared && other.as_ref().is_some_and(|(other, _)| other == key)
+                likeness.is_shared && other.as_ref().is_some_and(|other| is_alike(&other))
             });
             let seeds: BTreeSet<_> = alike.map(|(task, _)| task.run.identity.seed).collect();
             let models = seeds.len().clamp(1, models);
@@ -150,18 +162,23 @@ fn estimates(
     Ok(estimates)
 }
 
-/// What tasks that cost the same have in common, and whether they can train as one cohort; `None` for
-/// a task that is done, or whose settings cannot be read.
-fn key(task: &Task) -> Option<(Alike, bool)> {
-    if !task.run.reason.is_pending() {
-        return None;
+impl Likeness {
+    /// `None` for a task that is done, or whose settings cannot be read.
+    fn of(task: &Task) -> Option<Self> {
+        if !task.run.reason.is_pending() {
+            return None;
+        }
+        let settings = &task.run.identity.settings;
+        let shape = task.method.shape(settings).ok()?;
+        let is_shared = shape.is_some();
+        let shape = shape.unwrap_or_else(|| settings.to_string());
+        let data = task.run.identity.data.clone();
+        Some(Self {
+            cohort: (data, task.method.id(), shape),
+            is_shared,
+            cost: task.method.cost(settings).ok()?,
+        })
     }
-    let settings = &task.run.identity.settings;
-    let shape = task.method.shape(settings).ok()?;
-    let shared = shape.is_some();
-    let shape = shape.unwrap_or_else(|| settings.to_string());
-    let data = task.run.identity.data.clone();
-    Some(((data, task.method.id(), shape), shared))
 }
 
 impl Known<'_> {

@@ -57,6 +57,16 @@ impl AdamOptions {
         Ok(())
     }
 
+    /// The same with PyTorch's epsilon, 1e-8 in its own form.
+    #[must_use]
+    pub fn with_pytorch_epsilon(self) -> Self {
+        Self {
+            epsilon: 1e-8,
+            epsilon_form: EpsilonForm::Pytorch,
+            ..self
+        }
+    }
+
     /// Keras' defaults: 0.001, 0.9, 0.999 and 1e-7 in Keras' form.
     #[must_use]
     pub fn keras() -> Self {

@@ -9,10 +9,11 @@ use tch::Tensor;
 use crate::random;
 
 /// What initial weights are drawn from; biases begin at 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Initial {
     /// [`glorot_uniform`].
+    #[default]
     Glorot,
     /// Uniform in `+-1 / sqrt(inputs)`, Keras' `VarianceScaling(1/3, "fan_in", "uniform")`, which
     /// DEC-keras uses.

@@ -36,7 +36,7 @@ pub struct Changes(BTreeMap<String, String>);
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--{name} {value}: {reason}")]
+#[error("--{name}{}{value}: {reason}", if .value.is_empty() { "" } else { " " })]
 pub struct BadSetting {
     /// The option's name.
     pub name: String,

@@ -60,14 +60,11 @@ impl Effect {
         self.differences.iter().sum::<f64>() / self.differences.len() as f64
     }
 
-    /// Two-sided p of the sign-flip test, uncorrected.
+    /// Two-sided p of the sign-flip test, uncorrected; `None` of one pair, which says nothing.
     #[must_use]
-    pub fn p(&self) -> f64 {
-        sign_flip(
-            &self.differences,
-            &mut stream(Seed(0), "sign flips of effects"),
-        )
-        .two_sided
+    pub fn p(&self) -> Option<f64> {
+        let mut flips = stream(Seed(0), "sign flips of effects");
+        (self.pairs() > 1).then(|| sign_flip(&self.differences, &mut flips).two_sided)
     }
 }
 
@@ -84,7 +81,7 @@ pub fn table(effects: &[Effect]) -> Table {
             effect.pairs().to_string(),
             format!("{:+.3}", effect.mean()),
             interval,
-            format!("{:.3}", effect.p()),
+            effect.p().map_or("-".to_owned(), |p| format!("{p:.3}")),
         ]
     });
     Table {
@@ -114,7 +111,7 @@ pub fn csv(results: &Results, effects: &[Effect]) -> Result<Vec<u8>, std::io::Er
             effect.mean().to_string(),
             number(interval.map(|interval| interval.low)),
             number(interval.map(|interval| interval.high)),
-            effect.p().to_string(),
+            number(effect.p()),
             note.clone(),
         ]
     });

@@ -16,7 +16,9 @@ pub fn tables(report: &Report) -> String {
         "% Needs \\usepackage[T1]{fontenc} and \\usepackage{array,booktabs,longtable}.\n"
             .to_owned();
     for experiment in report.experiments() {
-        text += &claims(experiment);
+        if !experiment.claims.is_empty() {
+            text += &claims(experiment);
+        }
         if !experiment.runs.is_empty() {
             text += &values(experiment);
             text += &further(experiment);

@@ -96,7 +96,9 @@ fn experiment(experiment: &Experiment) -> String {
     let mut part = |title: &str, body: String| {
         text += &format!("{note}\n*{title}*\n{body}");
     };
-    part("Claims", claims(experiment));
+    if !experiment.claims.is_empty() {
+        part("Claims", claims(experiment));
+    }
     if experiment.claims.iter().any(|entry| !entry.rows.is_empty()) {
         part("What they rest on", comparisons(experiment));
     }

@@ -19,6 +19,11 @@ pub enum Reason {
         /// Iterations in all.
         of: u64,
     },
+    /// It is the run of another variant too, which stands before it in the plan: done once, it counts for both.
+    SameAs {
+        /// That variant.
+        variant: String,
+    },
     /// Nothing like it is in the store.
     New,
     /// A record exists for other bytes of the same data set.
@@ -59,6 +64,7 @@ impl std::fmt::Display for Reason {
         match self {
             Self::Cached => f.write_str("cached"),
             Self::Resume { at, of } => write!(f, "resume at {at}/{of}"),
+            Self::SameAs { variant } => write!(f, "same run as {variant}"),
             Self::New => f.write_str("new"),
             Self::DataChanged => f.write_str("data changed"),
             Self::AlgorithmChanged { from, to } => write!(f, "algorithm v{from} -> v{to}"),
@@ -84,7 +90,10 @@ impl Reason {
     /// Whether the run is to be carried out.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        !matches!(self, Self::Cached | Self::Unreadable { .. })
+        !matches!(
+            self,
+            Self::Cached | Self::SameAs { .. } | Self::Unreadable { .. }
+        )
     }
 }
 

@@ -58,6 +58,18 @@ impl Batches {
         }
     }
 
+    /// Steps of a pass.
+    fn per_pass(&self) -> u64 {
+        (self.rows as u64).div_ceil(self.batch as u64)
+    }
+
+    /// The rows of a pass, where step `step` is its last one. Batches that go on at the beginning have no passes.
+    #[must_use]
+    pub fn ended(&self, step: u64) -> Option<i64> {
+        let is_last = self.order != Order::Wrapped && (step + 1).is_multiple_of(self.per_pass());
+        is_last.then_some(self.rows)
+    }
+
     /// The rows of step `step`, from 0; `like` lies where they are used.
     pub fn at(&mut self, step: u64, like: &Tensor) -> Batch {
         let (rows, batch) = (self.rows, self.batch);
@@ -69,7 +81,7 @@ impl Batches {
             let numbers: Vec<i64> = (start..start + batch).map(|row| row % rows).collect();
             return Batch::Chosen(Tensor::from_slice(&numbers).to_device(like.device()));
         }
-        let per_pass = (rows as u64).div_ceil(batch as u64);
+        let per_pass = self.per_pass();
         let (pass, start) = (step / per_pass, (step % per_pass) as i64 * batch);
         let length = batch.min(rows - start);
         if self.order == Order::File {

@@ -206,6 +206,16 @@ pub trait Method: Sync {
     /// If the settings make no sense; the message says which.
     fn shape(&self, settings: &Value) -> Result<Option<String>, Error>;
 
+    /// Runs of equal cost take equally long, so that one of them is measured for all; by default those of one shape, or
+    /// of the same settings.
+    ///
+    /// # Errors
+    /// As [`Method::shape`].
+    fn cost(&self, settings: &Value) -> Result<String, Error> {
+        let shape = self.shape(settings)?;
+        Ok(shape.unwrap_or_else(|| settings.to_string()))
+    }
+
     /// Whether [`Precision::Fast`] is another computation than [`Precision::Exact`]. The runs of
     /// methods that know no such thing are exact, whatever was asked for.
     fn can_round(&self) -> bool;

@@ -232,8 +232,10 @@ fn experiment(experiment: &Experiment) -> Markup {
                 @if has_runs { dt { "Training" } dd { (duration(training)) " in all" } }
                 dt { "Claims" } dd { (Counts::of(experiment.verdicts()).brief()) }
             }
-            h4 { "Claims" }
-            (claims::table(experiment))
+            @if !experiment.claims.is_empty() {
+                h4 { "Claims" }
+                (claims::table(experiment))
+            }
             @if has_runs {
                 h4 { "Our values beside the published ones" }
                 (tables::values(experiment))
