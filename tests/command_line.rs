@@ -243,6 +243,29 @@ fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
     assert_eq!(reasons, ["failed-before", "cached", "cached"], "{left:?}");
 }
 
+#[test]
+fn an_experiment_without_claims_says_so() {
+    let store = tempfile::tempdir().unwrap();
+    let told = |arguments: &[&str]| text(&run(store.path(), arguments).stdout);
+    let shown = told(&["show", "dc-somrl-sensitivity"]);
+    assert!(
+        shown.ends_with("\nThis experiment has no claims.\n"),
+        "{shown}"
+    );
+    let profile = [
+        "--profile",
+        "paper",
+        "--variants",
+        "nodes=64",
+        "--seeds",
+        "1",
+    ];
+    let planned = told(&[&["plan", "dc-somrl-sensitivity"][..], &profile].concat());
+    let words = "No claim will be judged: this experiment has none.";
+    assert!(planned.contains(words), "{planned}");
+    assert!(told(&["show", "dc-somrl"]).contains("replicate show CLAIM explains one."));
+}
+
 /// Two variants may be one run: it is planned and done once, and counts for both.
 #[test]
 fn a_run_of_two_variants_is_done_once() {

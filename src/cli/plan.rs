@@ -97,7 +97,10 @@ impl Power {
             altered: session.altered.clone(),
         };
         let published = session.replication.published()?;
-        let refusal = conditions.refusal();
+        let id = session.replication.id();
+        let has_none = published.claims_of(id).next().is_none();
+        let none = || has_none.then(|| "this experiment has none".to_owned());
+        let refusal = conditions.refusal().or_else(none);
         let (mut prospects, mut unknown) = (Vec::new(), 0);
         let (mut unconfirmable, mut irrefutable) = (Vec::new(), Vec::new());
         if refusal.is_none() {
@@ -106,7 +109,7 @@ impl Power {
                 variants.iter().any(|one| one.id == **variant)
             };
             // What a part of the protocol leaves out decides nothing.
-            let claims = published.claims_of(session.replication.id());
+            let claims = published.claims_of(id);
             for claim in claims.filter(|claim| claim.test.variants().iter().all(planned)) {
                 match claims::prospect(&published, claim, seeds as u32) {
                     Some(prospect) => prospects.push(prospect),

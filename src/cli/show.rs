@@ -148,6 +148,10 @@ fn show_replication(
         )?;
     }
     let judgements = found.judge(replication, store)?;
+    if judgements.is_empty() {
+        writeln!(out, "\nThis experiment has no claims.")?;
+        return Ok(());
+    }
     write!(out, "\n{}", verdicts::listed(&judgements))?;
     writeln!(out, "replicate show CLAIM explains one.")?;
     Ok(())
