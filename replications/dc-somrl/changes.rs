@@ -1,6 +1,6 @@
 //! The options that both experiments have, and the settings they come to.
 
-use super::{Removal, Settings};
+use super::{Neighbours, Removal, Settings};
 use crate::nn::adam::EpsilonForm;
 use crate::replication::{BadSetting, Changes, Effect, Profile, Setting};
 
@@ -214,17 +214,18 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
             *field = value;
         }
     }
-    for (name, removal) in [("life-decay", Removal::Life), ("least-wins", Removal::Wins)] {
-        if let Some(value) = changes
-            .text(name)
-            .filter(|_| settings.map.removal != removal)
-        {
-            let other = if removal == Removal::Wins {
-                "wins"
-            } else {
-                "life"
-            };
-            let reason = format!("without effect but by --removal {other}");
+    let map = &settings.map;
+    let by_life = map.removal == Removal::Life;
+    let has_neighbours = map.neighbours != Neighbours::None;
+    for (name, is_looked_at, by) in [
+        ("life-decay", by_life, "--removal life"),
+        ("least-wins", !by_life, "--removal wins"),
+        ("neighbour-rate", has_neighbours, "a neighbourhood"),
+        ("width-start", has_neighbours, "a neighbourhood"),
+        ("width-end", has_neighbours, "a neighbourhood"),
+    ] {
+        if let Some(value) = changes.text(name).filter(|_| !is_looked_at) {
+            let reason = format!("changes nothing without {by}: leave it out");
             return Err(BadSetting::new(name, value, &reason));
         }
     }
@@ -335,12 +336,18 @@ mod tests {
 
     #[test]
     fn numbers_that_nothing_looks_at_are_refused() {
-        for (name, removal) in [("least-wins", "life"), ("life-decay", "wins")] {
-            let pairs = [(name, "0.01"), ("removal", removal)];
+        for (name, option, choice) in [
+            ("least-wins", "removal", "life"),
+            ("life-decay", "removal", "wins"),
+            ("neighbour-rate", "neighbours", "none"),
+            ("width-start", "neighbours", "none"),
+            ("width-end", "neighbours", "none"),
+        ] {
+            let pairs = [(name, "0.01"), (option, choice)];
             let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
             let error = settings(Profile::Paper, &pairs.into_iter().collect()).unwrap_err();
             assert_eq!((error.name.as_str(), error.value.as_str()), (name, "0.01"));
-            assert!(error.to_string().contains("but by --removal"), "{error}");
+            assert!(error.reason.contains("changes nothing without"), "{error}");
         }
     }
 }
