@@ -622,6 +622,17 @@ fn a_claim_is_explained_with_its_numbers() {
     ] {
         assert!(out.contains(words), "{words}\n{out}");
     }
+    for (claim, words) in [
+        ("edges-sensible", "Threshold at least 0.6: clearly above"),
+        (
+            "gamma-collapse-prototypes",
+            "Threshold at most 0.001, in at least 70 % of the runs: spread over",
+        ),
+    ] {
+        let (_, out, _) = call(made.path(), &["show", claim]);
+        let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.contains(words), "{words}\n{out}");
+    }
     let value = json(made.path(), &["show", "fig1-gamma-1", "--json"], 0);
     assert_eq!(value["definition"]["id"], "fig1-gamma-1");
     assert_eq!(value["fingerprint"].as_str().unwrap().len(), 16);

@@ -1,6 +1,7 @@
 //! How each kind of claim is decided, in a sentence or two for readers.
 
-use super::{Aggregate, Claim, Margin, Test, Wherein};
+use super::words::percent;
+use super::{Aggregate, Bound, Claim, Collapse, Margin, Test, Wherein};
 
 impl Test {
     /// The test, and what it takes for either verdict.
@@ -92,6 +93,20 @@ impl Claim {
         }
     }
 
+    /// The threshold of a bound or share, in words.
+    #[must_use]
+    pub fn threshold(&self) -> Option<String> {
+        match &self.test {
+            Test::Bound(test) => Some(test.range()),
+            Test::Collapse(test) => Some(format!(
+                "{}, in at least {} of the runs",
+                test.beyond(),
+                percent(*test.share)
+            )),
+            _ => None,
+        }
+    }
+
     /// Why the threshold of a bound or share is what it is.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -99,6 +114,29 @@ impl Claim {
             Test::Bound(test) => Some(&test.reason),
             Test::Collapse(test) => Some(&test.reason),
             _ => self.margin().map(|margin| margin.reason.as_str()),
+        }
+    }
+}
+
+impl Bound {
+    /// Between which numbers the mean has to be, e.g. `at least 0.6`.
+    pub(super) fn range(&self) -> String {
+        match (&self.at_least, &self.at_most) {
+            (Some(least), Some(most)) => format!("from {} to {}", **least, **most),
+            (Some(least), None) => format!("at least {}", **least),
+            (None, Some(most)) => format!("at most {}", **most),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl Collapse {
+    /// Beyond which number a run counts, e.g. `at most 0.115`.
+    pub(super) fn beyond(&self) -> String {
+        match (&self.at_most, &self.at_least) {
+            (Some(most), _) => format!("at most {}", **most),
+            (None, Some(least)) => format!("at least {}", **least),
+            (None, None) => String::new(),
         }
     }
 }

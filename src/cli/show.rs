@@ -289,8 +289,8 @@ fn show_claim(
     part("Test", &claim.test.rule())?;
     if let Some(margin) = claim.margin() {
         part("Margin", &format!("{}: {}", *margin.size, margin.reason))?;
-    } else if let Some(reason) = claim.reason() {
-        part("Threshold", reason)?;
+    } else if let (Some(threshold), Some(reason)) = (claim.threshold(), claim.reason()) {
+        part("Threshold", &format!("{threshold}: {reason}"))?;
     }
     for (index, line) in numbers(published, claim, &judgement).iter().enumerate() {
         part(if index == 0 { "Numbers" } else { "" }, line)?;

@@ -139,12 +139,7 @@ fn finding(
     metric: &str,
     variant: &str,
 ) -> Result<Finding, Box<Finding>> {
-    let range = match (&test.at_least, &test.at_most) {
-        (Some(least), Some(most)) => format!("from {} to {}", **least, **most),
-        (Some(least), None) => format!("at least {}", **least),
-        (None, Some(most)) => format!("at most {}", **most),
-        (None, None) => String::new(),
-    };
+    let range = test.range();
     let what = match test.aggregate {
         Aggregate::Mean => "mean",
         Aggregate::Iqm => "mean of the middle half",

@@ -18,11 +18,7 @@ pub(super) fn findings(case: &Case, test: &Collapse) -> Vec<Finding> {
 
 fn finding(case: &Case, test: &Collapse, variant: &At<String>) -> Finding {
     let (metric, share) = (test.metric.as_str(), *test.share);
-    let beyond = match (&test.at_most, &test.at_least) {
-        (Some(most), _) => format!("at most {}", **most),
-        (None, Some(least)) => format!("at least {}", **least),
-        (None, None) => String::new(),
-    };
+    let beyond = test.beyond();
     let label = format!("{metric} {beyond} in runs of {}", **variant);
     let sample = match case.results.sample(&case.quantity(variant, metric)) {
         Ok(sample) => sample,
