@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""How many units of a stored SOAE's hidden decoder layers are active for any of its held-out codes.
+
+    python3 replications/soae/active_units.py results/runs/KEY ...
+
+Needs NumPy. Reads `weights.safetensors` of a run (`decoder.N.weight` [inputs, outputs], `decoder.N.bias`, and
+`held_out.codes` [rows, 2], before torus or sphere: for runs in the plane) and `variant`, `seed` of its record. None in the
+last hidden layer means that one image is decoded for all codes, and that no gradient reaches codes or encoder.
+"""
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def tensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    found = {}
+    for name, entry in header.items():
+        start, end = (8 + length + offset for offset in entry["data_offsets"])
+        if entry["dtype"] == "F32":
+            found[name] = np.frombuffer(data[start:end], "<f4").reshape(entry["shape"])
+    return found
+
+
+for run in map(Path, sys.argv[1:]):
+    record = json.loads((run / "record.json").read_text())
+    found = tensors(run / "weights.safetensors")
+    values = found["held_out.codes"]
+    norm = np.linalg.norm(values, axis=1).mean()
+    active = []
+    layers = sum(name.startswith("decoder.") and name.endswith(".weight") for name in found)
+    for layer in range(layers - 1):
+        values = values @ found[f"decoder.{layer}.weight"] + found[f"decoder.{layer}.bias"]
+        values = np.maximum(values, 0)
+        active.append(f"{(values > 0).any(axis=0).sum()} of {values.shape[1]}")
+    seed = record["identity"]["seed"]
+    print(f"{record['variant']} seed {seed}: mean norm of codes {norm:.1f}, active units {', '.join(active)}")
