@@ -88,6 +88,7 @@ fn self_organising(space: Space, training: soae::Training) -> serde_json::Value 
         iterations: 20,
         training,
         held_out: 297,
+        learning_rate: 0.001,
     };
     settings.to_value()
 }

@@ -1,6 +1,7 @@
 //! The options that both experiments have, and the settings they come to.
 
 use super::{Neighbours, Removal, Settings};
+use crate::data::{self, Entry};
 use crate::nn::adam::EpsilonForm;
 use crate::replication::{BadSetting, Changes, Effect, Profile, Setting};
 
@@ -62,7 +63,7 @@ pub(super) const SHARED: [Setting; 27] = [
     ),
     number(
         "least-wins",
-        "By --removal wins, the part of a pass's rows that a node has to win, lp (0.003)",
+        "By --removal wins, the part of a pass's rows that a node has to win, lp (default: 0.003)",
     ),
     choice(
         "reconstruction",
@@ -77,27 +78,27 @@ pub(super) const SHARED: [Setting; 27] = [
     number("alpha", "Weight of the map's loss (paper: 0.001)"),
     number(
         "threshold",
-        "Activation from which on a sample trains its winner, a_t",
+        "Activation from which on a sample trains its winner, a_t (default: 0.985)",
     ),
-    number("rate", "Part of its way that a winner goes in a step, e_b"),
-    number("smoothing", "How fast averages follow, beta"),
-    number("slope", "How gently relevance falls, s"),
+    number("rate", "Part of its way that a winner goes in a step, e_b (default: 0.1)"),
+    number("smoothing", "How fast averages follow, beta (default: 0.5)"),
+    number("slope", "How gently relevance falls, s (default: 1)"),
     number(
         "life-decay",
-        "By --removal life, what a node loses in a step, ld; 0: none is removed",
+        "By --removal life, what a node loses in a step, ld; 0: none is removed (default: 0.1)",
     ),
-    number("epsilon", "Added to the activation's denominator, e"),
+    number("epsilon", "Added to the activation's denominator, e (default: 0.001)"),
     number(
         "neighbour-rate",
-        "Rate of nodes that are reached but win nothing, e_n, as a part of e_b",
+        "Rate of nodes that are reached but win nothing, e_n, as a part of e_b (default: 1)",
     ),
     number(
         "width-start",
-        "Width of the neighbourhood at the first iteration: 0.1 activations, or 2 ranks",
+        "Width of the neighbourhood at the first iteration (default: 0.1 activations, or 2 ranks)",
     ),
     number(
         "width-end",
-        "Width of the neighbourhood at the last iteration: 0.001 activations, or 0.1 ranks",
+        "Width of the neighbourhood at the last iteration (default: 0.001 activations, or 0.1 ranks)",
     ),
     choice(
         "pixels",
@@ -109,7 +110,7 @@ pub(super) const SHARED: [Setting; 27] = [
         "Initial weights: Glorot's, uniform within 1 / sqrt(inputs) of 0, or normal with deviation 0.01",
         &["glorot", "fan-in", "normal"],
     ),
-    number("learning-rate", "Step size of Adam"),
+    number("learning-rate", "Step size of Adam (default: 0.001)"),
     choice(
         "adam",
         "Adam's small constant: that of Keras (1e-7), or of PyTorch (1e-8)",
@@ -123,13 +124,13 @@ pub(super) const SHARED: [Setting; 27] = [
     Setting {
         name: "training-rows",
         placeholder: "N",
-        help: "Train on the first N rows and hold the others out",
+        help: "Train on the first N rows and hold the others out (default: 60000)",
         choices: &[],
         effect: Effect::Alters,
     },
     number(
         "connection",
-        "Nodes are connected whose relevances differ by less than this times the root of the features",
+        "Nodes are connected whose relevances differ by less than this times the root of the features (default: 0.5)",
     ),
     Setting {
         name: "nodes",
@@ -148,6 +149,14 @@ pub(super) const ITERATIONS: Setting = Setting {
     choices: &[],
     effect: Effect::Alters,
 };
+
+/// The data set of a profile.
+pub(super) fn data_set(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Smoke => "digits",
+        Profile::Quick | Profile::Paper => "mnist",
+    }
+}
 
 /// The settings of a profile with the user's changes.
 pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
@@ -233,9 +242,15 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
     settings.map.nodes = changes
         .parsed("nodes", whole)?
         .unwrap_or(settings.map.nodes);
-    settings.training_rows = changes
-        .parsed("training-rows", whole)?
-        .or(settings.training_rows);
+    if let Some(rows) = changes.parsed::<i64>("training-rows", whole)? {
+        let data = data_set(profile);
+        let there = data::catalogue().and_then(|all| all.entry(data).map(Entry::rows));
+        if let Some(there) = there.ok().filter(|&there| rows > there as i64) {
+            let reason = format!("{data} has {there} rows");
+            return Err(BadSetting::new("training-rows", &rows.to_string(), &reason));
+        }
+        settings.training_rows = Some(rows);
+    }
     settings.iterations = iterations(changes)?.unwrap_or(settings.iterations);
     // Which option is wrong, the message says.
     Settings::read(&settings.to_value()).map_err(|error| {
@@ -331,6 +346,26 @@ mod tests {
             // PyTorch's epsilon is another number too.
             found.retain(|place| place != "/adam/epsilon");
             assert_eq!(found, [*place], "{name}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_in_help_texts_are_those_that_are_used() {
+        let usual = settings(Profile::Paper, &Changes::default()).unwrap();
+        for option in SHARED.iter().filter(|option| option.choices.is_empty()) {
+            let said = ["(default: ", "(paper: "];
+            let said = said.iter().find_map(|words| option.help.split_once(words));
+            let number = |c: char| !c.is_ascii_digit() && c != '.';
+            let value = said.unwrap().1.split(number).next().unwrap().to_owned();
+            let mut pairs = vec![(option.name.to_owned(), value)];
+            // What nothing looks at otherwise.
+            let needed = (option.name == "least-wins").then(|| ("removal", "wins"));
+            pairs.extend(needed.map(|(name, choice)| (name.to_owned(), choice.to_owned())));
+            let mut same = settings(Profile::Paper, &pairs.into_iter().collect()).unwrap();
+            if needed.is_some() {
+                same.map.removal = usual.map.removal;
+            }
+            assert_eq!(same, usual, "{}: {}", option.name, option.help);
         }
     }
 

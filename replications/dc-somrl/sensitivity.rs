@@ -1,7 +1,7 @@
 //! `dc-somrl-sensitivity`: the search for hyper-parameters that the paper does not report, and what becomes of
 //! the results when one of them, or one reading of what the paper leaves open, is changed.
 
-use super::changes::{ITERATIONS, SHARED, settings};
+use super::changes::{ITERATIONS, SHARED, data_set, settings};
 use super::map_settings::{Distance, Insertion, Measure, Neighbours, Removal, Winners};
 use super::settings::{MapLoss, Pixels, Reconstruction};
 use super::{DcSomrl, Settings, published, sensitivity_shown as shown};
@@ -307,11 +307,7 @@ impl Replication for Sensitivity {
             }
             count => count.unwrap_or(usual),
         };
-        let data = if profile == Profile::Smoke {
-            "digits"
-        } else {
-            "mnist"
-        };
+        let data = data_set(profile);
         // What is not changed is a run of `dc-somrl`, which keeps something for pictures.
         let variant = |id: String, settings: &Settings| Variant {
             id,

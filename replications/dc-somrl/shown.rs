@@ -40,33 +40,39 @@ const OWN: [(&str, &str); 23] = [
     ("ten nearest of a node's class", "top10_purity"),
     ("the same, held out", "validation.top10_purity"),
     ("pairs of nodes", "edges.all.count"),
-    ("of them across classes", "edges.all.across"),
-    ("rank of their confusion", "edges.all.confusion_rank"),
-    (
-        "of the nine most confused pairs",
-        "edges.all.confused_share",
-    ),
+    ("pairs across classes", "edges.all.across"),
+    ("confusion rank of pairs", "edges.all.confusion_rank"),
+    ("most confused among pairs", "edges.all.confused_share"),
     ("connections by relevance", "edges.minwd.count"),
-    ("of them across classes", "edges.minwd.across"),
-    ("rank of their confusion", "edge_confusion_rank"),
+    ("by relevance across classes", "edges.minwd.across"),
+    ("confusion rank by relevance", "edge_confusion_rank"),
     ("connections within 0.2", "edges.minwd=0.2.count"),
-    ("rank of their confusion", "edges.minwd=0.2.confusion_rank"),
-    ("connections within 0.1", "edges.minwd=0.1.count"),
-    ("rank of their confusion", "edges.minwd=0.1.confusion_rank"),
-    ("connections within 0.05", "edges.minwd=0.05.count"),
-    ("rank of their confusion", "edges.minwd=0.05.confusion_rank"),
     (
-        "of the nine most confused pairs",
+        "confusion rank within 0.2",
+        "edges.minwd=0.2.confusion_rank",
+    ),
+    ("connections within 0.1", "edges.minwd=0.1.count"),
+    (
+        "confusion rank within 0.1",
+        "edges.minwd=0.1.confusion_rank",
+    ),
+    ("connections within 0.05", "edges.minwd=0.05.count"),
+    (
+        "confusion rank within 0.05",
+        "edges.minwd=0.05.confusion_rank",
+    ),
+    (
+        "most confused within 0.05",
         "edges.minwd=0.05.confused_share",
     ),
     ("connections by winners", "edges.coactivation.count"),
-    ("of them across classes", "edges.coactivation.across"),
+    ("by winners across classes", "edges.coactivation.across"),
     (
-        "rank of their confusion",
+        "confusion rank by winners",
         "edges.coactivation.confusion_rank",
     ),
     (
-        "of the nine most confused pairs",
+        "most confused by winners",
         "edges.coactivation.confused_share",
     ),
 ];
@@ -130,7 +136,8 @@ pub(super) fn caption(results: &Results) -> String {
          row\nis of held-out rows and arithmetic, the others' NMI geometric.\n\
          Rank of confusion: of the classes that connections join, by k-means; chance is that of all pairs of \
          nodes,\n1 the pair that it confuses most; none where all pairs are connected, which singles out \
-         nothing.\ndc-somrl-searched has the hyper-parameters that dc-somrl-sensitivity found without labels.",
+         nothing. Most confused:\nof the connections, those that join one of the nine pairs that it confuses \
+         most, of 45.\ndc-somrl-searched has the hyper-parameters that dc-somrl-sensitivity found without labels.",
         told(results, "Collapsed onto a single node or unit"),
     )
 }

@@ -1,7 +1,7 @@
 //! `dc-somrl`: Table 1 with all three methods trained, and both figures. What is run; what is shown of it is in
 //! `shown`.
 
-use super::changes::{ITERATIONS, SHARED, iterations, settings};
+use super::changes::{ITERATIONS, SHARED, data_set, iterations, settings};
 use super::{DcSomrl, published, sensitivity, shown};
 use crate::baselines::{
     KMeansBaseline, KMeansSettings, SomVaeArchitecture, SomVaeMethod, SomVaeSettings,
@@ -94,11 +94,7 @@ impl Replication for Table1 {
         if profile == Profile::Quick {
             kmeans.restarts = 2;
         }
-        let data = if profile == Profile::Smoke {
-            "digits"
-        } else {
-            "mnist"
-        };
+        let data = data_set(profile);
         let variant = |id: &str, method: &'static dyn crate::train::Method, settings| Variant {
             id: id.to_owned(),
             method,
@@ -230,6 +226,7 @@ mod tests {
             ("connection", "-1", "the connection must be"),
             ("neighbour-rate", "2", "the neighbours' rate must be"),
             ("training-rows", "0", "rows must be"),
+            ("training-rows", "70001", "mnist has 70000 rows"),
             ("adam", "sgd", "pytorch"),
             ("iterations", "0", "expected a whole number"),
             ("relevance", "none", "as-coded"),

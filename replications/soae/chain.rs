@@ -28,7 +28,7 @@ pub(super) struct Chain {
 impl Chain {
     /// Layers of these widths; parameters are named `<name>.0.weight` `[inputs, outputs]`,
     /// `<name>.0.bias`, ... Weights are zero.
-    pub fn new(name: &'static str, widths: &[i64], device: Device) -> Self {
+    pub fn new(name: &'static str, widths: &[i64], adam: AdamOptions, device: Device) -> Self {
         let mut layout = Layout::default();
         let layers = widths.windows(2).enumerate().map(|(index, pair)| Layer {
             segment: layout.segment(),
@@ -38,7 +38,7 @@ impl Chain {
         let layers = layers.collect();
         let parameters = Parameters::zeros(layout, 1, device);
         Self {
-            adam: Adam::new(AdamOptions::keras(), &parameters.values),
+            adam: Adam::new(adam, &parameters.values),
             name,
             layers,
             parameters,

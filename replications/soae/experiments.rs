@@ -19,13 +19,24 @@ pub enum Experiment {
     Figures,
 }
 
-pub(super) const SETTINGS: &[Setting] = &[Setting {
+pub(super) const ITERATIONS: Setting = Setting {
     name: "iterations",
     placeholder: "N",
     help: "Iterations of each training (our protocol: 10000)",
     choices: &[],
     effect: Effect::Alters,
-}];
+};
+
+const SETTINGS: &[Setting] = &[
+    ITERATIONS,
+    Setting {
+        name: "learning-rate",
+        placeholder: "X",
+        help: "Adam's step size for encoder and decoder (our protocol: 0.001)",
+        choices: &[],
+        effect: Effect::Alters,
+    },
+];
 
 /// Final widths of the kernel, as in ids, besides [`MIDDLE`].
 const WIDTHS: [(&str, f64); 4] = [("0.02", 0.02), ("0.1", 0.1), ("0.2", 0.2), ("0.4", 0.4)];
@@ -86,6 +97,7 @@ fn changed() -> Vec<(String, Training)> {
     all
 }
 
+/// The settings of a profile with the user's changes: those of a plain autoencoder.
 pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadSetting> {
     let mut settings = Settings {
         space: Space::Plane,
@@ -103,6 +115,7 @@ pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadS
         } else {
             10_000
         },
+        learning_rate: 0.001,
     };
     if profile == Profile::Smoke {
         settings.hidden = vec![64, 64];
@@ -118,6 +131,12 @@ pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadS
             ));
         }
         settings.iterations = iterations;
+    }
+    if let Some(rate) = changes.parsed("learning-rate", "expected a number")? {
+        settings.learning_rate = rate;
+        let given = changes.text("learning-rate").unwrap_or_default();
+        let bad = |reason: String| BadSetting::new("learning-rate", given, &reason);
+        settings.adam().check().map_err(bad)?;
     }
     Ok(settings)
 }
@@ -302,5 +321,32 @@ mod tests {
             .err()
             .unwrap();
         assert!(error.to_string().starts_with("--iterations 0: "));
+    }
+
+    #[test]
+    fn another_learning_rate_is_another_run_of_the_encoders_alone() {
+        let with = |rate: Option<&str>| {
+            let pairs = rate.map(|rate| ("learning-rate".to_owned(), rate.to_owned()));
+            let changes: Changes = pairs.into_iter().collect();
+            Experiment::Comparison.protocol(Profile::Paper, &changes)
+        };
+        let usual = with(None).unwrap().variants;
+        let same = with(Some("0.001")).unwrap().variants;
+        let slower = with(Some("1e-4")).unwrap().variants;
+        for ((usual, same), slower) in usual.iter().zip(&same).zip(&slower) {
+            assert_eq!(usual.settings, same.settings, "{}", usual.id);
+            let encodes = usual.method.id() == "soae";
+            assert_eq!(usual.settings != slower.settings, encodes, "{}", usual.id);
+        }
+        for (rate, reason) in [
+            ("0", "must be a positive number"),
+            ("-1", "must be a positive number"),
+            ("inf", "must be a positive number"),
+            ("fast", "expected a number"),
+        ] {
+            let message = with(Some(rate)).err().unwrap().to_string();
+            assert!(message.starts_with(&format!("--learning-rate {rate}: ")), "{message}");
+            assert!(message.contains(reason), "{message}");
+        }
     }
 }

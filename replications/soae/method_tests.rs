@@ -44,6 +44,7 @@ fn what_was_trained_is_evaluated_to_the_same_bits() {
             iterations: 8,
             training,
             held_out: 30,
+            learning_rate: 0.001,
         };
         let member = Member {
             settings: settings.to_value(),
@@ -77,5 +78,19 @@ fn what_was_trained_is_evaluated_to_the_same_bits() {
             run.metrics.contains_key("pole_spread"),
             space == Space::Sphere
         );
+        if training != alternating {
+            continue;
+        }
+        // A decoder whose last hidden layer is silent makes one image of all codes, and its losses say so to
+        // the bit: that is how such a run is told from others.
+        let losses = |run: &Finished| ["wake_loss", "sleep_loss"].map(|name| run.metrics[name]);
+        let [wake, sleep] = losses(&run);
+        assert_ne!(wake.to_bits(), sleep.to_bits(), "{space:?}");
+        let mut silent = kept;
+        let last = silent.weights["decoder.2.weight"].zeros_like();
+        silent.weights.insert("decoder.2.weight".to_owned(), last);
+        let silent = Soae.evaluate(&member, &silent, &context).unwrap();
+        let [wake, sleep] = losses(&silent);
+        assert_eq!(wake.to_bits(), sleep.to_bits(), "{space:?}");
     }
 }

@@ -57,9 +57,10 @@ impl Model {
 
     fn blank(settings: &Settings, seed: Seed, data: &Tensor) -> Self {
         let (dims, device) = (data.size()[1], data.device());
+        let chain = |name, widths: &[i64]| Chain::new(name, widths, settings.adam(), device);
         Self {
-            encoder: Chain::new("encoder", &settings.encoder_widths(dims), device),
-            decoder: Chain::new("decoder", &settings.decoder_widths(dims), device),
+            encoder: chain("encoder", &settings.encoder_widths(dims)),
+            decoder: chain("decoder", &settings.decoder_widths(dims)),
             settings: settings.clone(),
             seed,
             data: data.shallow_clone(),

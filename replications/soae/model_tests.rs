@@ -21,6 +21,7 @@ fn settings(space: Space, training: Training) -> Settings {
         iterations: 12,
         training,
         held_out: 10,
+        learning_rate: 0.001,
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Space;
+use crate::nn::adam::AdamOptions;
 use crate::train::{Error, settings};
 
 /// How encoder and decoder are trained.
@@ -47,6 +48,18 @@ pub struct Settings {
     pub training: Training,
     /// The last rows of the data, never trained on: what is evaluated.
     pub held_out: i64,
+    /// Adam's step size for encoder and decoder. Settings without it have Keras' 0.001.
+    #[serde(default = "usual_rate", skip_serializing_if = "is_usual_rate")]
+    pub learning_rate: f64,
+}
+
+fn usual_rate() -> f64 {
+    AdamOptions::keras().learning_rate
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, clippy::float_cmp)]
+fn is_usual_rate(rate: &f64) -> bool {
+    *rate == usual_rate()
 }
 
 impl Settings {
@@ -77,6 +90,7 @@ impl Settings {
         if self.iterations == 0 {
             return Err("iterations must be at least 1".to_owned());
         }
+        self.adam().check()?;
         if self.space == Space::Sphere && self.latent < 2 {
             return Err(
                 "latent must be at least 2 on the sphere, which has no room in 1".to_owned(),
@@ -113,6 +127,14 @@ impl Settings {
             return None;
         };
         Some(falling(sigma, iteration, self.iterations))
+    }
+
+    /// The optimiser of either network.
+    pub(super) fn adam(&self) -> AdamOptions {
+        AdamOptions {
+            learning_rate: self.learning_rate,
+            ..AdamOptions::keras()
+        }
     }
 
     /// Steps of encoder and decoder after so many iterations.

@@ -77,7 +77,7 @@ pub(super) fn caption(results: &Results) -> String {
          Trustworthiness and continuity of the 12 nearest, label agreement of the 10 nearest among 2000 rows\n\
          (or all there are), with the distance of the latent space; the map's codes are places on its lattice.\n\
          Accuracy, NMI (geometric) and purity of k-means on embedded codes; k-means on pixels sees all rows.",
-        told(results, "Collapsed onto a single node"),
+        told(results, "Collapsed into a single image, or onto a single node"),
     )
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use indicatif::ProgressBar;
 use tch::Device;
 
 use crate::Error;
@@ -149,8 +150,14 @@ impl Session {
             let entry = catalogue.entry(id)?;
             shapes.insert(id.to_owned(), [entry.rows() as i64, entry.dims() as i64]);
         }
-        let team = calibrate(&mut self.tasks, &self.store, &shapes, self.options)?;
-        self.options.workers = Some(team.workers);
+        // Seconds pass in silence otherwise. It is drawn on a terminal only.
+        let waiting = ProgressBar::new_spinner().with_message("measuring how long runs take here");
+        if !self.pending().is_empty() {
+            waiting.enable_steady_tick(Duration::from_millis(100));
+        }
+        let team = calibrate(&mut self.tasks, &self.store, &shapes, self.options);
+        waiting.finish_and_clear();
+        self.options.workers = Some(team?.workers);
         Ok(())
     }
 

@@ -7,11 +7,13 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
+use super::options::profile;
 use super::out::stdout;
 use super::{done, print_json, verdicts, words};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::Conclusion;
+use crate::replication::Profile;
 use crate::runs::Store;
 use crate::runs::audit::{Audit, Kind, audit};
 
@@ -23,6 +25,9 @@ pub struct VerifyArgs {
     /// are checked [default: that of --store]
     #[arg(value_name = "REPLICATION|STORE")]
     what: Option<String>,
+    /// Accepted because other commands have it; only `paper` has verdicts
+    #[arg(long, short, hide = true, value_name = "PROFILE", value_parser = profile)]
+    profile: Option<Profile>,
     /// Write the result as JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +56,11 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
         return done(look_over(store, args.json));
     };
     match catalogue::find(what) {
+        Some(_) if args.profile.is_some_and(|profile| profile != Profile::Paper) => {
+            Err(Error::Usage(
+                "only runs of the paper profile have verdicts: leave --profile out".to_owned(),
+            ))
+        }
         Some(replication) => verdicts::verify(replication, args.json, store),
         None => done(look_over(Path::new(what), args.json)),
     }

@@ -138,10 +138,42 @@ impl Record {
         self.metrics.get(name).copied().flatten()
     }
 
-    /// Whether all rows went to one unit of a map, or to one cluster: all of them look alike to it.
+    /// Whether all rows look alike to what was trained: all went to one unit of a map, or to one cluster, or a
+    /// decoder makes the same image of all codes. That of a SOAE does if its loss is the same, to the last bit, at
+    /// the codes (`sleep_loss`) and at neighbours of them (`wake_loss`).
     #[must_use]
     pub fn is_collapsed(&self) -> bool {
-        let is_one = |name: &&str| self.metric(name) == Some(1.0);
-        ["units_used", "clusters_found"].iter().any(is_one)
+        is_degenerate(|name| self.metric(name))
+    }
+}
+
+/// [`Record::is_collapsed`] of the values that metrics have.
+fn is_degenerate(value: impl Fn(&str) -> Option<f64>) -> bool {
+    let is_one = |name: &str| value(name) == Some(1.0);
+    let losses = value("wake_loss").zip(value("sleep_loss"));
+    let decodes_alike = losses.is_some_and(|(wake, sleep)| wake.to_bits() == sleep.to_bits());
+    is_one("units_used") || is_one("clusters_found") || decodes_alike
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_degenerate;
+
+    #[test]
+    fn one_unit_one_cluster_and_one_image_are_degenerate() {
+        let of = |metrics: &[(&str, f64)]| {
+            is_degenerate(|name| {
+                let mut metrics = metrics.iter();
+                metrics.find(|(one, _)| *one == name).map(|one| one.1)
+            })
+        };
+        assert!(of(&[("units_used", 1.0)]));
+        assert!(of(&[("units_used", 64.0), ("clusters_found", 1.0)]));
+        assert!(!of(&[("units_used", 2.0), ("clusters_found", 10.0)]));
+        assert!(of(&[("wake_loss", 0.0675), ("sleep_loss", 0.0675)]));
+        assert!(!of(&[("wake_loss", 0.0675), ("sleep_loss", 0.067_499_999)]));
+        // A plain autoencoder has the one loss alone.
+        assert!(!of(&[("sleep_loss", 0.0675)]));
+        assert!(!of(&[]));
     }
 }

@@ -6,7 +6,7 @@ use crate::replication::{
     BadSetting, Changes, Pictures, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
 };
-use crate::replications::soae::experiments::{SETTINGS, base, sets};
+use crate::replications::soae::experiments::{ITERATIONS, base, sets};
 use crate::replications::soae::{Settings, published};
 use crate::runs::{Record, Store};
 use crate::som::Grid;
@@ -70,7 +70,7 @@ impl Replication for Som {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        SETTINGS
+        &[ITERATIONS]
     }
 
     fn protocol(&self, profile: Profile, changes: &Changes) -> Result<Protocol, BadSetting> {

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::kernel::{draw, weigh};
 use super::{LatticeSettings, Learning, Nodes};
+use crate::nn::adam::AdamOptions;
 use crate::nn::slices::{ordered_sum, slice_mut};
 use crate::nn::state;
 use crate::random::{self, Seed};
@@ -62,7 +63,7 @@ impl Map {
                     .chain(inner)
                     .chain([ends.1])
                     .collect();
-                let chain = Chain::new("decoder", &widths, data.device());
+                let chain = Chain::new("decoder", &widths, AdamOptions::keras(), data.device());
                 chain.initialise(&mut random::stream(seed, "decoder"));
                 let nodes = coordinates(settings.map).to_device(data.device());
                 Decoder::Network(Box::new(chain), nodes)
