@@ -3,7 +3,6 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[allow(dead_code)]
 mod program;
 
 use std::fs;

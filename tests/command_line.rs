@@ -2,44 +2,21 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The program with a store of its own and no data but the embedded.
-fn replicate(store: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_replicate"));
-    command
-        .env("REPLICATE_STORE", store)
-        .env("REPLICATE_DATA", store.join("data"))
-        .env_remove("REPLICATE_MIRROR")
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(store: &Path, arguments: &[&str]) -> Output {
-    replicate(store).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use program::{call, json, replicate, run, text};
 
 /// Exit code and standard error of a call that must fail without a panic.
 fn failure(store: &Path, arguments: &[&str]) -> (i32, String) {
-    let output = run(store, arguments);
-    let message = text(&output.stderr);
-    assert!(!message.contains("panicked"), "{message}");
-    (output.status.code().unwrap(), message)
-}
-
-fn json(store: &Path, arguments: &[&str]) -> Value {
-    let output = run(store, arguments);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let (code, _, message) = call(store, arguments);
+    (code, message)
 }
 
 #[test]
@@ -486,12 +463,7 @@ fn an_interrupted_sweep_is_resumed() {
         "1",
     ];
     let store = tempfile::tempdir().unwrap();
-    let child = replicate(store.path())
-        .args(arguments)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = replicate(store.path()).args(arguments).spawn().unwrap();
     // Until the run has begun: its folder holds its lock.
     let clock = Instant::now();
     while !store.path().join("runs").exists() {

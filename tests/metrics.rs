@@ -3,7 +3,6 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-#[allow(dead_code)]
 mod program;
 
 use std::fs;

@@ -3,14 +3,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod program;
 #[path = "report/scripted.rs"]
 mod scripted;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
+use program::run;
 use replicate::catalogue;
 use replicate::claims::{self, Verdict};
 use replicate::nn::Precision;
@@ -601,15 +601,6 @@ fn plausible(profile: Profile) -> Vec<replicate::runs::Record> {
         }
     }
     all
-}
-
-fn run(store: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_replicate"));
-    command
-        .env("REPLICATE_STORE", store)
-        .env("REPLICATE_DATA", store.join("data"))
-        .stdin(Stdio::null());
-    command.args(arguments).output().unwrap()
 }
 
 #[test]

@@ -2,40 +2,25 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod program;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use replicate::runs::{Record, Store};
 use serde_json::Value;
 
+use program::{json, replicate, run, text};
+
 fn start(store: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_replicate"))
-        .args(arguments)
-        .env("REPLICATE_STORE", store)
-        .env("REPLICATE_DATA", store.join("data"))
-        .env_remove("REPLICATE_MIRROR")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn run(store: &Path, arguments: &[&str]) -> Output {
-    start(store, arguments).wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    replicate(store).args(arguments).spawn().unwrap()
 }
 
 fn plan(store: &Path, arguments: &[&str]) -> Value {
-    let output = run(store, &[&["plan"], arguments, &["--json"]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    json(store, &[&["plan"], arguments, &["--json"]].concat())
 }
 
 fn wait_for(path: &Path) {

@@ -80,14 +80,20 @@ pub(super) const SHARED: [Setting; 27] = [
         "threshold",
         "Activation from which on a sample trains its winner, a_t (default: 0.985)",
     ),
-    number("rate", "Part of its way that a winner goes in a step, e_b (default: 0.1)"),
+    number(
+        "rate",
+        "Part of its way that a winner goes in a step, e_b (default: 0.1)",
+    ),
     number("smoothing", "How fast averages follow, beta (default: 0.5)"),
     number("slope", "How gently relevance falls, s (default: 1)"),
     number(
         "life-decay",
         "By --removal life, what a node loses in a step, ld; 0: none is removed (default: 0.1)",
     ),
-    number("epsilon", "Added to the activation's denominator, e (default: 0.001)"),
+    number(
+        "epsilon",
+        "Added to the activation's denominator, e (default: 0.001)",
+    ),
     number(
         "neighbour-rate",
         "Rate of nodes that are reached but win nothing, e_n, as a part of e_b (default: 1)",
@@ -244,10 +250,11 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         .unwrap_or(settings.map.nodes);
     if let Some(rows) = changes.parsed::<i64>("training-rows", whole)? {
         let data = data_set(profile);
+        let refused = |reason: &str| BadSetting::new("training-rows", &rows.to_string(), reason);
         let there = data::catalogue().and_then(|all| all.entry(data).map(Entry::rows));
-        if let Some(there) = there.ok().filter(|&there| rows > there as i64) {
-            let reason = format!("{data} has {there} rows");
-            return Err(BadSetting::new("training-rows", &rows.to_string(), &reason));
+        let there = there.map_err(|error| refused(&error.to_string()))?;
+        if rows > there as i64 {
+            return Err(refused(&format!("{data} has {there} rows")));
         }
         settings.training_rows = Some(rows);
     }
@@ -359,7 +366,7 @@ mod tests {
             let value = said.unwrap().1.split(number).next().unwrap().to_owned();
             let mut pairs = vec![(option.name.to_owned(), value)];
             // What nothing looks at otherwise.
-            let needed = (option.name == "least-wins").then(|| ("removal", "wins"));
+            let needed = (option.name == "least-wins").then_some(("removal", "wins"));
             pairs.extend(needed.map(|(name, choice)| (name.to_owned(), choice.to_owned())));
             let mut same = settings(Profile::Paper, &pairs.into_iter().collect()).unwrap();
             if needed.is_some() {

@@ -4,8 +4,8 @@
 use super::Settings;
 use super::sensitivity::{PARAMETERS, READINGS, UNCHANGED};
 use crate::claims::Summary;
-use crate::plot::{CurvePanel, Curves, Effects, Panel, Point, Run, Scale, Sweep, sample_sizes};
-use crate::replication::{Results, VariantRecords};
+use crate::plot::{CurvePanel, Curves, Effects, Panel, Point, Scale, Sweep, sample_sizes};
+use crate::replication::{Results, VariantRecords, drawn};
 use crate::report::comparison::compared;
 use crate::report::effects::{self, Effect};
 use crate::report::{Comparison, Table};
@@ -217,7 +217,11 @@ fn figure(results: &Results, parameter: &str) -> Option<Sweep> {
                     x: place as f64,
                     mean: values.mean.unwrap_or(f64::NAN),
                     sd: values.sd,
-                    runs: variant.records.iter().map(|one| run(one, metric)).collect(),
+                    runs: variant
+                        .records
+                        .iter()
+                        .map(|one| drawn(one, metric))
+                        .collect(),
                 }
             })
             .collect(),
@@ -241,15 +245,6 @@ fn figure(results: &Results, parameter: &str) -> Option<Sweep> {
         caption: format!("{parameter} alone is changed"),
         note: results.note(),
     })
-}
-
-fn run(record: &Record, metric: &str) -> Run {
-    match (record.outcome, record.metric(metric)) {
-        (Outcome::Diverged { .. }, _) => Run::Diverged,
-        (Outcome::Completed, None) => Run::Undefined,
-        (Outcome::Completed, Some(value)) if record.is_collapsed() => Run::Collapsed(value),
-        (Outcome::Completed, Some(value)) => Run::Value(value),
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What `desom-benchmark` shows of its results: the comparison with Tables 2 and 3, a figure, and the CSV
 //! files of the authors' script.
 
-use super::gamma_shown::{run, shortcomings};
+use super::gamma_shown::shortcomings;
 use crate::claims::{Published, Summary};
 use crate::plot::{Panel, Point, Scale, Sweep};
-use crate::replication::{Results, VariantRecords};
+use crate::replication::{Results, VariantRecords, drawn};
 use crate::report::Comparison;
 use crate::runs::{Outcome, Record};
 
@@ -171,7 +171,7 @@ fn panel(
                 x,
                 mean: summary.mean.unwrap_or(f64::NAN),
                 sd: summary.sd,
-                runs: records.iter().map(|record| run(record, metric)).collect(),
+                runs: records.iter().map(|record| drawn(record, metric)).collect(),
             });
         }
         if let Some(value) = published.value(replication, &id, metric) {

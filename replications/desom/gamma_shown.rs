@@ -1,8 +1,8 @@
 //! What `desom-gamma` shows of its results: the comparison with the published values and the figure.
 
 use crate::claims::Published;
-use crate::plot::{Baseline, Panel, Point, Run, Scale, Sweep};
-use crate::replication::{Profile, Results, VariantRecords};
+use crate::plot::{Baseline, Panel, Point, Scale, Sweep};
+use crate::replication::{Profile, Results, VariantRecords, drawn};
 use crate::report::endings::{sentence, told};
 use crate::report::{Comparison, Endings};
 use crate::runs::{Outcome, Record};
@@ -253,18 +253,9 @@ fn our_points(results: &Results, metric: &str) -> Vec<Point> {
                 runs: variant
                     .records
                     .iter()
-                    .map(|record| run(record, metric))
+                    .map(|record| drawn(record, metric))
                     .collect(),
             })
         })
         .collect()
-}
-
-pub(super) fn run(record: &Record, metric: &str) -> Run {
-    match (record.outcome, record.metric(metric)) {
-        (Outcome::Diverged { .. }, _) => Run::Diverged,
-        (Outcome::Completed, None) => Run::Undefined,
-        (Outcome::Completed, Some(value)) if record.is_collapsed() => Run::Collapsed(value),
-        (Outcome::Completed, Some(value)) => Run::Value(value),
-    }
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How many units of a stored SOAE's hidden decoder layers are active for any of its held-out codes.
+"""How many units of a stored SOAE's hidden decoder layers are active for any of its kept codes.
 
     python3 replications/soae/active_units.py results/runs/KEY ...
 
-Needs NumPy. Reads `weights.safetensors` of a run (`decoder.N.weight` [inputs, outputs], `decoder.N.bias`, and
-`held_out.codes` [rows, 2], before torus or sphere: for runs in the plane) and `variant`, `seed` of its record. None in the
-last hidden layer means that one image is decoded for all codes, and that no gradient reaches codes or encoder.
+Needs NumPy. For runs in the plane. Reads `weights.safetensors` of a run (`decoder.N.weight` [inputs, outputs],
+`decoder.N.bias`, and `held_out.codes` [2000, m], a sample of the 10 000 held-out rows) and its record. None in the last
+hidden layer means that one image is decoded for all of these codes, and that no gradient reaches codes or encoder.
 """
 
 import json
@@ -29,8 +29,12 @@ def tensors(path):
     return found
 
 
+if len(sys.argv) < 2:
+    sys.exit("usage: active_units.py RUN ..., with folders of runs, e.g. results/runs/58bea7af6470eae9")
 for run in map(Path, sys.argv[1:]):
     record = json.loads((run / "record.json").read_text())
+    if record["identity"]["settings"].get("space") != "plane":
+        sys.exit(f"{run}: {record['variant']} has no codes in the plane")
     found = tensors(run / "weights.safetensors")
     values = found["held_out.codes"]
     norm = np.linalg.norm(values, axis=1).mean()

@@ -151,6 +151,23 @@ mod tests {
     }
 
     #[test]
+    fn a_torus_has_no_seam_and_a_ramp_is_one() {
+        let n = SIDE as i64;
+        let index = Tensor::arange(n, (Kind::Float, Device::Cpu));
+        let angles = &index * (TAU / SIDE as f64);
+        // Images of the angle down and of that across: every step is as long as every other.
+        let circle = |angle: &Tensor| Tensor::stack(&[angle.cos(), angle.sin()], 1);
+        let down = circle(&angles).view([n, 1, 2]).expand([n, n, 2], false);
+        let across = circle(&angles).view([1, n, 2]).expand([n, n, 2], false);
+        assert!((seam(&Tensor::cat(&[down, across], 2)) - 1.0).abs() < 1e-5);
+        // From its end to its start a ramp goes back all of its steps.
+        for shape in [[n, 1, 1], [1, n, 1]] {
+            let ramp = index.view(shape).expand([n, n, 1], true);
+            assert!((seam(&ramp) - (n - 1) as f64).abs() < 1e-4);
+        }
+    }
+
+    #[test]
     fn the_square_is_where_the_codes_are() {
         let numbers = normal(&mut stream(Seed(0), "test"), [20_000, 2], Device::Cpu);
         let away = &numbers + Tensor::from_slice(&[5.0_f32, -7.0]);

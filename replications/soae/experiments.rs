@@ -1,6 +1,7 @@
 //! `soae`, the comparison, and `soae-figures`, its pictures: what is run.
 
 use super::lattice::classic;
+use super::settings::LEARNING_RATE;
 use super::{LatticeSom, Settings, Soae, Space, Training, pictures, published, shown};
 use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::Published;
@@ -44,8 +45,8 @@ const WIDTHS: [(&str, f64); 4] = [("0.02", 0.02), ("0.1", 0.1), ("0.2", 0.2), ("
 /// The final width of SOAE in the plane itself, and so a point of that sweep.
 pub(super) const MIDDLE: f64 = 0.05;
 
-/// SOAE with one step of each, the kernel from 1 to 0.05; on the sphere from 0.8 to 0.04, as its area is
-/// smaller than the torus'.
+/// SOAE with one step of each, the kernel from 1 to 0.05; on the sphere, which is smaller than the torus, from
+/// 0.8 to 0.04: both a choice of ours.
 fn alternating(space: Space) -> Training {
     Training::Alternating {
         encoder_steps: 1,
@@ -115,7 +116,7 @@ pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadS
         } else {
             10_000
         },
-        learning_rate: 0.001,
+        learning_rate: LEARNING_RATE,
     };
     if profile == Profile::Smoke {
         settings.hidden = vec![64, 64];
@@ -335,6 +336,8 @@ mod tests {
         let slower = with(Some("1e-4")).unwrap().variants;
         for ((usual, same), slower) in usual.iter().zip(&same).zip(&slower) {
             assert_eq!(usual.settings, same.settings, "{}", usual.id);
+            // Keys of runs that were made before there was the option.
+            assert!(usual.settings.get("learning_rate").is_none());
             let encodes = usual.method.id() == "soae";
             assert_eq!(usual.settings != slower.settings, encodes, "{}", usual.id);
         }
@@ -345,7 +348,10 @@ mod tests {
             ("fast", "expected a number"),
         ] {
             let message = with(Some(rate)).err().unwrap().to_string();
-            assert!(message.starts_with(&format!("--learning-rate {rate}: ")), "{message}");
+            assert!(
+                message.starts_with(&format!("--learning-rate {rate}: ")),
+                "{message}"
+            );
             assert!(message.contains(reason), "{message}");
         }
     }

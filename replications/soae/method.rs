@@ -153,7 +153,9 @@ fn evaluate(model: &Model, seed: Seed, held_out: &TrainingData) -> Result<Option
         let mut rng = random::stream(seed, "held-out neighbours");
         let near = model.neighbours(&codes, sigma[1], &mut rng);
         note("sleep_loss", error);
-        note("wake_loss", mean_squared_error(&model.decode(&near), rows));
+        // Where the other was computed: whether they are equal is looked at.
+        let images = on_cpu(&model.decode(&near));
+        note("wake_loss", mean_squared_error(&images, rows));
     }
     if let Some(sharpness) = latent::sharpness(rows, &images)? {
         note("reconstruction_sharpness", sharpness);

@@ -97,17 +97,23 @@ impl Model {
         self.encoder.is_finite() && self.decoder.is_finite()
     }
 
-    /// Raw codes `[rows, m]`; of a variational autoencoder the means.
+    /// Raw codes `[rows, m]` of rows on any device, on the model's; of a variational autoencoder the means.
     pub fn codes(&self, rows: &Tensor) -> Tensor {
         let parts = rows.split(AT_ONCE, 0).into_iter();
-        let codes = parts.map(|rows| self.encoder.apply(&rows).narrow(1, 0, self.settings.latent));
+        let codes = parts.map(|rows| {
+            let rows = rows.to_device(self.data.device());
+            self.encoder.apply(&rows).narrow(1, 0, self.settings.latent)
+        });
         Tensor::cat(&codes.collect::<Vec<_>>(), 0).contiguous()
     }
 
-    /// Images `[rows, D]` of raw codes `[rows, m]`.
+    /// Images `[rows, D]` of raw codes `[rows, m]` on any device, on the model's.
     pub fn decode(&self, codes: &Tensor) -> Tensor {
         let parts = codes.split(AT_ONCE, 0).into_iter();
-        let images = parts.map(|codes| self.decoder.apply(&self.settings.space.embed(&codes)));
+        let images = parts.map(|codes| {
+            let codes = codes.to_device(self.data.device());
+            self.decoder.apply(&self.settings.space.embed(&codes))
+        });
         Tensor::cat(&images.collect::<Vec<_>>(), 0)
     }
 

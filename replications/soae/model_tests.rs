@@ -224,6 +224,107 @@ fn a_layer_learns_along_autograd_s_gradient() {
     );
 }
 
+/// Gradient of the decoder's parameters, from its first moment after one step.
+fn of_decoder(model: &Model) -> Tensor {
+    let state: Named = model.decoder.state().into_iter().collect();
+    // m_1 = (1 - beta_1) g
+    &state["decoder.adam.first"] / 0.1
+}
+
+/// Of the mean squared error of decoded `codes(model)` to `rows`, for the decoder, by autograd.
+fn decoder_by_autograd(model: &mut Model, rows: &Tensor, codes: &Tensor) -> Tensor {
+    let leaf = model.decoder.parameters.values.copy();
+    let leaf = leaf.set_requires_grad(true);
+    model.decoder.parameters.values = leaf.shallow_clone();
+    let images = model.decoder.apply(&model.settings.space.embed(codes));
+    let loss = (images - rows).square().mean(Kind::Float);
+    let gradient = Tensor::run_backward(&[loss], &[&leaf], false, false).remove(0);
+    model.decoder.parameters.model_of(&gradient, 0)
+}
+
+fn assert_alike(ours: &Tensor, expected: &Tensor, of: &str) {
+    let error = (ours - expected).abs().max().double_value(&[]);
+    let size = expected.abs().max().double_value(&[]);
+    assert!(size > 0.0 && error < 1e-4 * size, "{of}: {error} of {size}");
+}
+
+/// The wake pass learns from neighbours of the codes at the kernel's width, not from the codes.
+#[test]
+fn the_wake_pass_follows_the_gradient_at_neighbours_of_the_codes() {
+    for space in [Space::Plane, Space::Torus, Space::Sphere] {
+        let (mut model, mut before) = (fresh(space, turns(false)), fresh(space, turns(false)));
+        let rng = &mut stream(Seed(2), "test");
+        let rows = before.batch(rng);
+        let codes = before.codes(&rows);
+        let near = before.neighbours(&codes, 0.5, rng);
+        let expected = decoder_by_autograd(&mut before, &rows, &near);
+        let elsewhere = decoder_by_autograd(&mut before, &rows, &codes);
+        model
+            .decoder_step(0.5, &mut stream(Seed(2), "test"))
+            .unwrap();
+        let ours = of_decoder(&model);
+        assert_alike(&ours, &expected, &format!("{space:?}"));
+        let apart = (&ours - elsewhere).abs().max().double_value(&[]);
+        assert!(apart > 0.01 * expected.abs().max().double_value(&[]));
+    }
+}
+
+#[test]
+fn an_autoencoder_s_step_follows_the_gradient_of_its_loss() {
+    let fresh = || fresh(Space::Plane, Training::Autoencoder);
+    let (mut model, mut before) = (fresh(), fresh());
+    let rows = before.batch(&mut stream(Seed(2), "test"));
+    let codes = before.codes(&rows);
+    let of_codes = autograd(&codes, &|codes| {
+        (before.decoder.apply(codes) - &rows)
+            .square()
+            .mean(Kind::Float)
+    });
+    let leaf = before
+        .encoder
+        .parameters
+        .values
+        .copy()
+        .set_requires_grad(true);
+    before.encoder.parameters.values = leaf.shallow_clone();
+    let along = (before.encoder.apply(&rows) * of_codes).sum(Kind::Float);
+    let of_encoder = Tensor::run_backward(&[along], &[&leaf], false, false).remove(0);
+    let of_encoder = before.encoder.parameters.model_of(&of_encoder, 0);
+    let expected = decoder_by_autograd(&mut before, &rows, &codes);
+    model.joint_step(&mut stream(Seed(2), "test")).unwrap();
+    assert_alike(&of_decoder(&model), &expected, "decoder");
+    let state: Named = model.encoder.state().into_iter().collect();
+    let ours = &state["encoder.adam.first"] / 0.1;
+    assert_alike(&ours, &of_encoder, "encoder");
+}
+
+/// Adam's first step is the learning rate times the sign of the gradient, but for epsilon.
+#[test]
+fn both_networks_learn_at_the_rate_of_the_settings() {
+    let moved = |learning_rate: f64| {
+        let settings = Settings {
+            learning_rate,
+            ..settings(Space::Plane, turns(false))
+        };
+        let mut model = Model::new(&settings, Seed(1), &data());
+        let values = |model: &Model| {
+            [&model.encoder, &model.decoder].map(|chain| chain.parameters.values.copy())
+        };
+        let before = values(&model);
+        model.encoder_step(&mut stream(Seed(2), "test")).unwrap();
+        model
+            .decoder_step(0.5, &mut stream(Seed(2), "test"))
+            .unwrap();
+        let after = values(&model).into_iter().zip(before);
+        let moves = after.map(|(after, before)| (after - before).abs().max().double_value(&[]));
+        moves.collect::<Vec<_>>()
+    };
+    for (usual, slow) in moved(1e-3).into_iter().zip(moved(1e-4)) {
+        assert!((usual / 1e-3 - 1.0).abs() < 0.01, "{usual}");
+        assert!((usual / slow - 10.0).abs() < 0.1, "{usual} {slow}");
+    }
+}
+
 #[test]
 fn each_pass_moves_its_own_network_only() {
     let mut model = fresh(Space::Torus, turns(false));

@@ -6,7 +6,7 @@ use super::controls;
 use super::embedding::at;
 use super::method::{CLASSES, CODES, draw};
 use super::model::Model;
-use super::shown::{data_sets, pictured};
+use super::shown::{data_sets, named, pictured};
 use super::{Settings, Space};
 use crate::data;
 use crate::nn::slices::slice;
@@ -21,6 +21,8 @@ const GAP: usize = 2;
 struct Shown<'a> {
     id: &'a str,
     seed: crate::random::Seed,
+    /// The seed, and that it collapsed if it did.
+    named: String,
     model: Model,
     /// Of held-out rows, `[rows, m]`.
     codes: Tensor,
@@ -53,11 +55,17 @@ impl<'a> Shown<'a> {
         Ok(Some(Self {
             id: &variant.id,
             seed,
+            named: named(record),
             model: model.map_err(crate::train::Error::Settings)?,
             codes: codes.contiguous(),
             classes: classes.map(|class| class as usize).collect(),
             tile,
         }))
+    }
+
+    /// The variant's id without its data set.
+    fn name(&self) -> &'a str {
+        self.id.split_once('/').map_or(self.id, |(_, name)| name)
     }
 
     /// Decoded images of raw codes, tile by tile.
@@ -78,7 +86,7 @@ impl<'a> Shown<'a> {
             tiles,
             tile: self.tile,
             gap: 0,
-            caption: format!("{caption} The run with seed {}.", self.seed),
+            caption: format!("{caption} The run with {}.", self.named),
             note: note.cloned(),
             invert: false,
         };
@@ -272,8 +280,9 @@ pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, cra
                 .map(|class| class.to_string())
                 .collect(),
             caption: format!(
-                "{} held-out rows; one run of each, that with the lowest seed.",
-                shown[0].codes.size()[0]
+                "{} held-out rows; one run of each: {}.",
+                shown[0].codes.size()[0],
+                runs(&shown)
             ),
             note: note.clone(),
         };
@@ -287,9 +296,9 @@ pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, cra
             x_label: "norm over its mean".to_owned(),
             panels: shown.iter().map(Shown::norms).collect(),
             caption: format!(
-                "{} held-out codes of each model, in bins of 0.1, the last with all larger ones; one run of each, \
-                 that with the lowest seed.",
-                shown[0].codes.size()[0]
+                "{} held-out codes of each model, in bins of 0.1, the last with all larger ones; one run of each: {}.",
+                shown[0].codes.size()[0],
+                runs(&shown)
             ),
             note: note.clone(),
         };
@@ -298,14 +307,33 @@ pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, cra
     Ok(pictures)
 }
 
+/// `seed 0`, or where they differ `ae-2, vae-2 seed 0; soae-r2 seed 0, which collapsed`: the runs that are drawn.
+fn runs<'a>(shown: impl IntoIterator<Item = &'a Shown<'a>>) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in shown {
+        match groups.iter_mut().find(|(named, _)| *named == one.named) {
+            Some((_, names)) => names.push(one.name()),
+            None => groups.push((&one.named, vec![one.name()])),
+        }
+    }
+    if let [(named, _)] = groups[..] {
+        return named.to_owned();
+    }
+    let groups = groups.iter();
+    let groups = groups.map(|(named, names)| format!("{} {named}", names.join(", ")));
+    groups.collect::<Vec<_>>().join("; ")
+}
+
 /// A row of samples for each model that has a distribution to draw from.
 fn samples(set: &str, shown: &[Shown], note: Option<String>) -> ImageGrid {
     let mut tiles = Vec::new();
     let mut names = Vec::new();
+    let mut drawn = Vec::new();
     for one in shown {
         if let Some(codes) = draw(&one.model, one.seed, &one.codes, SAMPLES as i64) {
             tiles.extend(one.tiles(&codes));
-            names.push(one.id.split_once('/').map_or(one.id, |(_, name)| name));
+            names.push(one.name());
+            drawn.push(one);
         }
     }
     ImageGrid {
@@ -317,8 +345,9 @@ fn samples(set: &str, shown: &[Shown], note: Option<String>) -> ImageGrid {
         gap: 1,
         caption: format!(
             "From the top: {}. Drawn from a standard normal (VAE), the whole torus or sphere, and near \
-             codes of held-out rows (SOAE in the plane): {SAMPLES} of one run each, that with the lowest seed.",
-            names.join(", ")
+             codes of held-out rows (SOAE in the plane): {SAMPLES} of one run each: {}.",
+            names.join(", "),
+            runs(drawn)
         ),
         note,
         invert: false,

@@ -48,18 +48,21 @@ pub struct Settings {
     pub training: Training,
     /// The last rows of the data, never trained on: what is evaluated.
     pub held_out: i64,
-    /// Adam's step size for encoder and decoder. Settings without it have Keras' 0.001.
+    /// Adam's step size for encoder and decoder; settings without it have the protocol's.
     #[serde(default = "usual_rate", skip_serializing_if = "is_usual_rate")]
     pub learning_rate: f64,
 }
 
+/// Adam's step size by our protocol. Settings that have it do not say so, and runs' keys rest on that.
+pub(super) const LEARNING_RATE: f64 = 0.001;
+
 fn usual_rate() -> f64 {
-    AdamOptions::keras().learning_rate
+    LEARNING_RATE
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, clippy::float_cmp)]
 fn is_usual_rate(rate: &f64) -> bool {
-    *rate == usual_rate()
+    *rate == LEARNING_RATE
 }
 
 impl Settings {

@@ -2,8 +2,8 @@
 
 use super::Soae;
 use super::experiments::MIDDLE;
-use crate::plot::{CurvePanel, Curves, Figure, Panel, Point, Run, Scale, Sweep};
-use crate::replication::{Results, VariantRecords};
+use crate::plot::{CurvePanel, Curves, Figure, Panel, Point, Scale, Sweep};
+use crate::replication::{Results, VariantRecords, drawn};
 use crate::report::Comparison;
 use crate::report::endings::told;
 use crate::runs::{Outcome, Record};
@@ -116,7 +116,7 @@ pub(super) fn sensitivity(results: &Results) -> Result<Vec<(String, Figure)>, cr
                 runs: variant
                     .records
                     .iter()
-                    .map(|record| run(record, metric))
+                    .map(|record| drawn(record, metric))
                     .collect(),
             })
         });
@@ -143,19 +143,21 @@ pub(super) fn sensitivity(results: &Results) -> Result<Vec<(String, Figure)>, cr
     Ok(vec![("sigma".to_owned(), figure.draw()?)])
 }
 
-fn run(record: &Record, metric: &str) -> Run {
-    match (record.outcome, record.metric(metric)) {
-        (Outcome::Diverged { .. }, _) => Run::Diverged,
-        (Outcome::Completed, None) => Run::Undefined,
-        (Outcome::Completed, Some(value)) => Run::Value(value),
-    }
-}
-
 /// The run that is drawn: the one with the lowest seed that came to its end.
 pub(super) fn pictured(variant: &VariantRecords) -> Option<&Record> {
     let mut records = variant.records.iter();
     records
         .find(|record| record.outcome == Outcome::Completed && record.identity.method == Soae.id())
+}
+
+/// `seed 0`, `seed 0, which collapsed`: the run that is drawn.
+pub(super) fn named(record: &Record) -> String {
+    let collapsed = if record.is_collapsed() {
+        ", which collapsed"
+    } else {
+        ""
+    };
+    format!("seed {}{collapsed}", record.identity.seed)
 }
 
 /// The variants of each data set, in their order.
@@ -212,7 +214,7 @@ pub(super) fn losses(results: &Results) -> Result<Vec<(String, Figure)>, crate::
                 ),
                 panel("\u{3c3}", vec![("\u{3c3}(t)".to_owned(), sigma)]),
             ],
-            caption: format!("One run, seed {}.", record.identity.seed),
+            caption: format!("One run, {}.", named(record)),
             note: results.note(),
         };
         figures.push((

@@ -52,15 +52,24 @@ codes: 0 nothing is damaged, 20 something is.";
 /// # Errors
 /// If there is neither, it cannot be read, or something in it is damaged.
 pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
+    let replication = args.what.as_deref().and_then(catalogue::find);
+    if args.profile.is_some() && replication.is_none() {
+        return Err(Error::Usage(
+            "--profile goes with a replication; of a store all files are checked".to_owned(),
+        ));
+    }
+    if args
+        .profile
+        .is_some_and(|profile| profile != Profile::Paper)
+    {
+        return Err(Error::Usage(
+            "only runs of the paper profile have verdicts: leave --profile out".to_owned(),
+        ));
+    }
     let Some(what) = &args.what else {
         return done(look_over(store, args.json));
     };
-    match catalogue::find(what) {
-        Some(_) if args.profile.is_some_and(|profile| profile != Profile::Paper) => {
-            Err(Error::Usage(
-                "only runs of the paper profile have verdicts: leave --profile out".to_owned(),
-            ))
-        }
+    match replication {
         Some(replication) => verdicts::verify(replication, args.json, store),
         None => done(look_over(Path::new(what), args.json)),
     }

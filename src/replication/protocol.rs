@@ -94,6 +94,22 @@ pub struct Protocol {
 }
 
 impl Protocol {
+    /// For each variant whether it is the same run as one before it, whatever their ids.
+    #[must_use]
+    pub fn repeated(&self) -> Vec<bool> {
+        let all = self.variants.iter().enumerate();
+        let repeated = all.map(|(place, variant)| {
+            let mut before = self.variants[..place].iter();
+            before.any(|other| {
+                let methods = (variant.method.id(), other.method.id());
+                methods.0 == methods.1
+                    && variant.data == other.data
+                    && variant.settings == other.settings
+            })
+        });
+        repeated.collect()
+    }
+
     /// The ids of the variants' data sets, each once, in the order in which they come.
     #[must_use]
     pub fn data_sets(&self) -> Vec<&'static str> {

@@ -2,10 +2,10 @@
 
 use super::Profile;
 use crate::claims::{self, Conditions, Summary};
-use crate::plot::Figure;
+use crate::plot::{Figure, Run};
 use crate::report::{Comparison, Table};
 use crate::runs::checkpoint::{self, Named};
-use crate::runs::{Record, Store};
+use crate::runs::{Outcome, Record, Store};
 
 /// The records of one variant.
 #[derive(Debug, Clone)]
@@ -23,6 +23,17 @@ impl VariantRecords {
     #[must_use]
     pub fn summary(&self, metric: &str) -> Summary {
         summary(&self.records, metric)
+    }
+}
+
+/// A run as figures draw it: its value of a metric, and how it ended.
+#[must_use]
+pub fn drawn(record: &Record, metric: &str) -> Run {
+    match (record.outcome, record.metric(metric)) {
+        (Outcome::Diverged { .. }, _) => Run::Diverged,
+        (Outcome::Completed, None) => Run::Undefined,
+        (Outcome::Completed, Some(value)) if record.is_collapsed() => Run::Collapsed(value),
+        (Outcome::Completed, Some(value)) => Run::Value(value),
     }
 }
 

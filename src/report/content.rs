@@ -4,6 +4,8 @@
 //! all their digits; an absent value is `null`. Nothing here depends on where or when a report is
 //! made: the same store gives the same contents.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Comparison, Table};
@@ -362,16 +364,18 @@ impl Experiment {
     /// `78 of 80 planned runs are stored; 1 diverged, 2 collapsed`.
     #[must_use]
     pub fn state(&self) -> String {
+        // By their keys: a run that has several names is one run.
         let with = |word: &str| {
             let runs = self.runs.iter();
-            runs.filter(|run| run.outcome.starts_with(word)).count()
+            let runs = runs.filter(|run| run.outcome.starts_with(word));
+            runs.map(|run| &run.key).collect::<BTreeSet<_>>().len()
         };
         let mut text = format!(
             "{} of {} stored",
             self.planned - self.missing,
             super::numbers::count(self.planned, "planned run")
         );
-        let more = self.runs.len() + self.missing - self.planned;
+        let more = with("") + self.missing - self.planned;
         let parts = [
             (more, "beyond the plan"),
             (with("diverged"), "diverged"),

@@ -206,7 +206,11 @@ fn described(
         let mut records = variant.records.iter();
         records.any(|record| record.identity.seed.0 == seed)
     };
-    let missing = variants
+    // A run that has several names is one run.
+    let repeated = protocol.repeated();
+    let own = variants.iter().zip(&repeated);
+    let own: Vec<_> = own.filter(|(_, again)| !**again).map(|one| one.0).collect();
+    let missing = own
         .iter()
         .flat_map(|variant| seeds().filter(|&seed| !is_stored(variant, seed)))
         .count();
@@ -221,9 +225,9 @@ fn described(
         further,
         figures,
         data: sheets(protocol)?,
-        planned: variants.len() * protocol.seeds as usize,
+        planned: own.len() * protocol.seeds as usize,
         missing,
-        environments: environments(variants),
+        environments: environments(&own),
         costs: costs(variants),
         runs,
     })
@@ -364,7 +368,7 @@ fn sheet(entry: &data::Entry) -> DataSheet {
     }
 }
 
-fn environments(variants: &[VariantRecords]) -> Vec<Environment> {
+fn environments(variants: &[&VariantRecords]) -> Vec<Environment> {
     let mut counts: BTreeMap<Environment, usize> = BTreeMap::new();
     for record in variants.iter().flat_map(|variant| &variant.records) {
         let made = &record.provenance;

@@ -138,9 +138,10 @@ impl Record {
         self.metrics.get(name).copied().flatten()
     }
 
-    /// Whether all rows look alike to what was trained: all went to one unit of a map, or to one cluster, or a
-    /// decoder makes the same image of all codes. That of a SOAE does if its loss is the same, to the last bit, at
-    /// the codes (`sleep_loss`) and at neighbours of them (`wake_loss`).
+    /// Whether all rows look alike to what was trained: all went to one unit of a map, or to one cluster, or the
+    /// decoder of a SOAE makes the same image of all codes. It does if its loss is the same, to the last bit, at the
+    /// codes (`sleep_loss`) and at neighbours of them (`wake_loss`). On a lattice a narrow kernel gives the same
+    /// without that: there the units count.
     #[must_use]
     pub fn is_collapsed(&self) -> bool {
         is_degenerate(|name| self.metric(name))
@@ -149,10 +150,12 @@ impl Record {
 
 /// [`Record::is_collapsed`] of the values that metrics have.
 fn is_degenerate(value: impl Fn(&str) -> Option<f64>) -> bool {
-    let is_one = |name: &str| value(name) == Some(1.0);
+    let counts = [value("units_used"), value("clusters_found")];
+    if counts.iter().any(Option::is_some) {
+        return counts.contains(&Some(1.0));
+    }
     let losses = value("wake_loss").zip(value("sleep_loss"));
-    let decodes_alike = losses.is_some_and(|(wake, sleep)| wake.to_bits() == sleep.to_bits());
-    is_one("units_used") || is_one("clusters_found") || decodes_alike
+    losses.is_some_and(|(wake, sleep)| wake.to_bits() == sleep.to_bits())
 }
 
 #[cfg(test)]
@@ -172,8 +175,13 @@ mod tests {
         assert!(!of(&[("units_used", 2.0), ("clusters_found", 10.0)]));
         assert!(of(&[("wake_loss", 0.0675), ("sleep_loss", 0.0675)]));
         assert!(!of(&[("wake_loss", 0.0675), ("sleep_loss", 0.067_499_999)]));
-        // A plain autoencoder has the one loss alone.
-        assert!(!of(&[("sleep_loss", 0.0675)]));
+        // A lattice whose kernel has become narrower than the way to the next node.
+        let narrow = [
+            ("wake_loss", 0.03),
+            ("sleep_loss", 0.03),
+            ("units_used", 400.0),
+        ];
+        assert!(!of(&narrow));
         assert!(!of(&[]));
     }
 }

@@ -1,12 +1,11 @@
 //! Anybody's own claims and numbers: `replicate judge`.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::call;
+use super::program::replicate;
 
 /// A made-up experiment in a folder of its own.
 struct Files(tempfile::TempDir);
@@ -64,20 +63,18 @@ fn anybodys_numbers_are_judged() {
 fn the_exit_code_does_not_depend_on_who_reads() {
     let files = Files::example();
     let [claims, results] = ["c.toml", "r.csv"].map(|name| files.0.path().join(name));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_replicate"))
+    // A pipe whose reader has gone, as after `| head -0`.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = replicate(files.0.path())
         .arg("judge")
         .arg("--claims")
         .arg(claims)
         .arg("--results")
         .arg(results)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stdout(writer)
+        .output()
         .unwrap();
-    // As `| head -0` does, before there is anything to read.
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), said.as_str()), (Some(10), ""));
 }
@@ -161,8 +158,9 @@ fn mistakes_in_files_name_file_line_and_key() {
             assert!(err.contains(words), "{words}\n{err}");
         }
     }
+    let folder = tempfile::tempdir().unwrap();
     let (code, _, err) = call(
-        Path::new("."),
+        folder.path(),
         &["judge", "--claims", "nowhere.toml", "--results", "r.csv"],
     );
     assert_eq!(code, 2);

@@ -15,7 +15,7 @@ use replicate::runs::identity::SCHEMA;
 use replicate::runs::record::{Curves, Provenance};
 use replicate::runs::{Identity, Outcome, Record, Store};
 
-/// Ten numbers with mean 0 and standard deviation 1 (divisor n).
+/// Ten numbers with mean 0 and a standard deviation near 1.
 const NOISE: [f64; 10] = [-1.5, 0.4, 1.2, -0.7, 0.9, -1.1, 1.6, -0.3, 0.2, -0.7];
 
 pub struct Made {
@@ -148,7 +148,7 @@ impl Made {
     }
 }
 
-/// The published numbers themselves as runs: for tests that change nothing.
+/// [`Made::whole`] with nothing moved, made once: for tests that change nothing.
 pub fn whole() -> &'static Made {
     static WHOLE: OnceLock<Made> = OnceLock::new();
     WHOLE.get_or_init(|| {

@@ -36,6 +36,9 @@ fn stored_runs_are_judged_without_training() {
     let (code, _, err) = call(made.path(), &quick);
     assert_eq!(code, 2);
     assert!(err.contains("leave --profile out"), "{err}");
+    let (code, _, err) = call(made.path(), &["verify", "--profile", "paper"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("goes with a replication"), "{err}");
     // The whole command finds everything done, and says the same.
     let done = json(
         made.path(),

@@ -1,6 +1,7 @@
 //! The program as a process, with a store of its own, and what it leaves there.
 
-#![allow(clippy::unwrap_used)]
+// Each crate of tests uses a part of it.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,15 @@ pub fn run(store: &Path, arguments: &[&str]) -> Output {
     replicate(store).args(arguments).output().unwrap()
 }
 
+/// Exit code, standard output and standard error of a call, which must not panic.
+pub fn call(store: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = run(store, arguments);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(!err.contains("panicked"), "{err}");
+    (output.status.code().unwrap(), out, err)
+}
+
 /// The JSON of a call that must succeed.
-#[allow(dead_code)]
 pub fn json(store: &Path, arguments: &[&str]) -> Value {
     let output = run(store, arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -55,7 +63,6 @@ pub fn record(folder: &Path) -> Value {
 
 /// Everything about a run that must not depend on how it was done: all but the provenance, and the
 /// weights' bytes.
-#[allow(dead_code)]
 pub fn results(folder: &Path) -> (Value, Option<Vec<u8>>) {
     let mut record = record(folder);
     record

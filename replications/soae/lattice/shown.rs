@@ -12,6 +12,7 @@ use crate::plot::{CurvePanel, Curves, Figure, ImageGrid, Lattice, LatticePanel};
 use crate::replication::{Pictures, Results, VariantRecords};
 use crate::replications::soae::shown::{data_sets, line, measured};
 use crate::report::Comparison;
+use crate::report::endings::told;
 use crate::runs::{Outcome, Record, Store};
 use crate::som::Grid;
 
@@ -61,7 +62,7 @@ pub(super) fn caption(results: &Results) -> String {
          from the last kernel. Sharpness: 1 is that of the data. Trustworthiness and continuity of the 12\n\
          nearest, label agreement of the 10 nearest among 2000 rows (or all there are), with distances on the\n\
          lattice.",
-        None,
+        told(results, "Collapsed onto a single node"),
     )
 }
 
