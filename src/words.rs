@@ -83,11 +83,14 @@ pub fn count(number: usize, noun: &str) -> String {
 #[must_use]
 pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const LIKENESS: f64 = 0.75;
+    let name = name.to_lowercase();
     let mut alike: Vec<(f64, &str)> = known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .map(|known| (strsim::jaro_winkler(&name, known), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    // A paper and its experiment may have one name.
+    alike.dedup_by_key(|(_, known)| *known);
     alike.into_iter().map(|(_, known)| known).take(3).collect()
 }
 
@@ -101,6 +104,8 @@ mod tests {
         let meant = alike("desom-gama", known.into_iter());
         assert_eq!(meant.first(), Some(&"desom-gamma"));
         assert!(alike("cancel-4711", known.into_iter()).is_empty());
+        let twice = ["soae", "som", "soae"].into_iter();
+        assert_eq!(alike("SOEA", twice), ["soae", "som"]);
     }
 
     #[test]

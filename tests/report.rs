@@ -13,12 +13,15 @@ use std::fs;
 use program::run;
 use replicate::catalogue;
 use replicate::claims::{self, Verdict};
+use replicate::data;
 use replicate::nn::Precision;
+use replicate::random::Seed;
 use replicate::replication::{Changes, Profile, Replication, VariantRecords};
+use replicate::report::content::Entry;
 use replicate::report::{
     Report, gather, html, json, latex, markdown, markers, results_csv, runs_csv,
 };
-use replicate::runs::{Record, Store, export};
+use replicate::runs::{PartUse, Record, Store, export};
 use scripted::{HOSTILE, Scripted, record, records, store, values};
 
 fn report(store: &Store) -> Report {
@@ -143,6 +146,85 @@ fn runs_of_other_protocols_are_counted_and_left_out() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn claims_younger_than_their_runs_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = records(Profile::Paper);
+    assert!(scripted(Profile::Paper).late_claims().is_empty());
+    for record in &mut all {
+        record.claims = Scripted.published().unwrap().fingerprints("scripted");
+        record.claims.insert("ordered".to_owned(), "0".to_owned());
+    }
+    let report = report(&store(folder.path(), &all));
+    assert_eq!(report.late_claims(), ["ordered"]);
+    let words = "runs behind their verdict were there: ordered.";
+    assert!(markdown::document(&report).contains(words));
+}
+
+#[test]
+fn comparisons_that_do_not_hold_beside_the_other_claims_say_so() {
+    let mut report = scripted(Profile::Paper);
+    let words = "by itself, not beside the other claims (Holm)";
+    for (format, text) in formats(&report) {
+        assert!(!text.contains(words), "{format}");
+    }
+    let claims = &mut report.papers[0].experiments[0].claims;
+    let undecided = |entry: &&Entry| entry.judgement.claim == "too-few";
+    let undecided = claims.iter().find(undecided).unwrap();
+    let undecided = undecided.judgement.verdict.clone();
+    let ordered = |entry: &&mut Entry| entry.judgement.claim == "ordered";
+    let ordered = claims.iter_mut().find(ordered).unwrap();
+    ordered.judgement.verdict = undecided;
+    for (format, text) in formats(&report) {
+        let has_results = matches!(format, "html" | "markdown");
+        assert_eq!(text.contains(words), has_results, "{format}");
+    }
+    // The interval of a share is not one of the metric beside it.
+    assert!(markdown::document(&report).contains("| share 0."));
+}
+
+#[test]
+fn what_runs_begin_with_costs_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = records(Profile::Paper);
+    let part = |key: &Record, training_seconds: f64| PartUse {
+        part: "autoencoder".to_owned(),
+        key: key.key.clone(),
+        weights_sha256: None,
+        training_seconds,
+    };
+    let (shared, own) = (part(&all[0], 60.0), part(&all[1], 30.0));
+    all[0].parts = vec![shared.clone()];
+    all[1].parts = vec![own];
+    all[2].parts = vec![shared];
+    let report = report(&store(folder.path(), &all));
+    let cost = report.papers[0].experiments[0].costs.last().unwrap();
+    assert_eq!(cost.variant, "(autoencoder that runs begin with)");
+    assert_eq!(cost.runs, 2);
+    assert!((cost.training_seconds - 90.0).abs() < 1e-9);
+}
+
+/// Variants of equal settings are one run: as many are left as there are keys.
+#[test]
+fn runs_with_several_names_are_one() {
+    let mut repeated = 0;
+    for replication in catalogue::REPLICATIONS {
+        for profile in Profile::ALL {
+            let protocol = replication.protocol(profile, &Changes::default()).unwrap();
+            let keys = protocol.variants.iter().map(|variant| {
+                let sha256 = data::dataset_sha256(variant.data).unwrap();
+                variant.identity(&sha256, Seed(0), Precision::Exact).key()
+            });
+            let keys: BTreeSet<_> = keys.collect();
+            let again = protocol.repeated();
+            let own = again.iter().filter(|again| !**again).count();
+            assert_eq!(own, keys.len(), "{} {profile:?}", replication.id());
+            repeated += again.len() - own;
+        }
+    }
+    assert!(repeated > 0);
 }
 
 #[test]

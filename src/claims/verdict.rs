@@ -160,6 +160,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether its intervals are of the share of runs that show something, not of a metric's mean.
+    #[must_use]
+    pub fn is_share(&self) -> bool {
+        self.numbers.contains_key("share_claimed")
+    }
+
     /// Without numbers yet.
     pub(super) fn new(label: String, verdict: Verdict, words: String) -> Self {
         Self {

@@ -145,7 +145,8 @@ impl std::fmt::Display for Power {
         if (self.seeds as u32) < MIN_RUNS {
             return writeln!(
                 f,
-                "{seeds} decide no claim: at least {MIN_RUNS} are needed."
+                "{seeds} {} no claim: at least {MIN_RUNS} are needed.",
+                if self.seeds == 1 { "decides" } else { "decide" }
             );
         }
         writeln!(

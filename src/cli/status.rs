@@ -349,8 +349,12 @@ fn table(sweep: &Sweep) -> Table {
 fn advice(sweep: &Sweep, session: &Session) -> Option<String> {
     let pending = sweep.runs.len() - sweep.count("done") - sweep.count("unreadable");
     (pending > 0 && sweep.count("running") == 0).then(|| {
+        let mut changes = String::new();
+        for (name, value) in &session.altered {
+            changes += &format!(" --{name} {value}");
+        }
         format!(
-            "Nothing works on them: start replicate {} --profile {} with this store.",
+            "Nothing works on them: start replicate {} --profile {}{changes} with this store.",
             session.replication.id(),
             session.args.profile.name()
         )

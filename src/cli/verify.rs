@@ -67,6 +67,13 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
         ));
     }
     let Some(what) = &args.what else {
+        if !store.is_dir() {
+            return Err(Error::Usage(format!(
+                "there are no stored runs in {}: run a replication first (replicate list), or name the store \
+                 with --store",
+                store.display()
+            )));
+        }
         return done(look_over(store, args.json));
     };
     match replication {

@@ -271,11 +271,11 @@ pub struct Environment {
 /// What the runs of a variant cost on a device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
-    /// The variant's id.
+    /// The variant's id, or what kind of part runs begin with.
     pub variant: String,
-    /// The processor or GPU.
+    /// The processor or GPU; of a part that of a run that began with it.
     pub device_name: String,
-    /// How many runs.
+    /// How many runs, or parts.
     pub runs: usize,
     /// Seconds of training, all runs together.
     pub training_seconds: f64,
@@ -283,7 +283,27 @@ pub struct Cost {
     pub evaluation_seconds: f64,
 }
 
+impl Entry {
+    /// Whether a comparison decides by itself what the claim, corrected for the experiment's other claims (Holm),
+    /// leaves undecided.
+    #[must_use]
+    pub fn is_alone(&self, finding: &Finding) -> bool {
+        let mut findings = self.judgement.findings.iter();
+        let agree = findings.all(|one| matches!(one.verdict, Verdict::Reproduced));
+        matches!(self.judgement.verdict, Verdict::Inconclusive { .. })
+            && (agree || finding.verdict.is_against())
+    }
+}
+
 impl Report {
+    /// Claims that were added or changed when some of the runs behind their verdict were there.
+    #[must_use]
+    pub fn late_claims(&self) -> Vec<&str> {
+        let entries = self.experiments().flat_map(|one| &one.claims);
+        let late = entries.filter(|entry| entry.judgement.older_runs > 0);
+        late.map(|entry| entry.judgement.claim.as_str()).collect()
+    }
+
     /// All experiments.
     pub fn experiments(&self) -> impl Iterator<Item = &Experiment> {
         self.papers.iter().flat_map(|chapter| &chapter.experiments)

@@ -404,6 +404,32 @@ fn name(products: Products) -> &'static str {
     }
 }
 
+/// What runs begin with is trained once, however many there are.
+fn costs_of_parts(variants: &[VariantRecords]) -> Vec<Cost> {
+    let mut seen = BTreeSet::new();
+    let mut costs: BTreeMap<(&str, &str), Cost> = BTreeMap::new();
+    for record in variants.iter().flat_map(|variant| &variant.records) {
+        let device_name = &record.provenance.device_name;
+        for part in record.parts.iter().filter(|part| seen.insert(&part.key)) {
+            let cost = costs.entry((&part.part, device_name));
+            let cost = cost.or_insert_with(|| Cost {
+                variant: format!("({} that runs begin with)", part.part),
+                device_name: device_name.clone(),
+                runs: 0,
+                training_seconds: 0.0,
+                evaluation_seconds: 0.0,
+            });
+            cost.runs += 1;
+            cost.training_seconds += part.training_seconds;
+        }
+    }
+    // An encoder with its initial weights is a part that took no time.
+    let trained = costs.into_values();
+    trained
+        .filter(|cost| cost.training_seconds >= 0.1)
+        .collect()
+}
+
 fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
     let mut costs: Vec<Cost> = Vec::new();
     for variant in variants {
@@ -423,5 +449,6 @@ fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
         }
         costs.extend(devices.into_values());
     }
+    costs.extend(costs_of_parts(variants));
     costs
 }

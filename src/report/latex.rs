@@ -101,7 +101,11 @@ fn comparison(row: &Row) -> [String; 5] {
     };
     let ours: Vec<String> = finding.ours.iter().map(ours).collect();
     let interval = finding.interval_95;
-    let interval = interval.map(|interval| range(interval, finding.difference.is_some()));
+    let share = if finding.is_share() { "share " } else { "" };
+    let interval = interval.map(|interval| {
+        let interval = range(interval, finding.difference.is_some());
+        format!("{share}{interval}")
+    });
     let difference = match (finding.difference.map(signed), interval) {
         (Some(difference), Some(interval)) => escaped(&format!("{difference} ({interval})")),
         (Some(one), None) | (None, Some(one)) => escaped(&one),

@@ -50,6 +50,13 @@ fn summary(report: &Report) -> String {
     if let Some(words) = report.left_out.words() {
         text += &format!("\nStored as well, and no part of this: {words}.\n");
     }
+    let late = report.late_claims();
+    if !late.is_empty() {
+        text += &format!(
+            "\nAdded or changed when runs behind their verdict were there: {}.\n",
+            late.join(", ")
+        );
+    }
     let row = |chapter: &Chapter, name: &str, counts: Counts| {
         vec![
             escaped(&chapter.paper.title),
@@ -150,7 +157,7 @@ fn comparisons(experiment: &Experiment) -> String {
             } else {
                 String::new()
             }];
-            cells.extend(comparison(row));
+            cells.extend(comparison(entry, row));
             rows.push(cells);
         }
     }
@@ -167,7 +174,7 @@ fn comparisons(experiment: &Experiment) -> String {
     table(&head, "llllrlrl", &rows)
 }
 
-fn comparison(row: &Row) -> [String; 7] {
+fn comparison(entry: &Entry, row: &Row) -> [String; 7] {
     let dash = || "-".to_owned();
     let finding = &row.finding;
     let published = finding.published.as_ref().map(|printed| {
@@ -183,6 +190,7 @@ fn comparison(row: &Row) -> [String; 7] {
         };
         format!("{name}{} ({})", spread(group.mean, group.sd), runs(group))
     };
+    let share = if finding.is_share() { "share " } else { "" };
     let ours: Vec<String> = finding.ours.iter().map(ours).collect();
     let is_difference = finding.difference.is_some();
     [
@@ -194,12 +202,18 @@ fn comparison(row: &Row) -> [String; 7] {
             ours.join("; ")
         },
         finding.difference.map_or_else(dash, signed),
-        finding
-            .interval_95
-            .map_or_else(dash, |interval| range(interval, is_difference)),
+        finding.interval_95.map_or_else(dash, |interval| {
+            format!("{share}{}", range(interval, is_difference))
+        }),
         finding.margin.map_or_else(dash, number),
         if row.judged {
-            format!("{} {}", symbol(&finding.verdict), finding.verdict.word())
+            let alone = if entry.is_alone(finding) {
+                " by itself, not beside the other claims (Holm)"
+            } else {
+                ""
+            };
+            let verdict = &finding.verdict;
+            format!("{} {}{alone}", symbol(verdict), verdict.word())
         } else {
             "no verdict".to_owned()
         },

@@ -84,6 +84,7 @@ fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
                         Verdict::Inconclusive { more_seeds } => { span.small { (more(*more_seeds)) } }
                         _ => {}
                     }
+                    @if entry.is_alone(finding) { span.small { "by itself, not beside the other claims (Holm)" } }
                     @if let Some(p) = p(row) { span.small { (p) } }
                 } @else {
                     "no verdict"
