@@ -85,7 +85,7 @@ pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a st
     const LIKENESS: f64 = 0.75;
     let name = name.to_lowercase();
     let mut alike: Vec<(f64, &str)> = known
-        .map(|known| (strsim::jaro_winkler(&name, known), known))
+        .map(|known| (strsim::jaro_winkler(&name, &known.to_lowercase()), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));

@@ -298,6 +298,11 @@ fn an_autoencoder_s_step_follows_the_gradient_of_its_loss() {
     assert_alike(&ours, &of_encoder, "encoder");
 }
 
+/// The parameters of encoder and decoder.
+fn values(model: &Model) -> [Tensor; 2] {
+    [&model.encoder, &model.decoder].map(|chain| chain.parameters.values.copy())
+}
+
 /// Adam's first step is the learning rate times the sign of the gradient, but for epsilon.
 #[test]
 fn both_networks_learn_at_the_rate_of_the_settings() {
@@ -307,9 +312,6 @@ fn both_networks_learn_at_the_rate_of_the_settings() {
             ..settings(Space::Plane, turns(false))
         };
         let mut model = Model::new(&settings, Seed(1), &data());
-        let values = |model: &Model| {
-            [&model.encoder, &model.decoder].map(|chain| chain.parameters.values.copy())
-        };
         let before = values(&model);
         model.encoder_step(&mut stream(Seed(2), "test")).unwrap();
         model
@@ -328,9 +330,6 @@ fn both_networks_learn_at_the_rate_of_the_settings() {
 #[test]
 fn each_pass_moves_its_own_network_only() {
     let mut model = fresh(Space::Torus, turns(false));
-    let values = |model: &Model| {
-        [&model.encoder, &model.decoder].map(|chain| chain.parameters.values.copy())
-    };
     let [encoder, decoder] = values(&model);
     model.encoder_step(&mut stream(Seed(2), "test")).unwrap();
     let [after, still] = values(&model);

@@ -35,7 +35,7 @@ mod verdicts;
 mod verify;
 mod worker;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -226,6 +226,12 @@ fn done(result: Result<(), Error>) -> Result<Conclusion, Error> {
 }
 
 /// Writes a value as indented JSON to standard output.
+/// Whether standard error is a terminal on which progress can be drawn.
+fn draws_progress() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !dumb
+}
+
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
     writeln!(stdout(), "{text}")?;

@@ -1,12 +1,12 @@
 //! Progress of runs on standard error: bars on a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::words;
+use super::{draws_progress, words};
 use crate::launch::Task;
 use crate::runs::plan::makespan;
 use crate::train::{Event, Observer};
@@ -20,8 +20,7 @@ const STEPS: u64 = 1000;
 #[must_use]
 pub fn observer(pending: &[Task]) -> Box<dyn Observer> {
     let forecast = Forecast::new(pending);
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if std::io::stderr().is_terminal() && !dumb {
+    if draws_progress() {
         Box::new(Bars::new(forecast))
     } else {
         Box::new(Lines {

@@ -22,6 +22,7 @@ use crate::replication::{
 use crate::runs::{Identity, Key, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
 
+use super::draws_progress;
 use super::options::RunArgs;
 
 /// Between two checkpoints of a run: a lost interval costs little, and so does saving.
@@ -150,13 +151,17 @@ impl Session {
             let entry = catalogue.entry(id)?;
             shapes.insert(id.to_owned(), [entry.rows() as i64, entry.dims() as i64]);
         }
-        // Seconds pass in silence otherwise. It is drawn on a terminal only.
-        let waiting = ProgressBar::new_spinner().with_message("measuring how long runs take here");
-        if !self.pending().is_empty() {
+        // Seconds pass in silence otherwise.
+        let waiting = (draws_progress() && !self.pending().is_empty()).then(|| {
+            let waiting = ProgressBar::new_spinner();
+            waiting.set_message("measuring how long runs take here");
             waiting.enable_steady_tick(Duration::from_millis(100));
-        }
+            waiting
+        });
         let team = calibrate(&mut self.tasks, &self.store, &shapes, self.options);
-        waiting.finish_and_clear();
+        if let Some(waiting) = waiting {
+            waiting.finish_and_clear();
+        }
         self.options.workers = Some(team?.workers);
         Ok(())
     }

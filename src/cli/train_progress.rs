@@ -1,13 +1,12 @@
 //! Progress of one training on standard error: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::run::say;
-use super::words;
+use super::{draws_progress, words};
 use crate::train::{Event, Observer};
 
 /// Between two plain lines.
@@ -32,8 +31,7 @@ impl TrainProgress {
     /// What suits standard error.
     #[must_use]
     pub fn new() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let bar = (std::io::stderr().is_terminal() && !dumb).then(|| {
+        let bar = draws_progress().then(|| {
             let bar = ProgressBar::new(STEPS);
             // A template that does not parse costs the look only.
             if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {msg}") {

@@ -109,7 +109,7 @@ pub struct Experiment {
     pub runs: Vec<RunLine>,
     /// What the runs were made with, the commonest first.
     pub environments: Vec<Environment>,
-    /// What they cost, variant by variant and device by device.
+    /// What they cost, variant by variant and device by device; a run of several variants stands with the first.
     pub costs: Vec<Cost>,
 }
 
@@ -381,21 +381,27 @@ impl Experiment {
         }
     }
 
+    /// How many runs are stored. A run of several variants is one.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.distinct(|_| true)
+    }
+
+    fn distinct(&self, which: impl Fn(&RunLine) -> bool) -> usize {
+        let runs = self.runs.iter().filter(|run| which(run));
+        runs.map(|run| &run.key).collect::<BTreeSet<_>>().len()
+    }
+
     /// `78 of 80 planned runs are stored; 1 diverged, 2 collapsed`.
     #[must_use]
     pub fn state(&self) -> String {
-        // By their keys: a run that has several names is one run.
-        let with = |word: &str| {
-            let runs = self.runs.iter();
-            let runs = runs.filter(|run| run.outcome.starts_with(word));
-            runs.map(|run| &run.key).collect::<BTreeSet<_>>().len()
-        };
+        let with = |word: &str| self.distinct(|run| run.outcome.starts_with(word));
         let mut text = format!(
             "{} of {} stored",
             self.planned - self.missing,
             super::numbers::count(self.planned, "planned run")
         );
-        let more = with("") + self.missing - self.planned;
+        let more = self.stored() + self.missing - self.planned;
         let parts = [
             (more, "beyond the plan"),
             (with("diverged"), "diverged"),

@@ -228,7 +228,7 @@ fn described(
         planned: own.len() * protocol.seeds as usize,
         missing,
         environments: environments(&own),
-        costs: costs(variants),
+        costs: costs(&own),
         runs,
     })
 }
@@ -405,7 +405,7 @@ fn name(products: Products) -> &'static str {
 }
 
 /// What runs begin with is trained once, however many there are.
-fn costs_of_parts(variants: &[VariantRecords]) -> Vec<Cost> {
+fn costs_of_parts(variants: &[&VariantRecords]) -> Vec<Cost> {
     let mut seen = BTreeSet::new();
     let mut costs: BTreeMap<(&str, &str), Cost> = BTreeMap::new();
     for record in variants.iter().flat_map(|variant| &variant.records) {
@@ -430,7 +430,7 @@ fn costs_of_parts(variants: &[VariantRecords]) -> Vec<Cost> {
         .collect()
 }
 
-fn costs(variants: &[VariantRecords]) -> Vec<Cost> {
+fn costs(variants: &[&VariantRecords]) -> Vec<Cost> {
     let mut costs: Vec<Cost> = Vec::new();
     for variant in variants {
         let mut devices: BTreeMap<&str, Cost> = BTreeMap::new();
