@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::replication::BadSetting;
-use crate::{claims, data, device, launch, plot, report, runs, solo, train};
+use crate::{claims, data, device, launch, plot, report, runs, solo, train, words};
 
 /// An error of the program. [`Error::exit_code`] is part of its interface.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +53,11 @@ pub enum Error {
         /// The first error.
         first: String,
     },
+    /// Runs that something is to be made of, none of which are stored.
+    #[error("{0}")]
+    NoRuns(String),
     /// Stored runs that cannot be read; they are left alone.
-    #[error("{count} stored runs cannot be read and were left out. The first: {first}")]
+    #[error("{} cannot be read, left out here. The first: {first}", words::count(*count, "stored run"))]
     Unreadable {
         /// How many.
         count: usize,
@@ -79,7 +82,7 @@ pub enum Error {
 
 impl Error {
     /// The process's exit code: 2 usage (files given on the command line included), 10 a rerun differs, 20
-    /// data or records that are not what they should be, 30 runs failed, 40 they could not be started, 130
+    /// data or records that are not there or not what they should be, 30 runs failed, 40 they could not be started, 130
     /// interrupted, 1 anything else. (0, 10 and 11 are also those of [`claims::Conclusion`].)
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -96,6 +99,7 @@ impl Error {
             Self::Differs(_) => 10,
             Self::Data(error) if error.concerns_data() => 20,
             Self::Damaged(_)
+            | Self::NoRuns(_)
             | Self::Unreadable { .. }
             | Self::Store(runs::Error::Unreadable { .. } | runs::Error::Damaged { .. })
             | Self::Train(train::Error::Data(_)) => 20,

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::cluster::{Fit, KMeans};
 use crate::distances::Sampling;
 use crate::metrics::{ClusterScores, evaluate_labels, reported};
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::random::{self, Seed};
 use crate::som::quality::{self, MapView, Options, sharpness_ratio};
 use crate::som::{Grid, nearest};
@@ -189,11 +189,6 @@ fn looked_at(
     Ok(quality::evaluate(&view, &options).prefixed(space))
 }
 
-fn on_cpu(tensor: &Tensor) -> Tensor {
-    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
-    tensor.contiguous()
-}
-
 /// How many rows of each class each unit wins, `[units, classes]`, whole numbers: what a label map is
 /// drawn from. Kept with a run's weights as [`CLASS_COUNTS`].
 ///
@@ -212,7 +207,7 @@ pub fn class_counts(codes: &Tensor, prototypes: &Tensor, labels: &Labels) -> Ten
 #[must_use]
 pub fn spread(prototypes: &Tensor) -> f64 {
     let deviations = prototypes.std_dim(Some([0].as_slice()), false, false);
-    deviations.mean(tch::Kind::Double).double_value(&[])
+    deviations.mean(Kind::Double).double_value(&[])
 }
 
 /// Whether every squared distance between codes `[rows, dims]` and prototypes `[units, dims]` is surely a

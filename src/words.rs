@@ -79,13 +79,19 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// Those of the names that one who wrote `name` may have meant, the likeliest first; three at most.
+/// Those of the names that one who wrote `name` may have meant, the likeliest first; three at most. Where names have
+/// parts, as `mnist/dec` has, one part alone is most likely the whole.
 #[must_use]
 pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const LIKENESS: f64 = 0.75;
     let name = name.to_lowercase();
     let mut alike: Vec<(f64, &str)> = known
-        .map(|known| (strsim::jaro_winkler(&name, &known.to_lowercase()), known))
+        .map(|known| {
+            let whole = known.to_lowercase();
+            let parts = std::iter::once(whole.as_str()).chain(whole.split('/'));
+            let likeness = parts.map(|part| strsim::jaro_winkler(&name, part));
+            (likeness.fold(0.0, f64::max), known)
+        })
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -106,6 +112,12 @@ mod tests {
         assert!(alike("cancel-4711", known.into_iter()).is_empty());
         let twice = ["soae", "som", "soae"].into_iter();
         assert_eq!(alike("SOEA", twice), ["soae", "som"]);
+        let variants = ["mnist/vae-2", "mnist/ae-2", "fashion-mnist/ae-2"].into_iter();
+        assert_eq!(
+            alike("ae-2", variants.clone())[..2],
+            ["fashion-mnist/ae-2", "mnist/ae-2"]
+        );
+        assert!(alike("k-means", variants).is_empty());
     }
 
     #[test]

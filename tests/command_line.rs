@@ -39,6 +39,13 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
             &["plan", "desom-gamma", "--variants", "gamma=0.001,gama=*"],
             "in this profile there are gamma=0.0001, gamma=0.001, ",
         ),
+        (&["plan", "soae", "--variants", "ae-2"], "did you mean "),
+        (
+            &["run", "desom-gamma", "--profile", "paper"],
+            "a command of its own: replicate desom-gamma --profile paper",
+        ),
+        (&["verify", "desom-gama"], "did you mean desom-gamma"),
+        (&["report", "desom-gama"], "did you mean desom-gamma"),
         (
             &["desom-gamma", "--variants", "gamma=1,"],
             "separated by commas",
@@ -62,12 +69,24 @@ fn wrong_arguments_are_explained_with_exit_code_2() {
         (&["desom-gamma", "--seeds", "0"], "seeds"),
         (&["desom-gamma", "--threads", "0"], "threads"),
         (&["desom-gamma", "--device", "gpu"], "cuda:N"),
-        (&["figures", "desom-gamma"], "replicate desom-gamma"),
-        (&["figures"], "replicate list"),
         (&["data", "fetch", "minst"], "mnist"),
     ] {
         let (code, message) = failure(store.path(), arguments);
         assert_eq!(code, 2, "{arguments:?}: {message}");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_store_without_runs_is_explained_with_exit_code_20() {
+    let store = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (&["figures", "desom-gamma"][..], "replicate desom-gamma"),
+        (&["figures"], "replicate list"),
+        (&["verify", "desom-gamma"], "--profile paper first"),
+    ] {
+        let (code, message) = failure(store.path(), arguments);
+        assert_eq!(code, 20, "{arguments:?}: {message}");
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
 }

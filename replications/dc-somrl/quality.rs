@@ -108,7 +108,7 @@ pub(super) fn by_activation(activation: &Tensor, majorities: &Majorities) -> Vec
 }
 
 /// How often a clustering confuses two classes: of all pairs of rows, one of each class, the share that lies
-/// in the same cluster. `[classes][classes]`, symmetric.
+/// in the same cluster. `[classes][classes]`, symmetric; NaN of classes without a row.
 pub(super) fn confusion(clusters: &[u32], labels: &[u8], classes: usize) -> Vec<Vec<f64>> {
     let count = clusters.iter().max().map_or(0, |&most| most as usize + 1);
     let mut counts = vec![vec![0.0_f64; classes]; count];
@@ -136,7 +136,7 @@ pub(super) struct Joined {
     pub edges: usize,
     /// Those between nodes of different classes.
     pub across: usize,
-    /// Of these the mean rank of their pair of classes by its confusion, from 0 for the pair that is
+    /// Of these, where both classes have rows, the mean rank of their pair of classes by its confusion, from 0 for the pair that is
     /// confused the least to 1; equal ones share theirs. NaN without any. 0.5 is chance.
     pub rank: f64,
     /// Of these the share that joins one of the [`MOST_CONFUSED`] pairs, none of which is never confused. NaN without
@@ -152,7 +152,9 @@ pub(super) fn joined(
 ) -> Joined {
     let mut all = Vec::new();
     for (a, row) in confusion.iter().enumerate() {
-        all.extend(row.iter().skip(a + 1).copied());
+        // Classes without a row are confused with none, and count with none.
+        let row = row.iter().skip(a + 1).copied();
+        all.extend(row.filter(|value| !value.is_nan()));
     }
     let rank = |value: f64| {
         let below = all.iter().filter(|&&other| other < value).count() as f64;
@@ -170,14 +172,15 @@ pub(super) fn joined(
             (a != b).then(|| confusion[usize::from(a)][usize::from(b)])
         })
         .collect();
-    let count = across.len() as f64;
-    let confused = across
+    let known: Vec<f64> = across.iter().copied().filter(|one| !one.is_nan()).collect();
+    let count = known.len() as f64;
+    let confused = known
         .iter()
         .filter(|&&value| value > 0.0 && above(value) < MOST_CONFUSED);
     Joined {
         edges: edges.len(),
         across: across.len(),
-        rank: across.iter().map(|&value| rank(value)).sum::<f64>() / count,
+        rank: known.iter().map(|&value| rank(value)).sum::<f64>() / count,
         confused: confused.count() as f64 / count,
     }
 }

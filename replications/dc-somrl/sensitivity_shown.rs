@@ -76,16 +76,29 @@ fn settings(variant: &VariantRecords) -> Option<Settings> {
     Settings::read(&record.identity.settings).ok()
 }
 
-/// The draws, the best first; means over their runs, written by `number`.
+/// The draws, the best first, and below them what nobody searched for, our defaults; means over their runs, written
+/// by `number`.
 pub(super) fn search_table(results: &Results, number: fn(f64) -> String) -> Table {
     let mut head = vec!["draw"];
     head.extend(PARAMETERS.iter().map(|parameter| parameter.name));
     head.push("runs");
     head.extend(SHOWN.iter().map(|(_, metric)| *metric));
     head.push("training_loss");
-    let rows = ranked(results).into_iter().filter_map(|draw| {
+    let draws = ranked(results);
+    let mut defaults = results.variants.iter().filter(|one| one.id == UNCHANGED);
+    let defaults = if draws.is_empty() {
+        None
+    } else {
+        defaults.next()
+    };
+    let rows = draws.into_iter().chain(defaults).filter_map(|draw| {
         let settings = settings(draw)?;
-        let mut row = vec![draw.id.clone()];
+        let name = if is_draw(&draw.id) {
+            &draw.id
+        } else {
+            "defaults, not drawn"
+        };
+        let mut row = vec![name.to_owned()];
         row.extend(PARAMETERS.iter().map(|one| one.of(&settings).to_string()));
         row.push(draw.records.len().to_string());
         row.extend(SHOWN.iter().map(|(_, metric)| {
@@ -317,10 +330,17 @@ mod tests {
             ("search-03", &[Some(0.05), Some(0.06)]),
             ("search-07", &[Some(0.01), None]),
             ("search-22", &[Some(0.04), Some(0.05)]),
+            (UNCHANGED, &[Some(0.02)]),
         ]);
-        let table = search_table(&results, |mean| format!("{mean:.3}"));
+        let mut table = search_table(&results, |mean| format!("{mean:.3}"));
+        let defaults = table.rows.pop().unwrap();
+        assert_eq!(
+            (defaults[0].as_str(), defaults[7].as_str()),
+            ("defaults, not drawn", "0.020")
+        );
         let first: Vec<&str> = table.rows.iter().map(|row| row[0].as_str()).collect();
         assert_eq!(first, ["search-22", "search-03", "search-07"]);
+        assert_eq!(table.rows.len(), 3);
         // Draw, five parameters, runs, the error.
         assert_eq!(table.rows[0][6..8], ["2", "0.045"]);
         assert_eq!(table.head[1..6], ["a_t", "e_b", "beta", "s", "ld"]);

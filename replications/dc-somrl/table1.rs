@@ -109,19 +109,22 @@ impl Replication for Table1 {
             iterations: table,
             ..som_vae.clone()
         };
-        let mut variants = vec![
-            variant("dc-somrl", &DcSomrl, ours.to_value()),
-            variant("desom-1000", &desom::Desom, short(&desom).to_value()),
-            variant("som-vae-1000", &SomVaeMethod, short_vae.to_value()),
-            variant("k-means", &KMeansBaseline, kmeans.to_value()),
-        ];
         // Its own budget, and what a search found, are what the shorter profiles save.
-        if profile == Profile::Paper {
-            let searched = sensitivity::chosen(&ours).to_value();
-            variants.insert(1, variant("dc-somrl-searched", &DcSomrl, searched));
-            variants.insert(3, variant("desom", &desom::Desom, desom.to_value()));
-            variants.insert(5, variant("som-vae", &SomVaeMethod, som_vae.to_value()));
-        }
+        let is_paper = profile == Profile::Paper;
+        let usual = settings(profile, &Changes::default())?;
+        let searched = sensitivity::chosen(&ours, &usual).filter(|_| is_paper);
+        let own_budget = |variant: Variant| is_paper.then_some(variant);
+        let (desom_1000, vae_1000) = (short(&desom).to_value(), short_vae.to_value());
+        let variants = [
+            Some(variant("dc-somrl", &DcSomrl, ours.to_value())),
+            searched.map(|found| variant("dc-somrl-searched", &DcSomrl, found.to_value())),
+            Some(variant("desom-1000", &desom::Desom, desom_1000)),
+            own_budget(variant("desom", &desom::Desom, desom.to_value())),
+            Some(variant("som-vae-1000", &SomVaeMethod, vae_1000)),
+            own_budget(variant("som-vae", &SomVaeMethod, som_vae.to_value())),
+            Some(variant("k-means", &KMeansBaseline, kmeans.to_value())),
+        ];
+        let variants = variants.into_iter().flatten().collect();
         Ok(Protocol {
             variants,
             seeds: match profile {

@@ -5,10 +5,11 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::trust::{paired, trustworthiness};
 use crate::embedding::{self, Tsne};
+use crate::nn::slices::on_cpu;
 use crate::random::{self, Seed};
 use crate::train::{Context, Error, Event, TrainingData};
 
@@ -66,8 +67,7 @@ pub(super) fn take(
     let mut pictures = Pictures::default();
     let numbers = Tensor::from_slice(&rows);
     for moment in moments {
-        let [codes, centroids] = [&moment.codes, &moment.centroids]
-            .map(|tensor| tensor.to_device(Device::Cpu).to_kind(Kind::Float));
+        let [codes, centroids] = [&moment.codes, &moment.centroids].map(on_cpu);
         let codes = codes.f_index_select(0, &numbers)?;
         let points = match embed(&Tensor::cat(&[&codes, &centroids], 0), moment.word, context) {
             Ok(points) => points,
@@ -147,6 +147,8 @@ pub(super) fn top_rows(q: &Tensor, features: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
 
     #[test]

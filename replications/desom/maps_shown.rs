@@ -1,18 +1,18 @@
 //! What `desom-maps` shows: a table, and for each variant the map of one run, drawn from its weights.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::{Desom, Settings};
 use crate::data;
 use crate::evaluation::CLASS_COUNTS;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::nn::{Layout, Parameters, state};
 use crate::plot::{ImageGrid, Lattice, LatticePanel};
-use crate::replication::{Pictures, Results, VariantRecords};
+use crate::replication::{Pictures, Results};
 use crate::report::Comparison;
 use crate::report::comparison::compared;
 use crate::runs::checkpoint::Named;
-use crate::runs::{Outcome, Record, Store};
+use crate::runs::{Record, Store};
 use crate::som::Grid;
 use crate::train::Method;
 
@@ -48,10 +48,7 @@ pub(super) fn caption(results: &Results) -> String {
 pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, crate::Error> {
     let mut pictures = Pictures::default();
     for variant in &results.variants {
-        let Some(record) = pictured(variant) else {
-            continue;
-        };
-        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
+        let Some((record, weights)) = pictures.lowest_seed(store, variant)? else {
             continue;
         };
         let entry = data::catalogue()?.entry(&record.identity.data)?;
@@ -74,12 +71,6 @@ pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, cra
     Ok(pictures)
 }
 
-/// The run that is drawn: the one with the lowest seed that came to its end.
-fn pictured(variant: &VariantRecords) -> Option<&Record> {
-    let mut records = variant.records.iter();
-    records.find(|record| record.outcome == Outcome::Completed)
-}
-
 /// A trained map.
 struct Map {
     what: &'static str,
@@ -95,14 +86,10 @@ struct Map {
 impl Map {
     /// A stored map; `None` if the run kept no prototypes.
     fn read(record: &Record, weights: &Named, dims: i64) -> Result<Option<Self>, crate::Error> {
-        let Some(prototypes) = weights.get(PROTOTYPES) else {
+        let Some(prototypes) = weights.get(PROTOTYPES).map(on_cpu) else {
             return Ok(None);
         };
-        let prototypes = prototypes.to_device(Device::Cpu).to_kind(Kind::Float);
-        let class_counts = weights.get(CLASS_COUNTS).map(|counts| {
-            let counts = counts.to_device(Device::Cpu).to_kind(Kind::Float);
-            counts.contiguous()
-        });
+        let class_counts = weights.get(CLASS_COUNTS).map(on_cpu);
         let settings = &record.identity.settings;
         if record.identity.method != Desom.id() {
             let grid = serde_json::from_value(settings["map"].clone());

@@ -293,14 +293,15 @@ fn joint_start(curves: &Curves, at_end: f64) -> [(String, f64); 2] {
     let means = losses
         .windows(SMOOTHED.min(losses.len()).max(1))
         .map(|window| window.iter().sum::<f64>() / window.len() as f64);
-    let highest = means.fold(f64::NEG_INFINITY, |highest, mean| {
-        // NaN stays.
+    // NaN stays, and is what there is of nothing.
+    let highest = means.reduce(|highest, mean| {
         if mean > highest || mean.is_nan() {
             mean
         } else {
             highest
         }
     });
+    let highest = highest.unwrap_or(f64::NAN);
     let first = losses.first().copied().unwrap_or(f64::NAN);
     [
         (
@@ -418,6 +419,6 @@ mod tests {
         assert!((rise_and_fall(&[1.0, 3.0], 1.0)[0] - 2.0).abs() < 1e-12);
         losses[7] = f64::NAN;
         assert!(rise_and_fall(&losses, 0.5)[0].is_nan());
-        assert!(rise_and_fall(&[], 0.5)[0].is_nan());
+        assert!(rise_and_fall(&[], 0.5).iter().all(|one| one.is_nan()));
     }
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use super::{Space, agreement, neighbours};
 use crate::cluster::KMeans;
 use crate::distances::Sampling;
 use crate::metrics::{evaluate_labels, reported};
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::random::{self, Seed};
 use crate::som::quality::sharpness_ratio;
 use crate::train::{Error, TrainingData};
@@ -30,10 +30,6 @@ pub(super) const SAMPLING: Sampling = Sampling {
 pub(super) fn sampled(rows: usize) -> Tensor {
     let rows = SAMPLING.rows(rows).into_iter();
     Tensor::from_slice(&rows.map(|row| row as i64).collect::<Vec<_>>())
-}
-
-pub(super) fn on_cpu(tensor: &Tensor) -> Tensor {
-    tensor.to_device(Device::Cpu).contiguous()
 }
 
 /// Metrics of codes `[rows, m]` of `held_out`, with the distance of their space:

@@ -7,12 +7,12 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::held_out::{self, Measured};
-use super::latent::{self, on_cpu};
+use super::latent;
 use super::model::{Model, normal};
 use super::{Settings, Space, Training, controls};
 use crate::device::TrainingProducts;
 use crate::nn::Precision;
-use crate::nn::slices::ordered_sum;
+use crate::nn::slices::{on_cpu, ordered_sum};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Progress;
 use crate::train::{

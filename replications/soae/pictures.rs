@@ -6,13 +6,14 @@ use super::controls;
 use super::embedding::at;
 use super::method::{CLASSES, CODES, draw};
 use super::model::Model;
-use super::shown::{data_sets, named, pictured};
-use super::{Settings, Space};
+use super::shown::{data_sets, named};
+use super::{Settings, Soae, Space};
 use crate::data;
 use crate::nn::slices::slice;
 use crate::plot::{Cloud, CurvePanel, Curves, ImageGrid, Scatter};
 use crate::replication::{Pictures, Results, VariantRecords};
 use crate::runs::Store;
+use crate::train::Method;
 
 /// Empty columns between the halves of a globe.
 const GAP: usize = 2;
@@ -21,7 +22,7 @@ const GAP: usize = 2;
 struct Shown<'a> {
     id: &'a str,
     seed: crate::random::Seed,
-    /// The seed, and that it collapsed if it did.
+    /// The seed, and how often the variant collapsed if it did.
     named: String,
     model: Model,
     /// Of held-out rows, `[rows, m]`.
@@ -36,10 +37,11 @@ impl<'a> Shown<'a> {
         store: &Store,
         pictures: &mut Pictures,
     ) -> Result<Option<Self>, crate::Error> {
-        let Some(record) = pictured(variant) else {
+        let mut records = variant.records.iter();
+        if !records.any(|record| record.identity.method == Soae.id()) {
             return Ok(None);
-        };
-        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
+        }
+        let Some((record, weights)) = pictures.lowest_seed(store, variant)? else {
             return Ok(None);
         };
         let entry = data::catalogue()?.entry(&record.identity.data)?;
@@ -55,7 +57,7 @@ impl<'a> Shown<'a> {
         Ok(Some(Self {
             id: &variant.id,
             seed,
-            named: named(record),
+            named: named(variant, record),
             model: model.map_err(crate::train::Error::Settings)?,
             codes: codes.contiguous(),
             classes: classes.map(|class| class as usize).collect(),

@@ -1,13 +1,11 @@
 //! What the experiments show: a table, the kernel's width as a sweep, losses.
 
-use super::Soae;
 use super::experiments::MIDDLE;
 use crate::plot::{CurvePanel, Curves, Figure, Panel, Point, Scale, Sweep};
 use crate::replication::{Results, VariantRecords, drawn};
 use crate::report::Comparison;
 use crate::report::endings::told;
 use crate::runs::{Outcome, Record};
-use crate::train::Method;
 
 /// Titles of metrics, and their names in records.
 const SHOWN: [(&str, &str); 19] = [
@@ -143,21 +141,25 @@ pub(super) fn sensitivity(results: &Results) -> Result<Vec<(String, Figure)>, cr
     Ok(vec![("sigma".to_owned(), figure.draw()?)])
 }
 
-/// The run that is drawn: the one with the lowest seed that came to its end.
-pub(super) fn pictured(variant: &VariantRecords) -> Option<&Record> {
-    let mut records = variant.records.iter();
-    records
-        .find(|record| record.outcome == Outcome::Completed && record.identity.method == Soae.id())
+/// `seed 0`; if runs of the variant collapsed, `seed 5, which did not collapse (4 of 6 runs did)`.
+pub(super) fn named(variant: &VariantRecords, record: &Record) -> String {
+    let collapsed = variant.records.iter().filter(|one| one.is_collapsed());
+    let ended = ended(
+        record.is_collapsed(),
+        collapsed.count(),
+        variant.records.len(),
+    );
+    format!("seed {}{ended}", record.identity.seed)
 }
 
-/// `seed 0`, `seed 0, which collapsed`: the run that is drawn.
-pub(super) fn named(record: &Record) -> String {
-    let collapsed = if record.is_collapsed() {
-        ", which collapsed"
-    } else {
-        ""
-    };
-    format!("seed {}{collapsed}", record.identity.seed)
+/// How the run that is drawn ended, where some of the variant's runs collapsed.
+fn ended(collapsed: bool, of_all: usize, runs: usize) -> String {
+    match (collapsed, of_all) {
+        (_, 0) => String::new(),
+        (true, 1) if runs == 1 => ", which collapsed".to_owned(),
+        (true, _) => format!(", which collapsed ({of_all} of {runs} runs did)"),
+        (false, _) => format!(", which did not collapse ({of_all} of {runs} runs did)"),
+    }
 }
 
 /// The variants of each data set, in their order.
@@ -188,7 +190,7 @@ pub(super) fn line(record: &Record, name: &str) -> Option<Vec<(f64, f64)>> {
 pub(super) fn losses(results: &Results) -> Result<Vec<(String, Figure)>, crate::Error> {
     let mut figures = Vec::new();
     for variant in &results.variants {
-        let Some(record) = pictured(variant) else {
+        let Some(record) = variant.completed().next() else {
             continue;
         };
         let line = |name: &str| line(record, name);
@@ -214,7 +216,7 @@ pub(super) fn losses(results: &Results) -> Result<Vec<(String, Figure)>, crate::
                 ),
                 panel("\u{3c3}", vec![("\u{3c3}(t)".to_owned(), sigma)]),
             ],
-            caption: format!("One run, {}.", named(record)),
+            caption: format!("One run, {}.", named(variant, record)),
             note: results.note(),
         };
         figures.push((
@@ -240,5 +242,16 @@ mod tests {
         let widths = ids.map(|id| final_width(id, &variants));
         assert_eq!(widths, [Some(MIDDLE), Some(0.4), None]);
         assert_eq!(final_width("mnist/ae-2", &variants), None);
+    }
+
+    #[test]
+    fn captions_say_how_often_a_variant_collapsed() {
+        assert_eq!(ended(false, 0, 3), "");
+        assert_eq!(ended(true, 1, 1), ", which collapsed");
+        assert_eq!(ended(true, 2, 3), ", which collapsed (2 of 3 runs did)");
+        assert_eq!(
+            ended(false, 2, 3),
+            ", which did not collapse (2 of 3 runs did)"
+        );
     }
 }

@@ -287,6 +287,9 @@ impl Checker<'_> {
                     || "test.share: which runs count? Give at_most or at_least, one of them".into(),
                 )?;
                 for threshold in [&test.at_least, &test.at_most].into_iter().flatten() {
+                    self.require(threshold.is_finite(), threshold, || {
+                        format!("test.share: {} is no threshold", **threshold)
+                    })?;
                     let metric = std::slice::from_ref(&test.metric);
                     self.possible("test.share", threshold, metric)?;
                 }

@@ -8,13 +8,15 @@ use super::{Judgement, Verdict};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
-    /// Every claim that can be tested holds, or none can be. *Consistent* counts: where a paper prints a mean
-    /// alone, nothing better can be said.
+    /// Every claim that can be tested holds. *Consistent* counts: where a paper prints a mean alone, nothing better
+    /// can be said.
     Reproduced,
     /// At least one claim does not hold.
     NotReproduced,
     /// None is refuted, but at least one is undecided or lacks runs.
     Inconclusive,
+    /// There is no claim that runs could decide.
+    NothingJudged,
 }
 
 impl Conclusion {
@@ -27,7 +29,9 @@ impl Conclusion {
             Verdict::NotTested { .. } => !one.findings.is_empty(),
             _ => false,
         };
-        if judgements.iter().any(|one| one.verdict.is_against()) {
+        if judgements.iter().all(|one| one.findings.is_empty()) {
+            Self::NothingJudged
+        } else if judgements.iter().any(|one| one.verdict.is_against()) {
             Self::NotReproduced
         } else if judgements.iter().any(undecided) {
             Self::Inconclusive
@@ -40,7 +44,7 @@ impl Conclusion {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Reproduced => 0,
+            Self::Reproduced | Self::NothingJudged => 0,
             Self::NotReproduced => 10,
             Self::Inconclusive => 11,
         }
@@ -92,7 +96,7 @@ mod tests {
         assert_eq!(Conclusion::of(&none), Conclusion::Inconclusive);
         assert_eq!(
             Conclusion::of(&[not_tested(&claims[0], "no such experiment")]),
-            Conclusion::Reproduced
+            Conclusion::NothingJudged
         );
     }
 }

@@ -7,7 +7,7 @@ use super::judge::{AGAINST, FOR};
 use super::{Claim, Published, Test};
 
 /// Comparisons in pairs of which any one can refute the claim; none for claims without pairs.
-fn comparisons(test: &Test) -> usize {
+pub(super) fn comparisons(test: &Test) -> usize {
     match test {
         Test::Order(test) => test.metrics.len().max(1) * test.descending.len().saturating_sub(1),
         Test::Argmax(test) => test.among.len().saturating_sub(1),

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use super::judge::{FOR, each};
+use super::judge::{AGAINST, FOR, each};
 use super::{
     Argmax, At, Change, Claim, Collapse, Equivalence, Order, Printed, Published, Quantity, Test,
     Trend, ValueTest, Wherein, fewest_to_reproduce,
 };
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::p_share_greater;
-use crate::statistics::power::{chance_between, chance_greater, chance_within, is_too_wide};
+use crate::statistics::power::{
+    chance_above, chance_between, chance_greater, chance_within, is_too_wide,
+};
 
 /// The chance of "reproduced" with a number of seeds, if what the paper says is true.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,7 +29,7 @@ pub struct Prospect {
 /// The prospect of a claim with `seeds` runs of each variant; `None` where the paper does not print what
 /// it would take. Values: truth and spread equal to the published. Order, argmax, trend, equivalence: the
 /// published differences, with independent runs of the published spread (two runs of one seed may well be
-/// more alike, and the chance better); of the correction for several claims of order only that counts that
+/// more alike, and the chance better), above 0 and not below a margin; of the correction for several claims of order only that counts that
 /// too few seeds can say nothing. Share: all runs show the effect.
 #[must_use]
 pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Prospect> {
@@ -128,6 +130,7 @@ impl Paper<'_> {
     }
 
     fn order(&self, test: &Order) -> Chances {
+        let margin = test.margin.as_ref().map_or(0.0, |margin| *margin.size);
         let metrics = test.metrics.iter().map(|metric| Some(metric.as_str()));
         let mut metrics: Vec<Option<&str>> = metrics.collect();
         if metrics.is_empty() {
@@ -139,7 +142,9 @@ impl Paper<'_> {
                     let own = operand.metric.as_ref().map(|metric| metric.as_str());
                     self.printed(&operand.variant, own.or(*shared)?)
                 });
-                self.above(&a?, &b?)
+                let (a, b) = (a?, b?);
+                let (difference, sd) = (a.mean - b.mean, spread(&a, &b)?);
+                Some(chance_above(difference, sd, self.seeds, margin, AGAINST))
             })
         });
         pairs.collect()
@@ -148,13 +153,21 @@ impl Paper<'_> {
     fn argmax(&self, test: &Argmax) -> Chances {
         let best = self.printed(&test.best, &test.metric)?;
         let others = test.among.iter().filter(|one| **one != test.best);
-        others
-            .map(|other| self.above(&best, &self.printed(other, &test.metric)?))
-            .collect()
+        let chance = |other: &At<String>| {
+            let other = self.printed(other, &test.metric)?;
+            let difference = best.mean - other.mean;
+            Some(chance_greater(
+                difference,
+                spread(&best, &other)?,
+                self.seeds,
+            ))
+        };
+        others.map(chance).collect()
     }
 
     /// Of the least-squares change over the whole range.
     fn trend(&self, test: &Trend) -> Chances {
+        let margin = test.margin.as_ref().map_or(0.0, |margin| *margin.size);
         let sign = match test.change {
             Change::Falls => -1.0,
             Change::Rises => 1.0,
@@ -172,7 +185,10 @@ impl Paper<'_> {
                 change += sign * weight * value.mean;
                 variance += (weight * value.sd?).powi(2);
             }
-            Some(chance_greater(change, variance.sqrt(), self.seeds))
+            // The whole change is held against its margin beside every step (Holm).
+            let against = AGAINST / steps;
+            let sd = variance.sqrt();
+            Some(chance_above(change, sd, self.seeds, margin, against))
         };
         test.metrics.iter().map(chance).collect()
     }
@@ -195,10 +211,6 @@ impl Paper<'_> {
     fn share(&self, test: &Collapse) -> f64 {
         let p = p_share_greater(self.seeds, self.seeds, *test.share);
         f64::from(u8::from(p <= FOR))
-    }
-
-    fn above(&self, a: &Printed, b: &Printed) -> Option<f64> {
-        Some(chance_greater(a.mean - b.mean, spread(a, b)?, self.seeds))
     }
 }
 
@@ -238,6 +250,7 @@ mod tests {
             + &claim("narrow", &of_value(0.02))
             + &claim("wide", &of_value(0.06))
             + &claim("order", "[claim.test.order]\nmetrics = [\"m\"]\ndescending = [{ variant = \"a\" }, { variant = \"b\" }]")
+            + &claim("by-more", "[claim.test.order]\nmetrics = [\"m\"]\ndescending = [{ variant = \"a\" }, { variant = \"b\" }]\nmargin = { size = 0.2, reason = \"r\" }")
             + &claim("falls", "[claim.test.trend]\nmetrics = [\"m\"]\nalong = \"x\"\nchange = \"falls\"\nvariants = [\"a\", \"b\", \"c\"]")
             + &claim("like", "[claim.test.equivalence]\nmetrics = [\"m\"]\nreference = \"a\"\nvariants = [\"b\"]\nmargin = { size = 0.1, reason = \"r\" }")
             + &claim("all", "[claim.test.share]\nmetric = \"m\"\nvariants = [\"a\"]\nat_most = 0.2\nshare = 0.7\nreason = \"r\"")
@@ -255,6 +268,8 @@ mod tests {
         );
         assert!(of("wide").unwrap().chance > 0.8);
         assert!(of("order").unwrap().chance > 0.7);
+        // Published 0.05 apart, which is surely less than 0.2: both p values speak.
+        assert!(of("by-more").unwrap().chance < 0.01);
         // The change is that from a to c: 0.1, its spread that of two runs (0.04 with divisor n).
         let falls = of("falls").unwrap().chance;
         let pair = chance_greater(0.1, 0.04 * (2.0_f64 * 10.0 / 9.0).sqrt(), 10);

@@ -149,6 +149,9 @@ pub struct Finding {
     pub p_for: Option<f64>,
     /// One-sided p value of the claim: at most 0.025 speaks against it.
     pub p_against: Option<f64>,
+    /// Whether it is for the claim that the further seeds would decide that an undecided comparison of pairs asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leans_for: Option<bool>,
     /// Effects and other numbers by name, e.g. `superiority`.
     pub numbers: BTreeMap<&'static str, f64>,
     /// What it comes to.
@@ -166,6 +169,30 @@ impl Finding {
         self.numbers.contains_key("share_claimed")
     }
 
+    /// What tells a group from the others: its variant, or if they are of several metrics that too.
+    #[must_use]
+    pub fn name_of(&self, group: &Group) -> String {
+        if self.ours.iter().all(|other| other.metric == group.metric) {
+            group.variant.clone()
+        } else {
+            format!("{} of {}", group.metric, group.variant)
+        }
+    }
+
+    /// How many pairs a difference is of, where that is not every run: it is not that of the means then.
+    #[must_use]
+    pub fn pairs_apart(&self) -> Option<usize> {
+        let pairs = *self.numbers.get("pairs")? as usize;
+        let differ = self.ours.iter().any(|group| group.n != pairs);
+        differ.then_some(pairs)
+    }
+
+    /// How many seeds it rests on: pairs where it is of pairs, else the runs of the smallest group.
+    pub(super) fn seeds(&self) -> Option<u32> {
+        let pairs = self.numbers.get("pairs").map(|&pairs| pairs as u32);
+        pairs.or_else(|| self.ours.iter().map(|group| group.n as u32).min())
+    }
+
     /// Without numbers yet.
     pub(super) fn new(label: String, verdict: Verdict, words: String) -> Self {
         Self {
@@ -178,6 +205,7 @@ impl Finding {
             margin: None,
             p_for: None,
             p_against: None,
+            leans_for: None,
             numbers: BTreeMap::new(),
             verdict,
             better: false,
@@ -221,6 +249,9 @@ pub struct Judgement {
     pub better_than_published: bool,
     /// Of our runs, those made when the claim was defined otherwise or did not exist.
     pub older_runs: usize,
+    /// The fewest seeds that could refute it, where there are fewer: all that these could say was "reproduced".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refutable_from: Option<u32>,
     /// Seeds that are done and that were planned, where fewer are done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provisional: Option<Seeds>,
@@ -266,10 +297,50 @@ impl Judgement {
         self
     }
 
-    /// The verdict in a few words: `not reproduced: better than published (5 of 10 seeds)`.
+    /// What it takes to decide a claim that is undecided, and which way its runs point so far: `about 12 more seeds; so
+    /// far for it`.
+    #[must_use]
+    pub fn what_it_takes(&self) -> Option<String> {
+        let Verdict::Inconclusive { more_seeds } = self.verdict else {
+            return None;
+        };
+        let leaning = match more_seeds {
+            Further::About(_) | Further::MoreThanMost => self.leaning(),
+            Further::AtLeast(_) | Further::Never => None,
+        };
+        let leaning = leaning.map_or(String::new(), |leaning| format!("; {leaning}"));
+        Some(format!("{}{leaning}", more(more_seeds)))
+    }
+
+    /// Against the claim if one of the comparisons is that more seeds would decide, else for it.
+    fn leaning(&self) -> Option<&'static str> {
+        let open = self.findings.iter().filter(|one| {
+            let Verdict::Inconclusive { more_seeds } = one.verdict else {
+                return false;
+            };
+            matches!(more_seeds, Further::About(_) | Further::MoreThanMost)
+        });
+        let mut leanings = open.filter_map(|one| {
+            let by_p = || Some(one.p_for? <= one.p_against?);
+            Some(!one.leans_for.or_else(by_p)?)
+        });
+        let first = leanings.next()?;
+        let is_against = first || leanings.any(|against| against);
+        Some(if is_against {
+            "so far against it"
+        } else {
+            "so far for it"
+        })
+    }
+
+    /// The verdict in a few words: `not reproduced: better than published (5 of 10 seeds)`, `inconclusive (about 12
+    /// more seeds; so far for it)`.
     #[must_use]
     pub fn headline(&self) -> String {
-        let mut words = self.verdict.to_string();
+        let mut words = match self.what_it_takes() {
+            Some(more) => format!("{} ({more})", self.verdict.word()),
+            None => self.verdict.to_string(),
+        };
         if self.better_than_published {
             words += ": better than published";
         }

@@ -96,7 +96,7 @@ fn collect(launch: &Launch, json: bool) -> Result<Conclusion, Error> {
         .into());
     }
     session.unreadable()?;
-    Ok(conclusion.unwrap_or(Conclusion::Reproduced))
+    Ok(conclusion.unwrap_or(Conclusion::NothingJudged))
 }
 
 /// Arguments of `replicate supervise`, which `submit --launcher local` starts.

@@ -8,12 +8,13 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
 use super::options::RunArgs;
 use super::out::stdout;
 use super::present::{Shown, show};
-use super::print_json;
 use super::session::Session;
+use super::{START, no_runs, print_json};
 use crate::Error;
 use crate::catalogue::REPLICATIONS;
 use crate::launch::Report;
 use crate::replication::{Changes, Profile, Replication};
+use crate::words;
 
 /// Arguments of `replicate figures` beside those of the replication.
 #[derive(Args, Debug)]
@@ -77,11 +78,7 @@ pub fn all(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
     }
     damaged?;
     if shown.is_empty() {
-        return Err(Error::Usage(format!(
-            "there are no stored runs in {}: run a replication first (replicate list), or name the store \
-             with --store",
-            store.display()
-        )));
+        return Err(no_runs("", store, START));
     }
     Ok(())
 }
@@ -104,11 +101,18 @@ pub fn run(
     if shown.is_some() {
         return Ok(());
     }
-    Err(Error::Usage(format!(
-        "there are no stored runs of {id} with these settings in {}: run replicate {id} \
-         --profile {profile} first, or name the store with --store",
-        session.store.root().display(),
-        id = replication.id(),
-        profile = session.args.profile.name(),
-    )))
+    let id = replication.id();
+    let profile = session.args.profile.name();
+    let instead = match session.fullest_other()? {
+        Some((other, runs)) => format!(
+            "of the {other} profile there are {}: replicate figures {id} --profile {other}",
+            words::count(runs, "run"),
+            other = other.name(),
+        ),
+        None => {
+            format!("run replicate {id} --profile {profile} first, or name the store with --store")
+        }
+    };
+    let of_what = format!(" of {id} in the {profile} profile with these settings");
+    Err(no_runs(&of_what, session.store.root(), &instead))
 }

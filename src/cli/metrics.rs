@@ -13,7 +13,7 @@ use super::print_json;
 use crate::Error;
 use crate::data::format::Table;
 use crate::distances::{EXACT_ROWS, Estimate, Sampling};
-use crate::metrics::{AGREEMENT, Contingency, Description, SILHOUETTE, silhouette};
+use crate::metrics::{AGREEMENT, Contingency, Description, SILHOUETTE, check_size, silhouette};
 use crate::random::Seed;
 use crate::som::quality::{
     CLASS_SCATTER, MAP, MapView, Options, Quality, SHARPNESS, class_scatter_index, evaluate,
@@ -189,6 +189,7 @@ fn of_clusters(
     let mut values = Vec::new();
     if let Some(classes) = &input.classes {
         let contingency = Contingency::new(labels, classes).map_err(usage)?;
+        check_size(&contingency).map_err(usage)?;
         values.extend(AGREEMENT.iter().map(|(of, metric)| Measured {
             of: *of,
             value: Some(metric(&contingency)),

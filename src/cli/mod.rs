@@ -36,10 +36,10 @@ mod verify;
 mod worker;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::out::stdout;
 use crate::claims::Conclusion;
@@ -62,7 +62,7 @@ Every replication is a command of its own: replicate desom-gamma --profile quick
 
 Exit codes: 0 done, and all claims that were judged are reproduced, or consistent where a paper prints \
 a mean alone; 10 some are not reproduced or inconsistent, or a rerun differs from its record; 11 none is \
-refuted, but some are undecided; 2 usage, 20 data or records missing or damaged, 30 runs failed or are \
+refuted, but some are undecided or have no runs; 2 usage, 20 data or records missing or damaged, 30 runs failed or are \
 missing, 40 runs could not be started or submitted, 130 interrupted (start the same \
 command again to go on), 1 anything else.";
 
@@ -77,6 +77,10 @@ struct Places {
     #[command(flatten)]
     access: data::AccessArgs,
 }
+
+const RUN: &str = "run";
+/// What to do without any run.
+const START: &str = "run a replication first (replicate list), or name the store with --store";
 
 #[derive(Subcommand, Debug)]
 enum Fixed {
@@ -126,7 +130,15 @@ fn command() -> Command {
         .about("Hand a sweep to Slurm, or to processes in the background, and return")
         .subcommand_required(true)
         .arg_required_else_help(true);
+    // What other programs have; here it says what to write instead.
+    let run = Command::new(RUN).hide(true).disable_help_flag(true).arg(
+        Arg::new(RUN)
+            .num_args(0..)
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true),
+    );
     let command = Cli::command()
+        .subcommand(run)
         .subcommand(options::with_replications(plan, |command| command))
         .subcommand(options::with_replications(status::command(), |command| {
             command
@@ -162,7 +174,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
+fn dispatch(matches: &ArgMatches) -> Result<Conclusion, Error> {
     let usage = |error: clap::Error| Error::Usage(error.to_string());
     let places = Places::from_arg_matches(matches).map_err(usage)?;
     let access = || places.access.resolve();
@@ -172,6 +184,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
             return run::run(replication, args, &changes, &places.store, &access()?);
         }
         match (inner.subcommand(), name) {
+            (_, RUN) => return Err(run_by_name(inner)),
             (None, "status") => return done(status::without_replication(inner, &places.store)),
             (None, "figures") => return done(figures::all(inner, &places.store)),
             _ => {}
@@ -220,18 +233,59 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<Conclusion, Error> {
     }
 }
 
-/// The conclusion of commands that judge nothing.
-fn done(result: Result<(), Error>) -> Result<Conclusion, Error> {
-    result.map(|()| Conclusion::Reproduced)
+/// The error of a command that found no runs `of_what`, with what to do.
+fn no_runs(of_what: &str, store: &Path, instead: &str) -> Error {
+    Error::NoRuns(format!(
+        "there are no stored runs{of_what} in {}: {instead}{}",
+        store.display(),
+        records_here(store)
+    ))
 }
 
-/// Writes a value as indented JSON to standard output.
+/// In a checkout of the program there are the records of its own results, which one who reads its documents may mean.
+fn records_here(store: &Path) -> &'static str {
+    let records = Path::new("records");
+    if records.join("runs").is_dir() && store != records {
+        "; the records here are another store: --store records"
+    } else {
+        ""
+    }
+}
+
+/// The replications that one who wrote `name` may have meant, as the end of a sentence.
+fn or_meant(name: &str) -> String {
+    let known = catalogue::REPLICATIONS.iter().map(|one| one.id());
+    match words::alike(name, known).join(", ") {
+        none if none.is_empty() => none,
+        names => format!("; did you mean {names}?"),
+    }
+}
+
+/// The error of `replicate run`, with the command that was meant.
+fn run_by_name(matches: &ArgMatches) -> Error {
+    let words = matches.get_many::<String>(RUN).unwrap_or_default();
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    Error::Usage(match words[..] {
+        [] => "every replication is a command of its own: replicate list names them".to_owned(),
+        _ => format!(
+            "every replication is a command of its own: replicate {}",
+            words.join(" ")
+        ),
+    })
+}
+
+/// The conclusion of commands that judge nothing.
+fn done(result: Result<(), Error>) -> Result<Conclusion, Error> {
+    result.map(|()| Conclusion::NothingJudged)
+}
+
 /// Whether standard error is a terminal on which progress can be drawn.
 fn draws_progress() -> bool {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     std::io::stderr().is_terminal() && !dumb
 }
 
+/// Writes a value as indented JSON to standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
     writeln!(stdout(), "{text}")?;

@@ -9,6 +9,7 @@ use crate::device::{self, Choice};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{BadSetting, Changes, Profile, Protocol, Replication, Setting};
+use crate::words;
 
 /// Options of every command that is about the runs of a replication.
 #[derive(Args, Debug, Clone)]
@@ -95,7 +96,12 @@ impl Variants {
         let known: Vec<String> = known.map(|variant| variant.id.clone()).collect();
         for pattern in &self.patterns {
             if !known.iter().any(|id| pattern.matches(id)) {
-                let reason = format!("in this profile there are {}", known.join(", "));
+                let meant = words::alike(pattern.as_str(), known.iter().map(String::as_str));
+                let meant = match meant.join(", ") {
+                    none if none.is_empty() => none,
+                    names => format!("; did you mean {names}?"),
+                };
+                let reason = format!("in this profile there are {}{meant}", known.join(", "));
                 return Err(BadSetting::new("variants", pattern.as_str(), &reason));
             }
         }

@@ -176,7 +176,7 @@ impl std::fmt::Display for Power {
             for (claim, fewest) in claims {
                 writeln!(
                     f,
-                    "{seeds} cannot {what} {claim}, whatever they show: at least {fewest} can."
+                    "{seeds} of every variant cannot {what} {claim}, whatever they show: at least {fewest} can."
                 )?;
             }
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::out::stdout;
-use super::print_json;
+use super::{START, or_meant, print_json, records_here};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::files::{write_out, write_whole};
@@ -85,8 +85,9 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
     // A mistyped store would else empty the tables of a document.
     if !store.is_dir() {
         return Err(Error::Usage(format!(
-            "there is no store {}: run a replication first (replicate list), or name the store with --store",
-            store.display()
+            "there is no store {}: {START}{}",
+            store.display(),
+            records_here(store)
         )));
     }
     let papers = if args.replications.is_empty() {
@@ -160,8 +161,9 @@ pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static dyn Replication>, 
         let found = catalogue::find(name).ok_or_else(|| {
             let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
             Error::Usage(format!(
-                "there is no replication {name:?}; there are: {}",
-                known.join(", ")
+                "there is no replication {name:?}; there are: {}{}",
+                known.join(", "),
+                or_meant(name)
             ))
         })?;
         if chosen.iter().all(|known| known.id() != found.id()) {

@@ -55,7 +55,7 @@ pub fn run(
         None => {
             let conclusion = shown?;
             session.unreadable()?;
-            Ok(conclusion.unwrap_or(Conclusion::Reproduced))
+            Ok(conclusion.unwrap_or(Conclusion::NothingJudged))
         }
         Some((name, message)) => {
             if let Err(error) = shown {

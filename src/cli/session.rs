@@ -69,6 +69,35 @@ impl Session {
         Self::of(replication, args, changes, store, None)
     }
 
+    /// Of the other profiles of an unchanged replication the one with most stored runs, and how many there are:
+    /// where one who left `--profile` out finds what is missing.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn fullest_other(&self) -> Result<Option<(Profile, usize)>, Error> {
+        if !self.altered.is_empty() {
+            return Ok(None);
+        }
+        let mut fullest = None;
+        for profile in Profile::ALL {
+            if profile == self.args.profile {
+                continue;
+            }
+            let args = RunArgs::of(profile);
+            let other = Self::new(
+                self.replication,
+                args,
+                &Changes::default(),
+                self.store.root(),
+            )?;
+            let cached = other.tasks.iter();
+            let cached = cached.filter(|task| task.run.reason == Reason::Cached);
+            fullest = fullest.max(Some((cached.count(), profile)));
+        }
+        let fullest = fullest.filter(|(runs, _)| *runs > 0);
+        Ok(fullest.map(|(runs, profile)| (profile, runs)))
+    }
+
     /// The same for some of the runs, by variant and seed. Whether there are records of older versions is
     /// not looked at: workers of a large sweep would read each other's all the time.
     ///

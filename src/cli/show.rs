@@ -111,10 +111,10 @@ fn show_replication(
         let title = protocol.data_title()?;
         writeln!(
             out,
-            "    {:6} {} variants x {} seeds on {title}",
+            "    {:6} {} x {} on {title}",
             profile.name(),
-            protocol.variants.len(),
-            protocol.seeds
+            super::words::count(protocol.variants.len(), "variant"),
+            super::words::count(protocol.seeds as usize, "seed")
         )?;
     }
     if !replication.settings().is_empty() {
@@ -245,7 +245,7 @@ fn show_claim(
             let protocol = replication.protocol(Profile::Paper, &Changes::default())?;
             (
                 judgement.unwrap_or_else(|| replication::untested(claim)),
-                Some((found.runs, found.planned)),
+                Some((found.runs, found.state())),
                 Some(protocol.seeds as u32),
             )
         }
@@ -259,7 +259,7 @@ fn show_claim(
             "fingerprint": published.fingerprint(claim),
             "rule": claim.test.rule(),
             "prospect": prospect,
-            "stored": runs.map(|(stored, _)| stored),
+            "stored": runs.as_ref().map(|(stored, _)| stored),
             "judgement": judgement,
         }));
     }
@@ -277,12 +277,9 @@ fn show_claim(
         &format!("{} ({}): {}", paper.title, paper.year, claim.source),
     )?;
     match runs {
-        Some((stored, planned)) => part(
+        Some((_, state)) => part(
             "Experiment",
-            &format!(
-                "{}, paper profile: {stored} runs stored, {planned} planned",
-                claim.replication.as_str()
-            ),
+            &format!("{}, paper profile: {state}", claim.replication.as_str()),
         )?,
         None => part("Experiment", claim.replication.as_str())?,
     }

@@ -309,7 +309,7 @@ pub fn run(
         session.args.profile.name(),
         sweep.summary()
     )?;
-    if let Some(advice) = advice(&sweep, &session) {
+    if let Some(advice) = advice(&sweep, &session)? {
         writeln!(out, "{advice}")?;
     }
     Ok(())
@@ -346,19 +346,28 @@ fn table(sweep: &Sweep) -> Table {
     }
 }
 
-fn advice(sweep: &Sweep, session: &Session) -> Option<String> {
+fn advice(sweep: &Sweep, session: &Session) -> Result<Option<String>, Error> {
+    let id = session.replication.id();
+    if sweep.count("waiting") == sweep.runs.len()
+        && let Some((profile, runs)) = session.fullest_other()?
+    {
+        let (profile, runs) = (profile.name(), words::count(runs, "run"));
+        return Ok(Some(format!(
+            "Of the {profile} profile {runs} are stored: replicate status {id} --profile {profile}"
+        )));
+    }
     let pending = sweep.runs.len() - sweep.count("done") - sweep.count("unreadable");
-    (pending > 0 && sweep.count("running") == 0).then(|| {
+    let is_idle = pending > 0 && sweep.count("running") == 0;
+    Ok(is_idle.then(|| {
         let mut changes = String::new();
         for (name, value) in &session.altered {
             changes += &format!(" --{name} {value}");
         }
         format!(
-            "Nothing works on them: start replicate {} --profile {}{changes} with this store.",
-            session.replication.id(),
+            "Nothing works on them: start replicate {id} --profile {}{changes} with this store.",
             session.args.profile.name()
         )
-    })
+    }))
 }
 
 fn counts(sweep: &Sweep) -> serde_json::Value {

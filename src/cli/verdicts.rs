@@ -1,14 +1,18 @@
 //! Verdicts from stored runs: gathering the runs, printing the verdicts, `replicate verify REPLICATION`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::out::stdout;
-use super::{print_json, words};
+use super::{no_runs, print_json, records_here, words};
 use crate::Error;
 use crate::claims::{self, Conclusion, Judgement, Verdict};
+use crate::data;
+use crate::nn::Precision;
+use crate::random::Seed;
 use crate::replication::{self, Changes, Profile, Replication, Results};
 use crate::runs::{Error as StoreError, Store};
 
@@ -16,10 +20,12 @@ use crate::runs::{Error as StoreError, Store};
 pub struct Stored {
     /// Records by variant.
     pub results: Results,
-    /// How many there are.
+    /// How many there are. A run of several variants is one.
     pub runs: usize,
     /// How many the protocol has.
     pub planned: usize,
+    /// How many of those are not there.
+    pub missing: usize,
     /// Why further ones cannot be read.
     pub unreadable: Vec<String>,
 }
@@ -48,15 +54,40 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
         data_title: protocol.data_title()?,
         variants: gathered,
     };
+    let mut planned = BTreeSet::new();
+    for variant in &protocol.variants {
+        let data_sha256 = data::dataset_sha256(variant.data)?;
+        let seeds = (0..protocol.seeds).map(Seed);
+        planned.extend(seeds.map(|seed| {
+            variant
+                .identity(&data_sha256, seed, Precision::default())
+                .key()
+        }));
+    }
+    let records = results.variants.iter().flat_map(|one| &one.records);
+    let there: BTreeSet<_> = records.map(|record| record.key.clone()).collect();
     Ok(Stored {
-        runs: results.stored(),
-        planned: protocol.variants.len() * protocol.seeds as usize,
+        runs: there.len(),
+        missing: planned.difference(&there).count(),
+        planned: planned.len(),
         unreadable,
         results,
     })
 }
 
 impl Stored {
+    /// `78 of 80 planned runs stored, 3 beyond the plan`
+    #[must_use]
+    pub fn state(&self) -> String {
+        let there = self.planned - self.missing;
+        let planned = words::count(self.planned, "planned run");
+        let more = match self.runs - there {
+            0 => String::new(),
+            more => format!(", {more} beyond the plan"),
+        };
+        format!("{there} of {planned} stored{more}")
+    }
+
     /// # Errors
     /// If records could not be read: what was said of the others is not of all.
     pub fn complete(&self) -> Result<(), Error> {
@@ -82,8 +113,9 @@ impl Stored {
             return Ok(replication::judge(replication, &self.results)?);
         }
         let reason = format!(
-            "no runs of the paper profile are stored in {}",
-            store.root().display()
+            "no runs of the paper profile are stored in {}{}",
+            store.root().display(),
+            records_here(store.root())
         );
         let published = replication.published()?;
         let claims = published.claims_of(replication.id());
@@ -106,12 +138,11 @@ pub fn verify(
     let store = Store::new(store);
     let found = stored(replication, &store)?;
     if found.runs == 0 && found.unreadable.is_empty() {
-        return Err(Error::Usage(format!(
-            "there are no runs of the paper profile of {id} in {}: run replicate {id} --profile paper \
-             first, or name the store with --store",
-            store.root().display(),
-            id = replication.id(),
-        )));
+        let id = replication.id();
+        let instead =
+            format!("run replicate {id} --profile paper first, or name the store with --store");
+        let of_what = format!(" of the paper profile of {id}");
+        return Err(no_runs(&of_what, store.root(), &instead));
     }
     let judgements = found.judge(replication, &store)?;
     let conclusion = Conclusion::of(&judgements);
@@ -128,14 +159,22 @@ pub fn verify(
         print_json(&value)?;
     } else {
         let mut out = stdout();
-        let (id, runs) = (replication.id(), words::count(found.runs, "run"));
         writeln!(
             out,
-            "{id}, paper profile: {runs} stored, {} planned.\n",
-            found.planned
+            "{}, paper profile: {}.\n",
+            replication.id(),
+            found.state()
         )?;
-        write!(out, "{}", lines(&judgements))?;
-        writeln!(out, "replicate show CLAIM explains one.")?;
+        if judgements.is_empty() {
+            let id = replication.id();
+            writeln!(
+                out,
+                "It has no claims; its tables: replicate figures {id} --profile paper"
+            )?;
+        } else {
+            write!(out, "{}", lines(&judgements))?;
+            writeln!(out, "replicate show CLAIM explains one.")?;
+        }
     }
     found.complete().map(|()| conclusion)
 }
@@ -183,8 +222,9 @@ fn common_reason(judgements: &[Judgement]) -> Option<&Verdict> {
 
 /// `not reproduced  gamma-best  Of six weights .. (better than published)`
 fn line(judgement: &Judgement, width: usize) -> String {
+    let takes = judgement.what_it_takes();
     let more = match &judgement.verdict {
-        Verdict::Inconclusive { more_seeds } => format!(" ({})", claims::more(*more_seeds)),
+        Verdict::Inconclusive { .. } => takes.map_or(String::new(), |words| format!(" ({words})")),
         Verdict::NotTested { reason } => format!(" ({reason})"),
         _ if judgement.better_than_published => " (better than published)".to_owned(),
         _ => String::new(),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::options::profile;
 use super::out::stdout;
-use super::{done, print_json, verdicts, words};
+use super::{START, done, no_runs, or_meant, print_json, verdicts, words};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::claims::Conclusion;
@@ -41,7 +41,7 @@ inconsistent, 11 some undecided and none refuted.
 
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
-SHA-256, a checkpoint can be read; so are the parts that several runs begin with, such as pretrained \
+SHA-256, a checkpoint can be read, metrics of known range are within it; so are the parts that several runs begin with, such as pretrained \
 autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as \
 well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
@@ -68,11 +68,7 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
     }
     let Some(what) = &args.what else {
         if !store.is_dir() {
-            return Err(Error::Usage(format!(
-                "there are no stored runs in {}: run a replication first (replicate list), or name the store \
-                 with --store",
-                store.display()
-            )));
+            return Err(no_runs("", store, START));
         }
         return done(look_over(store, args.json));
     };
@@ -123,9 +119,10 @@ fn runs(found: &Audit) -> usize {
 fn no_store(root: &Path) -> String {
     let known: Vec<&str> = REPLICATIONS.iter().map(|known| known.id()).collect();
     format!(
-        "{} is neither a store's folder nor a replication; there are: {}",
+        "{} is neither a store's folder nor a replication; there are: {}{}",
         root.display(),
-        known.join(", ")
+        known.join(", "),
+        or_meant(&root.to_string_lossy())
     )
 }
 
@@ -153,6 +150,10 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
         found.unfinished,
         found.damaged,
         found.hashed_bytes as f64 / 1e6
+    )?;
+    writeln!(
+        out,
+        "Whether the numbers in records are true, replicate rerun RUN can tell."
     )?;
     if found.exported > 0 {
         let records = words::count(found.exported, "exported record");

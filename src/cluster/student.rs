@@ -20,7 +20,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::nn::slices::{slice, slice_mut};
+use crate::nn::slices::{on_cpu, slice, slice_mut};
 
 /// Floats handled together: clusters are padded to a multiple of this, so that the compiler can use
 /// whole vector registers and the sums have a fixed order.
@@ -85,8 +85,7 @@ pub fn targets(q: &Tensor) -> Tensor {
 /// `KL(P|Q)`, the mean over rows, added up in double precision; never negative.
 #[must_use]
 pub fn divergence(p: &Tensor, q: &Tensor) -> f64 {
-    let [p, q] = [p, q].map(|tensor| tensor.to_device(Device::Cpu).to_kind(Kind::Float));
-    let [p, q] = [p.contiguous(), q.contiguous()];
+    let [p, q] = [p, q].map(on_cpu);
     let terms = slice(&p).iter().zip(slice(&q)).map(|(&p, &q)| term(p, q));
     terms.sum::<f64>() / p.size()[0] as f64
 }

@@ -94,18 +94,23 @@ pub fn described(id: &str) -> Option<Description> {
 /// Rounding may carry a value this far beyond a metric's range.
 const ROUNDING: f64 = 1e-6;
 
-/// Why a metric that is known by name, alone or after a prefix as in `bmu.purity`, cannot have this value, if it
-/// cannot; in words for whoever wrote it down.
+/// The range of a metric that is known by name, alone or after a prefix as in `bmu.purity`, in words, if the value is
+/// none of it.
 #[must_use]
-pub fn impossible(metric: &str, value: f64) -> Option<String> {
+pub fn out_of_range(metric: &str, value: f64) -> Option<&'static str> {
     let of = described(metric.rsplit('.').next()?)?;
     let (low, high) = of.bounds();
     let is_possible = (low - ROUNDING..=high + ROUNDING).contains(&value);
-    (!is_possible).then(|| {
+    (!is_possible).then_some(of.range)
+}
+
+/// Why a metric cannot have this value ([`out_of_range`]), if it cannot; in words for whoever wrote it down.
+#[must_use]
+pub fn impossible(metric: &str, value: f64) -> Option<String> {
+    out_of_range(metric, value).map(|range| {
         format!(
-            "{value} is no value of {metric}, whose range is {}; divide percentages by 100, or give another \
-             quantity another name",
-            of.range
+            "{value} is no value of {metric}, whose range is {range}; divide percentages by 100, or give another \
+             quantity another name"
         )
     })
 }

@@ -21,13 +21,13 @@ mod silhouette;
 
 use serde::{Deserialize, Serialize};
 
-pub use accuracy::{accuracy, matching};
+pub use accuracy::{accuracy, check_size, matching};
 pub use ami::ami;
 pub use ari::ari;
 pub use completeness::completeness;
 pub use contingency::Contingency;
 pub use description::{
-    AGREEMENT, Better, Description, SILHOUETTE, described, impossible, too_wide,
+    AGREEMENT, Better, Description, SILHOUETTE, described, impossible, out_of_range, too_wide,
 };
 pub use entropy::unit_entropy;
 pub use homogeneity::homogeneity;
@@ -208,13 +208,10 @@ pub fn evaluate(contingency: &Contingency) -> ClusterScores {
     }
 }
 
-/// Accuracy assigns clusters to classes on a whole table: 800 MB of counts.
-const LARGEST_TABLE: usize = 100_000_000;
-
 /// All metrics of a clustering; `None` where the classes are not known.
 ///
 /// # Errors
-/// Those of [`Contingency::new`].
+/// Those of [`Contingency::new`] and of [`check_size`].
 pub fn evaluate_labels<P, C>(
     predictions: &[P],
     classes: Option<&[C]>,
@@ -225,15 +222,7 @@ where
 {
     let contingency = classes.map(|classes| Contingency::new(predictions, classes));
     let contingency = contingency.transpose()?;
-    if let Some(table) = &contingency {
-        let (predictions, classes) = (table.clusters().len(), table.classes().len());
-        if predictions.saturating_mul(classes) > LARGEST_TABLE {
-            return Err(Error::TooManyGroups {
-                predictions,
-                classes,
-            });
-        }
-    }
+    contingency.as_ref().map_or(Ok(()), check_size)?;
     Ok(contingency.as_ref().map(evaluate))
 }
 

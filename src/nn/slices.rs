@@ -30,6 +30,12 @@ pub(crate) fn slice_mut(tensor: &mut Tensor) -> &mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(checked(tensor), tensor.numel()) }
 }
 
+/// The tensor as [`slice`] wants it; itself, if it is so already.
+pub(crate) fn on_cpu(tensor: &Tensor) -> Tensor {
+    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
+    tensor.contiguous()
+}
+
 /// The sum of all values, added one after the other in double precision. libtorch's own sum of
 /// everything depends on the number of threads: each adds up a part.
 pub(crate) fn ordered_sum(tensor: &Tensor) -> f64 {

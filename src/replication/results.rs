@@ -24,6 +24,12 @@ impl VariantRecords {
     pub fn summary(&self, metric: &str) -> Summary {
         summary(&self.records, metric)
     }
+
+    /// The runs that came to their end, in the order of seeds.
+    pub fn completed(&self) -> impl Iterator<Item = &Record> {
+        let records = self.records.iter();
+        records.filter(|record| record.outcome == Outcome::Completed)
+    }
 }
 
 /// A run as figures draw it: its value of a metric, and how it ended.
@@ -159,6 +165,28 @@ pub struct Pictures {
 }
 
 impl Pictures {
+    /// The run of a variant that is drawn, and what it keeps, by name: of the runs that came to their end and whose
+    /// weights are stored the one with the lowest seed, so that nobody's choice gets in. `None`, which is noted, if
+    /// the store has records alone; and if there is no run.
+    ///
+    /// # Errors
+    /// If what it keeps cannot be read.
+    pub fn lowest_seed<'a>(
+        &mut self,
+        store: &Store,
+        variant: &'a VariantRecords,
+    ) -> Result<Option<(&'a Record, Named)>, crate::runs::Error> {
+        for record in variant.completed() {
+            if let Some((kept, _)) = checkpoint::load(&store.weights(&record.key))? {
+                return Ok(Some((record, kept)));
+            }
+        }
+        if let Some(lowest) = variant.completed().next() {
+            self.lack(&variant.id, lowest);
+        }
+        Ok(None)
+    }
+
     /// What a run keeps, by name; `None`, which is noted, if the store has its record alone.
     ///
     /// # Errors
@@ -171,10 +199,14 @@ impl Pictures {
     ) -> Result<Option<Named>, crate::runs::Error> {
         let kept = checkpoint::load(&store.weights(&record.key))?;
         if kept.is_none() {
-            let seed = record.identity.seed;
-            self.lacking.push(format!("{variant}, seed {seed}"));
+            self.lack(variant, record);
         }
         Ok(kept.map(|(tensors, _)| tensors))
+    }
+
+    fn lack(&mut self, variant: &str, record: &Record) {
+        let seed = record.identity.seed;
+        self.lacking.push(format!("{variant}, seed {seed}"));
     }
 
     /// One more figure.

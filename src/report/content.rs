@@ -295,13 +295,33 @@ impl Entry {
     }
 }
 
+/// What the summary says before [`Report::late_claims`].
+pub const LATE: &str = "Added or changed when runs behind their verdict were there:";
+/// What the summary says before [`Report::unrefutable_claims`].
+pub const UNREFUTABLE: &str =
+    "Reproduced on so few seeds that these could not have refuted it, whatever came out:";
+
 impl Report {
-    /// Claims that were added or changed when some of the runs behind their verdict were there.
+    /// Claims that were added or changed when some of the runs behind their verdict were there, by experiment.
     #[must_use]
-    pub fn late_claims(&self) -> Vec<&str> {
-        let entries = self.experiments().flat_map(|one| &one.claims);
-        let late = entries.filter(|entry| entry.judgement.older_runs > 0);
-        late.map(|entry| entry.judgement.claim.as_str()).collect()
+    pub fn late_claims(&self) -> Vec<(&str, &str)> {
+        let late = self.experiments().flat_map(|experiment| {
+            let late = experiment.claims.iter().map(|entry| &entry.judgement);
+            let late = late.filter(|one| one.older_runs > 0);
+            late.map(|one| (experiment.id.as_str(), one.claim.as_str()))
+        });
+        late.collect()
+    }
+
+    /// Claims that are reproduced on fewer seeds than could have refuted them, by experiment.
+    #[must_use]
+    pub fn unrefutable_claims(&self) -> Vec<(&str, &str)> {
+        let found = self.experiments().flat_map(|experiment| {
+            let claims = experiment.claims.iter().map(|entry| &entry.judgement);
+            let found = claims.filter(|one| one.verdict.is_for() && one.refutable_from.is_some());
+            found.map(|one| (experiment.id.as_str(), one.claim.as_str()))
+        });
+        found.collect()
     }
 
     /// All experiments.

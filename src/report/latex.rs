@@ -6,7 +6,7 @@
 
 use super::Comparison;
 use super::content::{Entry, Experiment, Report, Row};
-use super::numbers::{n_of, number, range, runs, signed, spread};
+use super::numbers::{count, n_of, number, range, runs, signed, spread};
 use crate::claims::Group;
 
 /// All tables: claims and values of each experiment.
@@ -89,7 +89,7 @@ fn comparison(row: &Row) -> [String; 5] {
     let groups = finding.ours.len();
     let ours = |group: &Group| {
         let value = escaped(&spread(group.mean, group.sd));
-        let name = escaped(&group.variant);
+        let name = escaped(&finding.name_of(group));
         match groups {
             1 => format!("{value} ({})", escaped(&runs(group))),
             2 => format!("{name}: {value} ({})", escaped(&runs(group))),
@@ -106,6 +106,9 @@ fn comparison(row: &Row) -> [String; 5] {
         let interval = range(interval, finding.difference.is_some());
         format!("{share}{interval}")
     });
+    let pairs = finding.pairs_apart();
+    let pairs = pairs.map_or(String::new(), |pairs| format!(", {}", count(pairs, "pair")));
+    let interval = interval.map(|interval| interval + &pairs);
     let difference = match (finding.difference.map(signed), interval) {
         (Some(difference), Some(interval)) => escaped(&format!("{difference} ({interval})")),
         (Some(one), None) | (None, Some(one)) => escaped(&one),

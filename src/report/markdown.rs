@@ -1,8 +1,10 @@
 //! A report as Markdown tables (GitHub's dialect), block by block, for the places that
 //! [`markers`] keep in a document.
 
-use super::content::{Chapter, Counts, DataSheet, Entry, Experiment, Report, Row};
-use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};
+use super::content::{
+    Chapter, Counts, DataSheet, Entry, Experiment, LATE, Report, Row, UNREFUTABLE,
+};
+use super::numbers::{count, duration, n_of, number, origin, range, runs, signed, spread};
 use super::{Comparison, markers};
 use crate::claims::{Group, Verdict};
 
@@ -50,13 +52,14 @@ fn summary(report: &Report) -> String {
     if let Some(words) = report.left_out.words() {
         text += &format!("\nStored as well, and no part of this: {words}.\n");
     }
-    let late = report.late_claims();
-    if !late.is_empty() {
-        text += &format!(
-            "\nAdded or changed when runs behind their verdict were there: {}.\n",
-            late.join(", ")
-        );
-    }
+    let mut list = |what: &str, claims: Vec<(&str, &str)>| {
+        let names: Vec<&str> = claims.into_iter().map(|(_, claim)| claim).collect();
+        if !names.is_empty() {
+            text += &format!("\n{what} {}.\n", names.join(", "));
+        }
+    };
+    list(LATE, report.late_claims());
+    list(UNREFUTABLE, report.unrefutable_claims());
     let row = |chapter: &Chapter, name: &str, counts: Counts| {
         vec![
             escaped(&chapter.paper.title),
@@ -184,7 +187,7 @@ fn comparison(entry: &Entry, row: &Row) -> [String; 7] {
     let several = finding.ours.len() > 1;
     let ours = |group: &Group| {
         let name = if several {
-            format!("{}: ", escaped(&group.variant))
+            format!("{}: ", escaped(&finding.name_of(group)))
         } else {
             String::new()
         };
@@ -201,7 +204,13 @@ fn comparison(entry: &Entry, row: &Row) -> [String; 7] {
         } else {
             ours.join("; ")
         },
-        finding.difference.map_or_else(dash, signed),
+        finding.difference.map_or_else(dash, |difference| {
+            let pairs = finding.pairs_apart();
+            let pairs = pairs.map_or(String::new(), |pairs| {
+                format!(" ({})", count(pairs, "pair"))
+            });
+            format!("{}{pairs}", signed(difference))
+        }),
         finding.interval_95.map_or_else(dash, |interval| {
             format!("{share}{}", range(interval, is_difference))
         }),

@@ -149,6 +149,7 @@ impl Case<'_> {
             margin: None,
             p_for: None,
             p_against: None,
+            leans_for: None,
             numbers: std::collections::BTreeMap::new(),
             verdict: Verdict::NotTested {
                 reason: String::new(),

@@ -15,6 +15,7 @@ use super::record::Record;
 use super::store::{Failure, Store, read_record};
 use super::{Error, Key, checkpoint, part};
 use crate::data::Digest;
+use crate::metrics::out_of_range;
 
 /// What kind of a finding it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -108,6 +109,8 @@ enum Entry {
 struct Said {
     key: Key,
     weights_sha256: Option<String>,
+    /// Metrics with values that they cannot have.
+    impossible: Vec<String>,
 }
 
 impl Entry {
@@ -136,6 +139,7 @@ impl Entry {
     fn read(self, path: &Path) -> Result<Said, Error> {
         match self {
             Self::Run => read(path).map(|record| Said {
+                impossible: impossible_metrics(&record),
                 key: record.key,
                 weights_sha256: record.weights_sha256,
             }),
@@ -146,6 +150,7 @@ impl Entry {
                 Ok(Said {
                     key: record.key,
                     weights_sha256: record.weights_sha256,
+                    impossible: Vec::new(),
                 })
             }
         }
@@ -245,6 +250,9 @@ impl Audit {
             let message = format!("it belongs to the {} {}", entry.word(), said.key);
             self.find(Kind::Damaged, folder.join(entry.record()), message);
         }
+        for message in &said.impossible {
+            self.find(Kind::Damaged, folder.join(entry.record()), message.as_str());
+        }
         let path = folder.join("weights.safetensors");
         let found = match fs::read(&path) {
             Ok(bytes) => {
@@ -269,6 +277,17 @@ impl Audit {
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
+}
+
+/// What a record says that cannot be, of the metrics whose range is known: it was altered, or its program was wrong.
+fn impossible_metrics(record: &Record) -> Vec<String> {
+    let values = record.metrics.iter();
+    let values = values.filter_map(|(name, value)| {
+        let value = (*value)?;
+        let range = out_of_range(name, value)?;
+        Some(format!("{name} is {value}, and can only be {range}"))
+    });
+    values.collect()
 }
 
 /// Names and paths of what is in a folder, by name; nothing if there is no such folder.

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::Error;
 use super::record::Curves;
 use crate::files::write_whole;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 
 /// The header field that holds the [`Progress`].
 const FIELD: &str = "replicate";
@@ -72,16 +72,15 @@ pub fn encode(
         path: path.to_owned(),
         reason,
     };
-    let on_cpu: Vec<(&str, Vec<usize>, Tensor)> = tensors
+    let floats: Vec<(&str, Vec<usize>, Tensor)> = tensors
         .iter()
         .map(|(name, tensor)| {
             let shape = tensor.size().iter().map(|&size| size as usize).collect();
-            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
-            (name.as_str(), shape, tensor.contiguous())
+            (name.as_str(), shape, on_cpu(tensor))
         })
         .collect();
-    let mut views = Vec::with_capacity(on_cpu.len());
-    for (name, shape, tensor) in &on_cpu {
+    let mut views = Vec::with_capacity(floats.len());
+    for (name, shape, tensor) in &floats {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes(tensor));
         views.push((*name, view.map_err(|error| failed(error.to_string()))?));
     }

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::request::ModelSettings;
 use super::source::Image;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::nn::{Graph, Module};
 use crate::plot::{
     Architecture, Error, Figure, ImageGrid, Lattice, LatticePanel, Layer, LayerKind,
@@ -81,10 +81,6 @@ pub fn units(
     class_counts: Option<&Tensor>,
     names: &[String],
 ) -> Result<Figure, Error> {
-    let on_cpu = |tensor: &Tensor| {
-        let tensor = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Float);
-        tensor.contiguous()
-    };
     let prototypes = on_cpu(prototypes);
     let dims = prototypes.size()[1] as usize;
     let mut panels = vec![LatticePanel::umatrix(grid, slice(&prototypes), dims)];

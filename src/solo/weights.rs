@@ -10,7 +10,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::Error;
 use super::request::ModelSettings;
@@ -18,7 +18,7 @@ use super::source::Image;
 use super::trainee::Trainee;
 use crate::evaluation::CLASS_COUNTS;
 use crate::files::write_whole;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::nn::{Architecture, Graph, Layout, Parameters, state};
 use crate::random::Seed;
 use crate::runs::checkpoint::{self, Named};
@@ -264,11 +264,6 @@ impl Model {
     }
 }
 
-fn on_cpu(tensor: &Tensor) -> Tensor {
-    let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
-    tensor.contiguous()
-}
-
 /// The autoencoder that a description asks for, all zeros.
 fn empty(description: &Description) -> Result<Option<(Graph, Parameters)>, Error> {
     let ModelSettings::Desom(settings) = &description.settings else {
@@ -338,6 +333,8 @@ fn tensor(tensors: &Named, name: &str, description: &Description) -> Result<Tens
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tch::Kind;
+
     use super::*;
     use crate::replications::desom::Settings;
     use crate::som::Grid;

@@ -1,9 +1,9 @@
 //! The nearest prototype of each code.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::Search;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 
 /// Up to so many features a plain loop is the fastest.
 const FEW: usize = 32;
@@ -20,12 +20,6 @@ const CHUNK: i64 = 1024;
 /// float, no prototype is the nearest, and 0 stands for that here. Callers look out for them first.
 #[must_use]
 pub fn nearest(codes: &Tensor, prototypes: &Tensor) -> Vec<u32> {
-    let on_cpu = |tensor: &Tensor| {
-        tensor
-            .to_device(Device::Cpu)
-            .to_kind(Kind::Float)
-            .contiguous()
-    };
     let (codes, prototypes) = (on_cpu(codes), on_cpu(prototypes));
     let dims = codes.size()[1] as usize;
     if dims > FEW {
@@ -65,6 +59,8 @@ fn among_wide(rows: &Tensor, prototypes: &Tensor) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
 
     #[test]

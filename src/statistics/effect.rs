@@ -1,5 +1,7 @@
 //! How large a difference is, in words that do not depend on the metric's unit.
 
+use std::cmp::Ordering;
+
 use statrs::function::gamma::ln_gamma;
 
 use super::Moments;
@@ -15,10 +17,11 @@ pub fn superiority(x: &[f64], y: &[f64]) -> Option<f64> {
     let mut wins = 0.0;
     for a in x {
         for b in y {
-            wins += match a.total_cmp(b) {
-                std::cmp::Ordering::Greater => 1.0,
-                std::cmp::Ordering::Equal => 0.5,
-                std::cmp::Ordering::Less => 0.0,
+            // -0 is as large as 0.
+            wins += match a.partial_cmp(b) {
+                Some(Ordering::Greater) => 1.0,
+                Some(Ordering::Equal) => 0.5,
+                Some(Ordering::Less) | None => 0.0,
             };
         }
     }

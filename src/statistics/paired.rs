@@ -4,7 +4,7 @@ use rand_chacha::rand_core::Rng;
 use serde::Serialize;
 
 /// Up to this many pairs all 2^n sign patterns are counted.
-const MOST_EXACT: usize = 20;
+const MOST_EXACT: usize = 32;
 /// Patterns drawn beyond that.
 const DRAWN: u64 = 100_000;
 
@@ -23,7 +23,7 @@ pub struct SignFlip {
 
 /// Flips the signs of the differences in all ways: if the two variants are exchangeable, every pattern
 /// is equally likely (R. A. Fisher, "The Design of Experiments", 1935, section 21). The statistic is
-/// the sum; ties count as extreme. Beyond 20 pairs patterns are drawn, and the observed one is added
+/// the sum; ties count as extreme. Beyond 32 pairs patterns are drawn, and the observed one is added
 /// to both counts so that no p value is 0 (B. Phipson and G. K. Smyth, Stat. Appl. Genet. Mol. Biol. 9,
 /// 2010).
 #[must_use]
@@ -32,55 +32,84 @@ pub fn sign_flip(differences: &[f64], rng: &mut impl Rng) -> SignFlip {
     let observed: f64 = differences.iter().sum();
     // Sums of the same numbers in another order differ in their last bits: those are ties.
     let slack = 1e-12 * sizes.iter().sum::<f64>();
-    let mut counts = Counts::default();
-    let mut see = |sum: f64| {
-        counts.total += 1;
-        counts.greater += u64::from(sum >= observed - slack);
-        counts.less += u64::from(sum <= observed + slack);
-        counts.extreme += u64::from(sum.abs() >= observed.abs() - slack);
-    };
     let exact = sizes.len() <= MOST_EXACT;
-    if exact {
-        // In Gray code's order consecutive patterns differ in one sign.
-        let mut signs = vec![-1.0; sizes.len()];
-        let mut sum = -sizes.iter().sum::<f64>();
-        see(sum);
-        for pattern in 1..(1_u64 << sizes.len()) {
-            let place = pattern.trailing_zeros() as usize;
-            signs[place] = -signs[place];
-            sum += 2.0 * signs[place] * sizes[place];
-            see(sum);
-        }
+    let sums = if exact {
+        let (first, second) = sizes.split_at(sizes.len() / 2);
+        Sums([first, second].map(signed_sums))
     } else {
-        see(observed);
-        for _ in 0..DRAWN {
-            let mut sum = 0.0;
-            let mut bits = 0;
-            for (place, size) in sizes.iter().enumerate() {
-                if place % 64 == 0 {
-                    bits = rng.next_u64();
-                }
-                sum += if bits & 1 == 1 { *size } else { -size };
-                bits >>= 1;
-            }
-            see(sum);
-        }
-    }
-    let share = |count: u64| count as f64 / counts.total as f64;
+        Sums([drawn_sums(&sizes, observed, rng), vec![0.0]])
+    };
+    let total = sums.total();
+    let least = observed.abs() - slack;
+    let extreme = if least > 0.0 {
+        sums.reaching(|sum| sum >= least) + total - sums.reaching(|sum| sum > -least)
+    } else {
+        total
+    };
+    let share = |count: u64| count as f64 / total as f64;
     SignFlip {
-        greater: share(counts.greater),
-        less: share(counts.less),
-        two_sided: share(counts.extreme),
+        greater: share(sums.reaching(|sum| sum >= observed - slack)),
+        less: share(total - sums.reaching(|sum| sum > observed + slack)),
+        two_sided: share(extreme),
         exact,
     }
 }
 
-#[derive(Default)]
-struct Counts {
-    total: u64,
-    greater: u64,
-    less: u64,
-    extreme: u64,
+/// The sums of one number out of each list, both ascending: of the signed sums of two halves of the differences
+/// these are the sums of all 2^n patterns, of which 2^(n/2) + 2^(n/2) numbers need to be looked at (E. Horowitz and
+/// S. Sahni, Journal of the ACM 21, 1974).
+struct Sums([Vec<f64>; 2]);
+
+impl Sums {
+    fn total(&self) -> u64 {
+        let Self([first, second]) = self;
+        first.len() as u64 * second.len() as u64
+    }
+
+    /// How many sums are far enough up; whoever is above one that is, is so too.
+    fn reaching(&self, is_far: impl Fn(f64) -> bool) -> u64 {
+        let Self([first, second]) = self;
+        let (mut count, mut below) = (0, second.len());
+        for one in first {
+            while below > 0 && is_far(one + second[below - 1]) {
+                below -= 1;
+            }
+            count += (second.len() - below) as u64;
+        }
+        count
+    }
+}
+
+/// The sums of these numbers with all patterns of signs, ascending.
+fn signed_sums(sizes: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0];
+    for size in sizes {
+        sums = sums
+            .iter()
+            .flat_map(|sum| [sum - size, sum + size])
+            .collect();
+    }
+    sums.sort_unstable_by(f64::total_cmp);
+    sums
+}
+
+/// Sums with patterns of signs drawn at random, and the observed one, ascending.
+fn drawn_sums(sizes: &[f64], observed: f64, rng: &mut impl Rng) -> Vec<f64> {
+    let mut sums = vec![observed];
+    for _ in 0..DRAWN {
+        let mut sum = 0.0;
+        let mut bits = 0;
+        for (place, size) in sizes.iter().enumerate() {
+            if place % 64 == 0 {
+                bits = rng.next_u64();
+            }
+            sum += if bits & 1 == 1 { *size } else { -size };
+            bits >>= 1;
+        }
+        sums.push(sum);
+    }
+    sums.sort_unstable_by(f64::total_cmp);
+    sums
 }
 
 #[cfg(test)]
@@ -108,8 +137,10 @@ mod tests {
     #[test]
     fn all_in_one_direction_is_one_pattern_of_all() {
         assert!((flip(&[0.1; 10]).greater - 1.0 / 1024.0).abs() < 1e-15);
-        // Twenty pairs: a million patterns.
+        // A million patterns, and four billion.
         assert!((flip(&[0.1; 20]).greater - 0.5_f64.powi(20)).abs() < 1e-15);
+        let most = flip(&[0.1; 32]);
+        assert!(most.exact && (most.greater - 0.5_f64.powi(32)).abs() < 1e-18);
         // No difference at all: every pattern is as extreme.
         assert!((flip(&[0.0; 6]).two_sided - 1.0).abs() < 1e-15);
         assert!((flip(&[]).greater - 1.0).abs() < 1e-15);
@@ -117,12 +148,13 @@ mod tests {
 
     #[test]
     fn drawn_patterns_agree_with_counted_ones() {
-        // Four differences of 0 change no sum: with 18 others they are beyond 20, and the exact
-        // answer is that of the 18.
+        // Differences of 0 change no sum: with 18 others 16 of them are beyond 32, and the exact answer is that of
+        // the 18.
         let eighteen: Vec<f64> = (0..18).map(|i| f64::from(i) * 0.37 % 1.0 - 0.35).collect();
         let exact = flip(&eighteen);
-        let drawn = flip(&[&eighteen[..], &[0.0; 4]].concat());
+        let drawn = flip(&[&eighteen[..], &[0.0; 16]].concat());
         assert!(exact.exact && !drawn.exact);
+        assert_eq!(flip(&[&eighteen[..], &[0.0; 9]].concat()), exact);
         // Standard error of a share near 0.1 from 100 000 draws: 0.001.
         assert!(
             (exact.greater - drawn.greater).abs() < 0.006,

@@ -59,6 +59,25 @@ pub fn chance_greater(difference: f64, sd: f64, n: u32) -> f64 {
     })
 }
 
+/// The chance that a one-sided t test at 0.05 of `n` pairs finds a true mean difference whose pairs spread with `sd`,
+/// and none at `against` finds it to be below `margin`.
+#[must_use]
+pub fn chance_above(difference: f64, sd: f64, n: u32, margin: f64, against: f64) -> f64 {
+    if n < 2 {
+        return 0.0;
+    }
+    if sd == 0.0 {
+        return f64::from(u8::from(difference > 0.0 && difference >= margin));
+    }
+    let root = f64::from(n).sqrt();
+    let df = f64::from(n) - 1.0;
+    let [critical, outer] = [0.95, 1.0 - against].map(|level| t_quantile(level, df));
+    over_spreads(n - 1, |ratio| {
+        let least = (critical * ratio).max(margin * root / sd - outer * ratio);
+        normal_cdf(difference * root / sd - least)
+    })
+}
+
 /// The chance that two one-sided t tests at 0.05 of `n` pairs find a true mean difference whose pairs
 /// spread with `sd` to be within `margin` either way.
 #[must_use]
@@ -138,7 +157,7 @@ pub fn further_by_halving(now: u32, decided: impl Fn(u32) -> bool) -> Further {
 }
 
 /// As many runs as stand for infinitely many.
-const ENDLESS: u32 = 1_000_000_000;
+pub const ENDLESS: u32 = 1_000_000_000;
 
 /// How many more runs would let [`Closeness`] decide.
 #[must_use]
@@ -205,6 +224,19 @@ mod tests {
         assert!((chance - 0.618_486).abs() < 5e-4, "{chance}");
         assert!((chance_greater(0.0, 0.03, 10) - 0.05).abs() < 5e-4);
     }
+
+    // r = numpy.random.default_rng(0); x = r.normal(.02, .03, (4 * 10**6, 10)); e = x.std(1, ddof=1) / 10**.5
+    // print(((x.mean(1) > e * scipy.stats.t.ppf(.95, 9)) & (x.mean(1) > .03 - e * scipy.stats.t.ppf(.975, 9))).mean())
+    #[test]
+    fn chances_of_an_order_with_a_margin_are_those_of_drawing() {
+        let chance = chance_above(0.02, 0.03, 10, 0.03, 0.025);
+        assert!((chance - ABOVE).abs() < 2e-3, "{chance}");
+        let without = chance_greater(0.02, 0.03, 10);
+        assert!((chance_above(0.02, 0.03, 10, 0.0, 0.025) - without).abs() < 1e-12);
+        // Half the margin, and hardly any spread: it is above 0 and below the margin.
+        assert!(chance_above(0.005, 0.002, 10, 0.01, 0.025) < 1e-3);
+    }
+    const ABOVE: f64 = 0.589_359;
 
     // r = numpy.random.default_rng(0); x = r.normal(.01, .03, (4 * 10**6, 10))
     // e = x.std(1, ddof=1) / 10**.5 * scipy.stats.t.ppf(.95, 9)

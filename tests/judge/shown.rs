@@ -2,12 +2,34 @@
 
 use std::time::Duration;
 
+use replicate::replication::{Pictures, VariantRecords};
+use replicate::runs::Outcome;
 use replicate::runs::checkpoint::{self, Progress};
 use replicate::runs::record::Curves;
 use replicate::runs::store::Failure;
 
 use super::made::{Made, whole};
 use super::{call, json};
+
+/// Without --profile these commands look at quick runs; who has those of the paper hears of them.
+#[test]
+fn runs_of_another_profile_are_pointed_at() {
+    let made = whole();
+    let (code, out, _) = call(made.path(), &["status", "desom-gamma"]);
+    assert_eq!(code, 0);
+    let words =
+        "Of the paper profile 80 runs are stored: replicate status desom-gamma --profile paper";
+    assert!(out.contains(words), "{out}");
+    let (code, _, err) = call(made.path(), &["figures", "desom-gamma"]);
+    assert_eq!(code, 20);
+    let words =
+        "of the paper profile there are 80 runs: replicate figures desom-gamma --profile paper";
+    assert!(err.contains(words), "{err}");
+    // What was changed is another experiment.
+    let changed = ["status", "desom-gamma", "--iterations", "5"];
+    let (_, out, _) = call(made.path(), &changed);
+    assert!(!out.contains("paper profile"), "{out}");
+}
 
 #[test]
 fn a_claim_is_explained_with_its_numbers() {
@@ -18,7 +40,7 @@ fn a_claim_is_explained_with_its_numbers() {
     let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in [
         "Claim Accuracy and NMI",
-        "80 runs stored, 80 planned",
+        "80 of 80 planned runs stored",
         "Welch's and Student's",
         "Margin 0.2: a third",
         "published 0.151 \u{b1} 0.121 (10 runs; Fig. 1, digitised)",
@@ -192,4 +214,42 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
     let all = json(made.path(), &["status", "--json"], 0);
     assert_eq!(all[0]["done"], 5, "{all}");
     assert!(!made.path().join("data").exists());
+}
+
+/// Of the runs that came to their end and keep weights, as an exported store does not, the one with the lowest seed.
+#[test]
+fn the_run_that_is_drawn_is_nobodys_choice() {
+    let made = Made::empty();
+    let gamma = made.variants().swap_remove(0);
+    let mut records = Vec::new();
+    for seed in 0..4 {
+        let identity = made.identities(seed).swap_remove(0);
+        let key = identity.key();
+        made.write(identity, 0, 0.0, |record| {
+            if seed == 1 {
+                record.outcome = Outcome::Diverged { iteration: 5 };
+            }
+        });
+        records.extend(made.store.record(&key).unwrap());
+    }
+    let variant = VariantRecords {
+        id: gamma.clone(),
+        planned: 4,
+        records,
+    };
+    let mut pictures = Pictures::default();
+    let drawn = pictures.lowest_seed(&made.store, &variant).unwrap();
+    assert!(drawn.is_none());
+    assert_eq!(pictures.lacking, [format!("{gamma}, seed 0")]);
+    for seed in [1, 3, 2] {
+        let path = made.store.weights(&variant.records[seed].key);
+        let weights = [("w".to_owned(), tch::Tensor::from_slice(&[seed as f32]))];
+        checkpoint::save(&path, &weights, None).unwrap();
+    }
+    let mut pictures = Pictures::default();
+    let drawn = pictures.lowest_seed(&made.store, &variant).unwrap();
+    let (record, kept) = drawn.unwrap();
+    assert_eq!(record.identity.seed.0, 2);
+    assert_eq!(kept["w"].int64_value(&[0]), 2);
+    assert!(pictures.lacking.is_empty());
 }

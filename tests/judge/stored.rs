@@ -22,7 +22,7 @@ fn stored_runs_are_judged_without_training() {
     );
     let (_, out, _) = call(made.path(), &["verify", "desom-gamma"]);
     assert!(
-        out.starts_with("desom-gamma, paper profile: 80 runs stored, 80 planned."),
+        out.starts_with("desom-gamma, paper profile: 80 of 80 planned runs stored."),
         "{out}"
     );
     assert!(
@@ -68,7 +68,7 @@ fn runs_that_differ_are_not_reproduced() {
 fn nothing_stored_or_damaged_records_are_errors_of_their_own() {
     let made = Made::empty();
     let (code, _, err) = call(made.path(), &["verify", "desom-gamma"]);
-    assert_eq!(code, 2);
+    assert_eq!(code, 20);
     assert!(
         err.contains("run replicate desom-gamma --profile paper"),
         "{err}"
@@ -82,7 +82,7 @@ fn nothing_stored_or_damaged_records_are_errors_of_their_own() {
     let (code, out, err) = call(made.path(), &["verify", "desom-gamma"]);
     assert_eq!(code, 20, "{err}");
     assert!(
-        out.contains("79 runs stored") && err.contains("record.json"),
+        out.contains("79 of 80 planned runs stored") && err.contains("record.json"),
         "{out}{err}"
     );
 }

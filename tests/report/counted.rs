@@ -128,9 +128,14 @@ fn claims_younger_than_their_runs_are_named() {
         record.claims.insert("ordered".to_owned(), "0".to_owned());
     }
     let report = report(&store(folder.path(), &all));
-    assert_eq!(report.late_claims(), ["ordered"]);
+    assert_eq!(report.late_claims(), [("scripted", "ordered")]);
     let words = "runs behind their verdict were there: ordered.";
     assert!(markdown::document(&report).contains(words));
+    let page = html::page(&report);
+    assert!(page.contains(
+        "runs behind their verdict were there: <a href=\"#claim:scripted:ordered\">ordered</a>."
+    ));
+    assert!(page.contains("id=\"claim:scripted:ordered\""));
 }
 
 #[test]

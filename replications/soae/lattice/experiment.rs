@@ -58,7 +58,7 @@ impl Replication for Som {
     }
 
     fn summary(&self) -> &'static str {
-        "the classic online SOM, and SOAE on a fixed lattice beside it"
+        "The classic online SOM, and SOAE on a fixed lattice beside it"
     }
 
     fn description(&self) -> &'static str {

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::kernel::{draw, weigh};
 use super::{LatticeSettings, Learning, Nodes};
 use crate::nn::adam::AdamOptions;
-use crate::nn::slices::{ordered_sum, slice_mut};
+use crate::nn::slices::{on_cpu, ordered_sum, slice_mut};
 use crate::nn::state;
 use crate::random::{self, Seed};
 use crate::replications::soae::chain::Chain;
@@ -203,10 +203,6 @@ impl Map {
         let last = (iteration + 1) * settings.batch - 1;
         falling(settings.sigma, last, settings.updates())
     }
-}
-
-fn on_cpu(tensor: &Tensor) -> Tensor {
-    tensor.to_device(Device::Cpu).contiguous()
 }
 
 impl Trainable for Map {

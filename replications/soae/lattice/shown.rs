@@ -1,13 +1,13 @@
 //! What `som` shows: a table, the error over time, and of each data set the maps with their U-matrices and
 //! labels side by side.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::LatticeSettings;
 use super::model::PROTOTYPES;
 use crate::data;
 use crate::evaluation::CLASS_COUNTS;
-use crate::nn::slices::slice;
+use crate::nn::slices::{on_cpu, slice};
 use crate::plot::{CurvePanel, Curves, Figure, ImageGrid, Lattice, LatticePanel};
 use crate::replication::{Pictures, Results, VariantRecords};
 use crate::replications::soae::shown::{data_sets, line, measured};
@@ -66,12 +66,6 @@ pub(super) fn caption(results: &Results) -> String {
     )
 }
 
-/// The run that is drawn: the one with the lowest seed that came to its end.
-fn pictured(variant: &VariantRecords) -> Option<&Record> {
-    let mut records = variant.records.iter();
-    records.find(|record| record.outcome == Outcome::Completed)
-}
-
 /// The variant without its data set.
 fn short(id: &str) -> &str {
     id.split_once('/').map_or(id, |(_, name)| name)
@@ -85,7 +79,7 @@ pub(super) fn curves(results: &Results) -> Result<Vec<(String, Figure)>, crate::
     let mut figures = Vec::new();
     for (set, variants) in data_sets(results) {
         let records = variants.iter();
-        let records = records.filter_map(|one| Some((short(&one.id), pictured(one)?)));
+        let records = records.filter_map(|one| Some((short(&one.id), one.completed().next()?)));
         let records: Vec<(&str, &Record)> = records.collect();
         let Some(&(_, first)) = records.first() else {
             continue;
@@ -138,17 +132,10 @@ impl<'a> Map<'a> {
         store: &Store,
         pictures: &mut Pictures,
     ) -> Result<Option<Self>, crate::Error> {
-        let Some(record) = pictured(variant) else {
+        let Some((record, weights)) = pictures.lowest_seed(store, variant)? else {
             return Ok(None);
         };
-        let Some(weights) = pictures.kept(store, &variant.id, record)? else {
-            return Ok(None);
-        };
-        let plain = |tensor: &Tensor| {
-            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float);
-            tensor.contiguous()
-        };
-        let Some(prototypes) = weights.get(PROTOTYPES).map(plain) else {
+        let Some(prototypes) = weights.get(PROTOTYPES).map(on_cpu) else {
             return Ok(None);
         };
         let settings = LatticeSettings::read(&record.identity.settings)?;
@@ -157,7 +144,7 @@ impl<'a> Map<'a> {
             seed: record.identity.seed,
             grid: settings.map,
             prototypes,
-            counts: weights.get(CLASS_COUNTS).map(plain),
+            counts: weights.get(CLASS_COUNTS).map(on_cpu),
             tile: data::catalogue()?.entry(&record.identity.data)?.image,
         }))
     }

@@ -8,12 +8,12 @@ use super::super::results::{Sample, common_seeds};
 use super::super::verdict::Group;
 use super::super::words::{list, number, p_value, signed};
 use super::super::{Argmax, At};
-use super::pairs::Pairs;
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided, rank};
+use super::pairs::{Expected, Pairs};
+use super::{Case, FOR, Finding, Verdict, decided, rank};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::best_shares;
 use crate::statistics::holm;
-use crate::statistics::power::{Further, further_for_mean};
+use crate::statistics::power::Further;
 
 /// One.
 pub(super) fn findings(case: &Case, test: &Argmax) -> Vec<Finding> {
@@ -46,25 +46,22 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
     if 1.0 - share > FOR {
         p_for = p_for.max(1.0 - share);
     }
+    // Above all it has to be, below one is enough.
+    let (in_favour, against) = case.levels();
+    let mut leans_for = None;
     let verdict = decided(p_for, p_against, || {
-        // Above all it has to be, below one is enough; that one is held against all, as Holm has it.
-        let (in_favour, against) = (
-            FOR / case.corrections.in_favour,
-            AGAINST / case.corrections.against / rivals.len() as f64,
-        );
-        let above = rivals
-            .iter()
-            .map(|rival| further_for_mean(rival.1.moments, |one| one.p_greater(0.0) <= in_favour));
-        let below = rivals
-            .iter()
-            .map(|rival| further_for_mean(rival.1.moments, |one| one.p_less(-null) <= against));
+        let moments = rivals.iter().map(|rival| rival.1.moments);
+        let above = moments
+            .clone()
+            .map(|one| Expected::further(one, |expected| expected.p_greater(0.0) <= in_favour));
+        let below =
+            moments.map(|one| Expected::further(one, |expected| expected.p_less(-null) <= against));
         let above = above.max_by_key(|further| rank(*further));
         let below = below.min_by_key(|further| rank(*further));
-        let first = above
-            .into_iter()
-            .chain(below)
-            .min_by_key(|further| rank(*further));
-        first.unwrap_or(Further::Never)
+        let [above, below] = [above, below].map(|side| side.unwrap_or(Further::Never));
+        let is_above = rank(above) <= rank(below);
+        leans_for = Some(is_above);
+        if is_above { above } else { below }
     });
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
@@ -108,8 +105,12 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
+        leans_for,
         ..Finding::new(label, verdict, words)
     };
+    let pairs = rivals.iter().map(|rival| rival.1.differences.len());
+    let pairs = pairs.min().map(|pairs| ("pairs", pairs as f64));
+    finding.numbers.extend(pairs);
     finding.numbers.insert("share_best", share);
     Ok(finding)
 }

@@ -2,10 +2,8 @@
 
 use super::super::words::{interval, number, p_value, signed};
 use super::super::{Equivalence, Wherein};
-use super::pairs::Pairs;
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided, each};
-use crate::statistics::Difference;
-use crate::statistics::power::further_for_mean;
+use super::pairs::{Expected, Pairs};
+use super::{Case, Finding, Verdict, decided, each};
 
 /// One for each metric and variant.
 pub(super) fn findings(case: &Case, test: &Equivalence) -> Vec<Finding> {
@@ -32,19 +30,23 @@ fn finding(case: &Case, test: &Equivalence, metric: &str, variant: &str) -> Find
         |null| pairs.p_greater(null),
         |null| pairs.p_less(null),
     );
-    let by_t = |difference: Difference| {
+    let (in_favour, against) = case.levels();
+    let expect = |expected: Expected| {
         p_values(
             test.within,
             margin,
-            |null| difference.p_greater(null),
-            |null| difference.p_less(null),
+            |null| expected.p_greater(null),
+            |null| expected.p_less(null),
         )
     };
     let verdict = decided(p_for, p_against, || {
-        further_for_mean(pairs.moments, |difference| {
-            let (p_for, p_against) = by_t(difference);
-            p_for <= FOR || p_against <= AGAINST
+        Expected::further(pairs.moments, |expected| {
+            let (p_for, p_against) = expect(expected);
+            p_for <= in_favour || p_against <= against
         })
+    });
+    let leans_for = Expected::leaning(pairs.moments, &verdict, |expected| {
+        expect(expected).0 <= in_favour
     });
     let base = pairs.finding(label);
     let allowed = match test.within {
@@ -61,8 +63,9 @@ fn finding(case: &Case, test: &Equivalence, metric: &str, variant: &str) -> Find
             )
         }
         _ => format!(
-            "neither within nor beyond the margin of {allowed} ({})",
-            p_value(p_for)
+            "neither within ({}) nor beyond ({}) the margin of {allowed}",
+            p_value(p_for),
+            p_value(p_against)
         ),
     };
     let range = base.interval_90.map(interval).unwrap_or_default();
@@ -76,6 +79,7 @@ fn finding(case: &Case, test: &Equivalence, metric: &str, variant: &str) -> Find
         margin: Some(margin),
         p_for: Some(p_for),
         p_against: Some(p_against),
+        leans_for,
         verdict,
         words,
         ..base

@@ -31,12 +31,13 @@ mod together;
 mod trend;
 mod value;
 
-use super::fewest::fewest;
+use super::fewest::{comparisons, fewest};
 use super::results::Sample;
 use super::verdict::{Finding, Group, Judgement, Verdict};
 use super::words::{count, list};
 use super::{At, Better, Claim, Published, Quantity, Results, Test};
-use crate::metrics::{Direction, Metric};
+use crate::metrics::{self, Metric, described};
+use crate::som::quality::{CLASS_SCATTER, MAP};
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::power::Further;
 use crate::statistics::{holm, upper_share};
@@ -116,9 +117,10 @@ pub fn judge<'a>(
             judgements[place] = judge_beside(published, claims[place], results, corrections);
         }
     }
-    let together = together::correct(&mut judgements);
+    together::correct(&mut judgements);
+    let open = together::open(&judgements);
     for (judgement, claim) in judgements.iter_mut().zip(&claims) {
-        note_too_few(judgement, fewest(claim, together));
+        note_too_few(judgement, fewest(claim, open));
         // Written for a result that differs: of any other it would explain what is not there.
         if judgement.verdict.is_against() {
             judgement.cause.clone_from(&claim.cause);
@@ -127,28 +129,31 @@ pub fn judge<'a>(
     judgements
 }
 
-/// Says of an undecided claim of order if so few seeds could not have refuted it.
+/// Says of a claim in pairs that is not refuted if so few seeds could not have refuted it.
 fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
     let others = if is_order(judgement) {
         " and the experiment's other order claims"
     } else {
         ""
     };
-    let groups = judgement.findings.iter().flat_map(|one| &one.ours);
-    let seeds = groups.map(|group| group.n as u32).min();
-    let (Some(fewest), Some(seeds), Verdict::Inconclusive { more_seeds }) =
-        (fewest, seeds, &mut judgement.verdict)
-    else {
+    let seeds = judgement.findings.iter().filter_map(Finding::seeds).min();
+    let (Some(fewest), Some(seeds)) = (fewest, seeds) else {
         return;
     };
-    if seeds >= fewest {
+    let is_open =
+        matches!(judgement.verdict, Verdict::Inconclusive { .. }) || judgement.verdict.is_for();
+    if seeds >= fewest || !is_open {
         return;
     }
+    judgement.refutable_from = Some(fewest);
     judgement.explanation.push(format!(
         "{} could not refute it, whatever came out: with its comparisons{others} corrected for (Holm), a \
          sign-flip test needs at least {fewest}.",
         count(seeds as usize, "seed")
     ));
+    let Verdict::Inconclusive { more_seeds } = &mut judgement.verdict else {
+        return;
+    };
     // Decided by the correction alone, it takes no fewer than that to refute it.
     let against = judgement
         .findings
@@ -181,6 +186,7 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         verdict,
         better_than_published: false,
         older_runs: 0,
+        refutable_from: None,
         provisional: None,
         explanation: Vec::new(),
         findings,
@@ -326,6 +332,14 @@ fn notes(findings: &[Finding], verdict: &Verdict, test: &Test) -> Vec<String> {
 }
 
 impl Case<'_> {
+    /// What the p values for and against the claim are held against, when it is asked how many more seeds it takes:
+    /// as Holm corrects the smallest of them.
+    fn levels(&self) -> (f64, f64) {
+        let comparisons = comparisons(&self.claim.test).max(1) as f64;
+        let Corrections { in_favour, against } = self.corrections;
+        (FOR / in_favour, AGAINST / against / comparisons)
+    }
+
     fn quantity(&self, variant: &str, metric: &str) -> Quantity {
         Quantity {
             variant: variant.to_owned(),
@@ -387,6 +401,15 @@ impl Case<'_> {
         Ok(sample)
     }
 
+    /// What there is of each of these (variant, metric), whether or not it allows a test.
+    fn groups(&self, compared: [(&str, &str); 2]) -> Vec<Group> {
+        let groups = compared.into_iter().filter_map(|(variant, metric)| {
+            let sample = self.results.sample(&self.quantity(variant, metric)).ok()?;
+            Some(Group::of(variant, metric, &sample))
+        });
+        groups.collect()
+    }
+
     /// The runs of a metric of several variants. A variant without any is named before one with too few:
     /// seeds do not mend that.
     fn samples<'s>(
@@ -410,13 +433,21 @@ impl Case<'_> {
 
     /// Which way a metric improves: as the claim says, or as its name does.
     fn better(&self, metric: &str) -> Option<Better> {
-        self.claim.better.or_else(|| {
-            let name = metric.rsplit('.').next().unwrap_or(metric);
-            Metric::from_id(name).map(|metric| match metric.direction() {
-                Direction::HigherIsBetter => Better::Higher,
-                Direction::LowerIsBetter => Better::Lower,
-            })
-        })
+        self.claim.better.or_else(|| known_direction(metric))
+    }
+}
+
+/// Which way a metric improves that is known by name, alone or after a prefix as in `bmu.purity`.
+fn known_direction(metric: &str) -> Option<Better> {
+    let name = metric.rsplit('.').next()?;
+    let of_maps = || {
+        let known = MAP.iter().map(|(of, _)| *of).chain([CLASS_SCATTER]);
+        known.into_iter().find(|of| of.id == name)
+    };
+    match described(name).or_else(of_maps)?.better {
+        metrics::Better::Higher => Some(Better::Higher),
+        metrics::Better::Lower => Some(Better::Lower),
+        metrics::Better::NearestZero | metrics::Better::NearestOne => None,
     }
 }
 

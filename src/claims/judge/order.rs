@@ -5,9 +5,8 @@
 
 use super::super::words::{interval, number, p_value, signed};
 use super::super::{Operand, Order};
-use super::pairs::Pairs;
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
-use crate::statistics::power::further_for_mean;
+use super::pairs::{Expected, Pairs};
+use super::{Case, Finding, Verdict, decided, too_small};
 
 /// One for each pair of neighbours and each metric.
 pub(super) fn findings(case: &Case, test: &Order) -> Vec<Finding> {
@@ -52,11 +51,14 @@ fn finding(case: &Case, first: (&str, &str), second: (&str, &str), margin: Optio
     };
     let null = margin.unwrap_or(0.0);
     let (p_for, p_against) = (pairs.p_greater(0.0), pairs.p_less(null));
+    let (in_favour, against) = case.levels();
     let verdict = decided(p_for, p_against, || {
-        further_for_mean(pairs.moments, |difference| {
-            difference.p_greater(0.0) <= FOR / case.corrections.in_favour
-                || difference.p_less(null) <= AGAINST / case.corrections.against
+        Expected::further(pairs.moments, |expected| {
+            expected.p_greater(0.0) <= in_favour || expected.p_less(null) <= against
         })
+    });
+    let leans_for = Expected::leaning(pairs.moments, &verdict, |expected| {
+        expected.p_greater(0.0) <= in_favour
     });
     let base = pairs.finding(label);
     let range = base.interval_95.map(interval).unwrap_or_default();
@@ -88,6 +90,7 @@ fn finding(case: &Case, first: (&str, &str), second: (&str, &str), margin: Optio
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
+        leans_for,
         verdict,
         words,
         ..base

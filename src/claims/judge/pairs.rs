@@ -11,8 +11,51 @@ use super::{Case, Finding, Verdict};
 use crate::random::{Seed, stream};
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::paired::sign_flip;
-use crate::statistics::power::Further;
+use crate::statistics::power::{ENDLESS, Further, further_for_mean};
 use crate::statistics::{Difference, Moments, effect, minus};
+
+/// The p values that pairs may have that do not exist yet, if mean and spread stay as they are: those of the t test,
+/// but none smaller than a sign-flip test of so many pairs has when all of them agree.
+pub(super) struct Expected(Difference);
+
+impl Expected {
+    /// How many more pairs let `decided` say yes.
+    pub(super) fn further(now: Moments, decided: impl Fn(Self) -> bool) -> Further {
+        further_for_mean(now, |difference| decided(Self(difference)))
+    }
+
+    /// Whether it is for the claim that the pairs would decide that `verdict` asks for; `None` where it asks for none,
+    /// or no number is known.
+    pub(super) fn leaning(
+        now: Moments,
+        verdict: &Verdict,
+        is_for: impl Fn(Self) -> bool,
+    ) -> Option<bool> {
+        let Verdict::Inconclusive { more_seeds } = verdict else {
+            return None;
+        };
+        let n = match more_seeds {
+            Further::About(more) => now.n + more,
+            Further::MoreThanMost => ENDLESS,
+            Further::AtLeast(_) | Further::Never => return None,
+        };
+        Some(is_for(Self(Difference::of_one(Moments { n, ..now }))))
+    }
+
+    fn smallest(&self) -> f64 {
+        0.5_f64.powf(self.0.df + 1.0)
+    }
+
+    /// As [`Pairs::p_greater`].
+    pub(super) fn p_greater(&self, null: f64) -> f64 {
+        self.0.p_greater(null).max(self.smallest())
+    }
+
+    /// As [`Pairs::p_less`].
+    pub(super) fn p_less(&self, null: f64) -> f64 {
+        self.0.p_less(null).max(self.smallest())
+    }
+}
 
 /// First minus second, seed by seed.
 pub(super) struct Pairs {
@@ -38,10 +81,16 @@ impl Pairs {
         ) {
             (Ok(first), Ok(second)) => [first, second],
             // What is not there at all is told before what is too little.
-            (Err(_), Err(two)) if matches!(two.verdict, Verdict::NotTested { .. }) => {
-                return Err(two);
+            (Err(_), Err(stopped)) if matches!(stopped.verdict, Verdict::NotTested { .. }) => {
+                return Err(stopped);
             }
-            (Err(one), _) | (_, Err(one)) => return Err(one),
+            (Err(mut stopped), _) | (_, Err(mut stopped)) => {
+                let groups = case.groups([first, second]);
+                if groups.len() == 2 {
+                    stopped.ours = groups;
+                }
+                return Err(stopped);
+            }
         };
         let groups = [
             Group::of(first.0, first.1, &samples[0]),

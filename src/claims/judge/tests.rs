@@ -361,6 +361,81 @@ fn pairs_that_all_agree_need_few_more() {
     assert_eq!(verdict(8), Verdict::Reproduced);
 }
 
+/// Differences of all pairs are -0.1: 2^-5 is above the level of a refutation, 2^-6 times seven claims too.
+#[test]
+fn what_a_sign_flip_test_cannot_say_yet_is_not_promised() {
+    let ids = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"];
+    let of = |claims: usize, seeds| {
+        let results = Results {
+            runs: [
+                runs("a", "purity", 0.4, 0, seeds),
+                runs("b", "purity", 0.5, 0, seeds),
+            ]
+            .concat(),
+        };
+        let claims: Vec<_> = ids[..claims].iter().map(|&id| (id, ORDER)).collect();
+        judged_all(&claims, &results, &Conditions::paper()).remove(0)
+    };
+    let takes = |judgement: &Judgement| judgement.what_it_takes();
+    let about = |words: &str| Some(format!("about {words}; so far against it"));
+    assert_eq!(takes(&of(1, 5)), about("1 more seed"));
+    assert_eq!(of(1, 6).verdict, Verdict::NotReproduced);
+    // 7 / 512 is below 0.025, 7 / 256 is not.
+    assert_eq!(takes(&of(7, 5)), about("4 more seeds"));
+    assert_eq!(of(7, 5).refutable_from, Some(9));
+    assert_eq!(of(7, 9).verdict, Verdict::NotReproduced);
+}
+
+/// Five pairs can say that it holds, and nothing else.
+#[test]
+fn a_claim_that_could_not_have_been_refuted_says_so() {
+    let of = |seeds| {
+        let results = Results {
+            runs: [
+                runs("a", "purity", 0.9, 0, seeds),
+                runs("b", "purity", 0.5, 1, seeds),
+            ]
+            .concat(),
+        };
+        judged(ORDER, &results)
+    };
+    let five = of(5);
+    assert_eq!(
+        (&five.verdict, five.refutable_from),
+        (&Verdict::Reproduced, Some(6))
+    );
+    assert!(
+        five.explanation
+            .iter()
+            .any(|words| words.contains("5 seeds could not refute it"))
+    );
+    assert_eq!(of(6).refutable_from, None);
+}
+
+#[test]
+fn metrics_that_are_known_by_name_improve_one_way() {
+    assert_eq!(known_direction("latent.silhouette"), Some(Better::Higher));
+    assert_eq!(
+        known_direction("map.quantization_error"),
+        Some(Better::Lower)
+    );
+    assert_eq!(known_direction("map.topographic_product"), None);
+    assert_eq!(known_direction("loss"), None);
+}
+
+/// What was done of the other side is named as well.
+#[test]
+fn both_sides_of_a_pair_are_shown_where_one_has_too_few_runs() {
+    let mut results = results(&[("a", 0.8), ("b", 0.7)]);
+    results
+        .runs
+        .retain(|run| run.variant == "a" || run.seed < 2);
+    let judgement = judged(ORDER, &results);
+    let groups = judgement.findings[0].ours.iter();
+    let groups: Vec<(&str, usize)> = groups.map(|one| (one.variant.as_str(), one.n)).collect();
+    assert_eq!(groups, [("a", 10), ("b", 2)]);
+}
+
 #[test]
 fn the_best_of_several() {
     let test =

@@ -1,5 +1,9 @@
 //! Claims that are tested beside each other: Holm's correction over the order claims of an experiment, over the
 //! comparisons of one claim, and the seeds that it takes after either.
+//!
+//! The order claims of an experiment are one family whether or not there are runs of all: claims are written before
+//! runs exist, and a verdict should not depend on which of the others have theirs. One that has none counts with a p
+//! value of 1, so that its runs, when they come, weaken no verdict.
 
 use super::super::words::p_value;
 use super::{AGAINST, FOR, Finding, Judgement, Verdict};
@@ -69,8 +73,17 @@ fn p_against(judgement: &Judgement) -> f64 {
     counted.map(|(p, _)| p).fold(1.0, f64::min)
 }
 
-/// Holm over the order claims of the experiment; gives their number.
-pub(super) fn correct(judgements: &mut [Judgement]) -> usize {
+/// How many of the order claims of the experiment are not refuted: by at least so many Holm's correction multiplies the
+/// p value that refutes one more.
+pub(super) fn open(judgements: &[Judgement]) -> usize {
+    let orders = judgements
+        .iter()
+        .filter(|one| is_order(one) && !one.findings.is_empty());
+    orders.filter(|one| !one.verdict.is_against()).count()
+}
+
+/// Holm over the order claims of the experiment.
+pub(super) fn correct(judgements: &mut [Judgement]) {
     let mut orders: Vec<&mut Judgement> = judgements
         .iter_mut()
         .filter(|one| is_order(one) && !one.findings.is_empty())
@@ -86,12 +99,7 @@ pub(super) fn correct(judgements: &mut [Judgement]) -> usize {
             }
             _ => continue,
         };
-        let fewest = judgement
-            .findings
-            .iter()
-            .flat_map(|one| &one.ours)
-            .map(|group| group.n)
-            .min();
+        let fewest = judgement.findings.iter().filter_map(Finding::seeds).min();
         judgement.verdict = Verdict::Inconclusive {
             more_seeds: to_level(p, level, fewest.unwrap_or(0)),
         };
@@ -101,12 +109,11 @@ pub(super) fn correct(judgements: &mut [Judgement]) -> usize {
             p_value(p[1])
         ));
     }
-    speaks_for.len()
 }
 
 /// Makes a refutation that did not survive its correction inconclusive.
 pub(super) fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
-    let n = finding.ours.iter().map(|group| group.n).min().unwrap_or(0);
+    let n = finding.seeds().unwrap_or(0);
     finding.verdict = Verdict::Inconclusive {
         more_seeds: to_level([finding.p_against.unwrap_or(adjusted), adjusted], level, n),
     };
@@ -120,7 +127,7 @@ pub(super) fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
 /// Further runs that bring a p value, given as it is and corrected, down to a level. Where all of n pairs
 /// agree, the sign-flip test gives 2^-n, whatever the differences, and each further pair halves that.
 /// Otherwise as if the statistic were normal and grew with the root of the runs, and the correction stayed.
-fn to_level([p, adjusted]: [f64; 2], level: f64, n: usize) -> Further {
+fn to_level([p, adjusted]: [f64; 2], level: f64, n: u32) -> Further {
     let more = if p <= 1.001 * 0.5_f64.powi(n as i32) {
         (adjusted / level).log2()
     } else {
@@ -131,7 +138,7 @@ fn to_level([p, adjusted]: [f64; 2], level: f64, n: usize) -> Further {
         if now.is_nan() || now <= 0.0 {
             return Further::Never;
         }
-        n as f64 * ((needed / now).powi(2) - 1.0)
+        f64::from(n) * ((needed / now).powi(2) - 1.0)
     };
     let more = more.ceil().max(1.0);
     if more > f64::from(MOST_FURTHER) {

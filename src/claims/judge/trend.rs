@@ -11,12 +11,13 @@ use super::super::results::{Sample, common_seeds};
 use super::super::verdict::Group;
 use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Change, Trend};
-use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
+use super::pairs::Expected;
+use super::{AGAINST, Case, Finding, Verdict, decided, too_small};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::paired::sign_flip;
-use crate::statistics::power::{Further, further_for_mean};
+use crate::statistics::power::Further;
 use crate::statistics::{Difference, Interval, Moments, holm, kendall, minus};
 
 /// One for each metric.
@@ -41,15 +42,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         .collect();
     let seeds = common_seeds(&samples);
     // Upwards is as claimed from here on.
-    let rows: Vec<Vec<f64>> = seeds
-        .iter()
-        .map(|&seed| {
-            samples
-                .iter()
-                .filter_map(|one| Some(sign * one.at(seed)?))
-                .collect()
-        })
-        .collect();
+    let rows = by_seed(&samples, &seeds, sign);
     let changes: Vec<f64> = rows.iter().map(|row| change(row)).collect();
     let enough = changes.len() >= MIN_RUNS as usize;
     let Some(moments) = Moments::of(&changes).filter(|_| enough) else {
@@ -73,16 +66,19 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         adjusted.iter().copied().fold(1.0, f64::min)
     };
     let p_whole = adjusted.first().copied().unwrap_or(1.0);
+    let (in_favour, against) = case.levels();
     let verdict = if reversed {
         Verdict::NotReproduced
     } else {
         decided(p_for, p_whole, || {
-            further_for_mean(moments, |difference| {
-                difference.p_greater(0.0) <= FOR / case.corrections.in_favour
-                    || difference.p_less(null) <= AGAINST / case.corrections.against
+            Expected::further(moments, |expected| {
+                expected.p_greater(0.0) <= in_favour || expected.p_less(null) <= against
             })
         })
     };
+    let leans_for = Expected::leaning(moments, &verdict, |expected| {
+        expected.p_greater(0.0) <= in_favour
+    });
     let rng = &mut stream(
         Seed(0),
         &format!("claims/{}/trend/{metric}", *case.claim.id),
@@ -123,12 +119,23 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         margin,
         p_for: Some(p_for),
         p_against: Some(p_against),
+        leans_for,
         ..Finding::new(label, verdict, words)
     };
+    finding.numbers.insert("pairs", rows.len() as f64);
     finding
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
     Ok(finding)
+}
+
+/// The values of each seed, times `sign`, in the order of the samples.
+fn by_seed(samples: &[Sample], seeds: &[u64], sign: f64) -> Vec<Vec<f64>> {
+    let of = |&seed: &u64| {
+        let values = samples.iter().filter_map(|one| one.at(seed));
+        values.map(|value| sign * value).collect()
+    };
+    seeds.iter().map(of).collect()
 }
 
 /// Of each step the p value of its going the claimed way, or the other way by no more than the margin; and the steps

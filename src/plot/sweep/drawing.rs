@@ -1,7 +1,7 @@
 //! Where the parts of a sweep stand: panels, axes, ticks.
 
 use super::super::Error;
-use super::super::axis::{Axis, Scale};
+use super::super::axis::{Axis, Scale, number};
 use super::super::canvas::{Align, Canvas, Pen, Type};
 use super::super::font::{self, Weight};
 use super::super::frame::MARGIN;
@@ -380,10 +380,33 @@ fn x_ticks(sweep: &Sweep, values: &[f64], width: f64) -> Vec<(f64, Vec<String>)>
         return Vec::new();
     }
     let most = ((width - 2.0 * INSET) / 30.0 + 1.0).max(2.0) as usize;
-    sweep
-        .x_axis(values, within(&sweep.scale, 0.0, width))
-        .ticks(most)
+    let axis = sweep.x_axis(values, within(&sweep.scale, 0.0, width));
+    let own = own_ticks(&axis, values);
+    own.unwrap_or_else(|| axis.ticks(most))
         .into_iter()
         .map(|(value, label)| (value, vec![label]))
         .collect()
+}
+
+/// Labels at the values themselves, which are what was run. `None` on a linear axis, if all are powers of ten, or
+/// if the labels would touch.
+fn own_ticks(axis: &Axis, values: &[f64]) -> Option<Vec<(f64, String)>> {
+    const ROOM: f64 = 5.0;
+    let is_power = |value: &f64| (value.log10() - value.log10().round()).abs() < 1e-9;
+    if !axis.log || values.iter().all(is_power) {
+        return None;
+    }
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    let ticks = values.iter().map(|&value| (value, number(value)));
+    let ticks: Vec<(f64, String)> = ticks.collect();
+    let half = |label: &str| font::width(label, palette::SMALL, Weight::Regular) / 2.0;
+    let apart = ticks.windows(2).all(|pair| {
+        let [(one, left), (other, right)] = pair else {
+            return true;
+        };
+        axis.at(*other) - axis.at(*one) >= half(left) + half(right) + ROOM
+    });
+    apart.then_some(ticks)
 }

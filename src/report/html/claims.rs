@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::marks::{anchor, judgement, minus, word};
 use super::{note, strip};
-use crate::claims::{Group, Verdict, more};
+use crate::claims::{Finding, Group, Verdict, more};
 use crate::report::content::{Entry, Experiment, Row};
-use crate::report::numbers::{n_of, number, origin, p_value, range, runs, signed, spread};
+use crate::report::numbers::{count, n_of, number, origin, p_value, range, runs, signed, spread};
 use crate::words::percent;
 
 /// One body of rows for each claim: its statement, then its comparisons, then what to know.
@@ -70,7 +70,7 @@ fn comparison(experiment: &Experiment, entry: &Entry, row: &Row) -> Markup {
                     @if finding.ours.len() > 2 {
                         (one_of_many(experiment, group))
                     } @else {
-                        (ours(experiment, group, finding.ours.len() > 1))
+                        (ours(experiment, finding, group))
                     }
                 }
                 @if finding.ours.is_empty() { "–" }
@@ -105,12 +105,12 @@ fn p(row: &Row) -> Option<String> {
     p.map(p_value)
 }
 
-fn ours(experiment: &Experiment, group: &Group, is_one_of_two: bool) -> Markup {
+fn ours(experiment: &Experiment, finding: &Finding, group: &Group) -> Markup {
     html! {
         div {
             span.nowrap { (minus(&spread(group.mean, group.sd))) }
             span.small {
-                @if is_one_of_two { (group.variant) ": " }
+                @if finding.ours.len() > 1 { (finding.name_of(group)) ": " }
                 (link(experiment, &group.variant, &runs(group)))
             }
         }
@@ -156,6 +156,7 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
                         _ => {}
                     }
                     (minus(&signed(difference)))
+                    @if let Some(pairs) = finding.pairs_apart() { " (" (count(pairs, "pair")) ")" }
                 }
                 @if let Some(interval) = finding.interval_95 {
                     @if finding.difference.is_some() { "; " }

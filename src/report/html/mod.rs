@@ -10,7 +10,7 @@ mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::content::{Chapter, Counts, Experiment, Report};
+use super::content::{Chapter, Counts, Experiment, LATE, Report, UNREFUTABLE};
 use super::numbers::{count, duration};
 use crate::claims::Judgement;
 use crate::plot::page_fonts;
@@ -93,6 +93,8 @@ fn top(report: &Report) -> Markup {
                     li { b { (n) } " " (word(name)) }
                 }
             }
+            (listed(LATE, &report.late_claims()))
+            (listed(UNREFUTABLE, &report.unrefutable_claims()))
             nav aria-label="Contents" {
                 ul {
                     @for chapter in &report.papers {
@@ -115,6 +117,22 @@ fn top(report: &Report) -> Markup {
                 }
             }
             (reading())
+        }
+    }
+}
+
+/// Claims of which there is something to know, by experiment.
+fn listed(what: &str, claims: &[(&str, &str)]) -> Markup {
+    html! {
+        @if !claims.is_empty() {
+            p.small {
+                (what) " "
+                @for (n, (experiment, claim)) in claims.iter().enumerate() {
+                    @if n > 0 { ", " }
+                    a href={ "#" (anchor(&["claim", experiment, claim])) } { (claim) }
+                }
+                "."
+            }
         }
     }
 }
@@ -177,7 +195,9 @@ fn guide(words: &[(&str, &str)]) -> Markup {
                  likeness its dashed ends are the margin, the difference that would matter: reproduced, the thick \
                  line lies wholly within; not reproduced, the thin line lies wholly outside. Of an order and a trend \
                  it begins at 0: reproduced, the thick line lies wholly within; not reproduced, what is claimed is \
-                 smaller than the margin or the other way round, which the sentence below says."
+                 smaller than the margin or the other way round, which the sentence below says. Of runs in pairs a \
+                 sign-flip test has to say the same, and Holm's correction to leave it standing: with few seeds they \
+                 may not, wherever the lines lie."
             }
         }
         dl.words {

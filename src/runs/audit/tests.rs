@@ -100,6 +100,21 @@ fn a_sound_store_has_nothing_to_find() {
 }
 
 #[test]
+fn metrics_out_of_their_range_are_named() {
+    let (_folder, store, first) = three();
+    let path = first.join("record.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"purity\": 0.5", "\"purity\": 1.7")).unwrap();
+    let found = audit(&store).unwrap();
+    assert_eq!(counts(&found), (2, 0, 1));
+    let (kind, _, message) = only(&found);
+    assert_eq!(
+        (kind, message.as_str()),
+        (Kind::Damaged, "purity is 1.7, and can only be 0 to 1")
+    );
+}
+
+#[test]
 fn torn_and_altered_records_are_named() {
     let (_folder, store, first) = three();
     let path = first.join("record.json");

@@ -29,31 +29,39 @@ pub(super) struct RowSums {
     farthest: f64,
 }
 
-/// Samples on the map, ready to be compared pair by pair.
+/// Samples on the map, ready to be compared pair by pair. Tables are of the units that have samples, so that they
+/// grow with the samples and not with the map.
 pub(super) struct Placed {
-    /// The best matching unit of each sample.
+    /// The units that have samples, ascending.
+    pub held: Vec<usize>,
+    /// The best matching unit of each sample, as its place in `held`.
     pub units: Vec<usize>,
-    /// How many samples each unit has.
+    /// How many samples each unit of `held` has.
     pub counts: Vec<usize>,
-    /// `steps[a * units + b]`, the distance of two units on the map.
+    /// `steps[a * held + b]`, the distance of two units on the map.
     steps: Vec<f64>,
 }
 
 impl Placed {
     /// The samples `rows` of `map`, and their distances.
     pub fn new(map: &MapView, rows: &[usize]) -> (Self, Points) {
-        let units: Vec<usize> = rows
+        let best = rows.iter().map(|&row| map.matches()[row].best as usize);
+        let best: Vec<usize> = best.collect();
+        let mut held = best.clone();
+        held.sort_unstable();
+        held.dedup();
+        let places = best
             .iter()
-            .map(|&row| map.matches()[row].best as usize)
-            .collect();
-        let number = map.grid().units();
-        let mut counts = vec![0; number];
+            .map(|unit| held.partition_point(|one| one < unit));
+        let units: Vec<usize> = places.collect();
+        let mut counts = vec![0; held.len()];
         for &unit in &units {
             counts[unit] += 1;
         }
-        let pairs = (0..number).flat_map(|a| (0..number).map(move |b| (a, b)));
+        let pairs = held.iter().flat_map(|&a| held.iter().map(move |&b| (a, b)));
         let steps = pairs.map(|(a, b)| map.steps(a, b) as f64).collect();
         let placed = Self {
+            held,
             units,
             counts,
             steps,
@@ -61,7 +69,7 @@ impl Placed {
         (placed, Points::new(map.data(), map.dims(), rows))
     }
 
-    /// Distances on the map from one unit to all.
+    /// Distances on the map from one unit to all that have samples.
     fn steps_from(&self, unit: usize) -> &[f64] {
         let number = self.counts.len();
         &self.steps[unit * number..(unit + 1) * number]
@@ -90,12 +98,10 @@ impl Placed {
             sums.products += part.products;
             sums.farthest = sums.farthest.max(part.farthest);
         }
-        for (unit, &count) in self.counts.iter().enumerate().filter(|&(_, &c)| c > 0) {
+        for (unit, &count) in self.counts.iter().enumerate() {
             for (&other, &steps) in self.counts.iter().zip(self.steps_from(unit)) {
-                if other > 0 {
-                    sums.steps_squared += (count * other) as f64 * steps * steps;
-                    sums.most_steps = sums.most_steps.max(steps);
-                }
+                sums.steps_squared += (count * other) as f64 * steps * steps;
+                sums.most_steps = sums.most_steps.max(steps);
             }
         }
         sums

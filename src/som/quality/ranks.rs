@@ -2,7 +2,7 @@
 //! trustworthiness are made of.
 //!
 //! A sample's projection is the prototype of its unit, so distances after projection are those of a
-//! table of units, and ranks there follow from how many samples each unit has. Ties take the smallest
+//! table of the units that have samples, and ranks there follow from how many samples each unit has. Ties take the smallest
 //! rank: samples that share a unit are all nearest to one another.
 
 use super::MapView;
@@ -13,7 +13,7 @@ use crate::distances::Points;
 pub(super) struct Projected {
     k: usize,
     units: usize,
-    /// `[a * units + b]`: the rank of the samples of unit `b` seen from a sample of unit `a`.
+    /// `[a * units + b]`, units as [`Placed`] numbers them: the rank of the samples of unit `b` seen from a sample of unit `a`.
     ranks: Vec<u32>,
     /// How many samples a sample of each unit has within rank `k`.
     within: Vec<usize>,
@@ -34,18 +34,23 @@ impl Projected {
         if k == 0 || 2 * k >= placed.units.len() {
             return None;
         }
-        let units = placed.counts.len();
-        let all: Vec<usize> = (0..units).collect();
+        let units = placed.held.len();
+        let all: Vec<usize> = (0..map.grid().units()).collect();
         let prototypes = Points::new(map.prototype_values(), map.dims(), &all);
-        let lines = prototypes.each(map.threads(), |unit, distances| {
-            ranks_from(unit, distances, &placed.counts)
+        let mut lines = prototypes.each(map.threads(), |unit, distances| {
+            let Ok(place) = placed.held.binary_search(&unit) else {
+                return Vec::new();
+            };
+            let held = placed.held.iter();
+            let distances: Vec<f64> = held.map(|&other| distances[other]).collect();
+            ranks_from(place, &distances, &placed.counts)
         });
-        let within = lines.iter().enumerate().map(|(unit, ranks)| {
+        lines.retain(|ranks| !ranks.is_empty());
+        let within = lines.iter().map(|ranks| {
             let near = ranks.iter().zip(&placed.counts);
             let near = near.filter(|&(&rank, _)| rank as usize <= k);
             // The sample itself is not its own neighbour.
-            let count: usize = near.map(|(_, &count)| count).sum();
-            count - usize::from(placed.counts[unit] > 0)
+            near.map(|(_, &count)| count).sum::<usize>() - 1
         });
         Some(Self {
             k,
@@ -104,7 +109,7 @@ fn ranks_from(unit: usize, distances: &[f64], counts: &[usize]) -> Vec<u32> {
             ranks[other] = 1 + nearer as u32;
         }
         let here: usize = tied.iter().map(|&other| counts[other]).sum();
-        nearer += here - usize::from(tied.contains(&unit) && counts[unit] > 0);
+        nearer += here - usize::from(tied.contains(&unit));
     }
     ranks
 }
