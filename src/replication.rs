@@ -13,7 +13,7 @@ use crate::runs::{Record, Store};
 pub use gathering::gather;
 pub use judging::{judge, untested};
 pub use protocol::{Profile, Protocol, Variant};
-pub use results::{Pictures, Presentation, Results, VariantRecords, drawn};
+pub use results::{Coverage, Pictures, Presentation, Results, VariantRecords, drawn};
 pub use settings::{BadSetting, Changes, Effect, Setting};
 
 /// One experiment of a paper.

@@ -100,6 +100,15 @@ pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a st
     alike.into_iter().map(|(_, known)| known).take(3).collect()
 }
 
+/// `; did you mean desom-gamma, desom-maps?`, the end of a sentence; nothing without names ([`alike`]).
+#[must_use]
+pub fn or_meant(alike: &[&str]) -> String {
+    if alike.is_empty() {
+        return String::new();
+    }
+    format!("; did you mean {}?", alike.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

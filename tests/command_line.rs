@@ -140,6 +140,22 @@ fn data_that_cannot_be_had_is_explained_with_exit_code_20() {
     for way_on in ["data import", "--mirror", "--profile smoke"] {
         assert!(message.contains(way_on), "{message}");
     }
+    // The plan says so beforehand, and that embedded data are not missing.
+    let plan = |profile| {
+        let planned = [
+            "plan",
+            "desom-gamma",
+            "--offline",
+            "--seeds",
+            "1",
+            "--profile",
+            profile,
+        ];
+        let arguments = [&planned[..], &["--gammas", "10", "--json"]].concat();
+        json(store.path(), &arguments)["data_to_fetch"].clone()
+    };
+    assert_eq!(plan("quick"), serde_json::json!(["mnist"]));
+    assert_eq!(plan("smoke"), serde_json::json!([]));
 }
 
 #[test]

@@ -494,6 +494,20 @@ mod tests {
         assert_eq!(settings_of(&ours, "search-22"), searched);
     }
 
+    #[test]
+    fn the_search_found_nothing_for_other_numbers_than_its_own() {
+        let usual = settings(Profile::Paper, &Changes::default()).unwrap();
+        let with = |name: &str, value: &str| {
+            let changes: Changes = std::iter::once((name.to_owned(), value.to_owned())).collect();
+            settings(Profile::Paper, &changes).unwrap()
+        };
+        assert!(chosen(&usual, &usual).is_some());
+        assert!(chosen(&with("threshold", "0.9"), &usual).is_none());
+        // What it did not choose is as it is asked for.
+        let other = chosen(&with("alpha", "0.01"), &usual).unwrap();
+        assert!((other.alpha - 0.01).abs() < 1e-12);
+    }
+
     /// A reading's id is the option that makes it, so that users can make it too.
     #[test]
     fn readings_are_options_of_the_command_line() {

@@ -340,7 +340,6 @@ mod tests {
         );
         let first: Vec<&str> = table.rows.iter().map(|row| row[0].as_str()).collect();
         assert_eq!(first, ["search-22", "search-03", "search-07"]);
-        assert_eq!(table.rows.len(), 3);
         // Draw, five parameters, runs, the error.
         assert_eq!(table.rows[0][6..8], ["2", "0.045"]);
         assert_eq!(table.head[1..6], ["a_t", "e_b", "beta", "s", "ld"]);

@@ -3,7 +3,7 @@
 
     python3 replications/soae/active_units.py results/runs/KEY ...
 
-Needs NumPy. For runs in the plane. Reads `weights.safetensors` of a run (`decoder.N.weight` [inputs, outputs],
+Needs NumPy. Reads `weights.safetensors` of a run (`decoder.N.weight` [inputs, outputs],
 `decoder.N.bias`, and `held_out.codes` [2000, m], a sample of the 10 000 held-out rows) and its record. None in the last
 hidden layer means that one image is decoded for all of these codes, and that no gradient reaches codes or encoder.
 """
@@ -29,15 +29,26 @@ def tensors(path):
     return found
 
 
+def embedded(codes, space):
+    """What the decoder sees of codes."""
+    if space == "torus":
+        return np.concatenate([np.cos(codes), np.sin(codes)], axis=1)
+    if space == "sphere":
+        return codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    return codes
+
+
 if len(sys.argv) < 2:
     sys.exit("usage: active_units.py RUN ..., with folders of runs, e.g. results/runs/58bea7af6470eae9")
 for run in map(Path, sys.argv[1:]):
     record = json.loads((run / "record.json").read_text())
-    if record["identity"]["settings"].get("space") != "plane":
-        sys.exit(f"{run}: {record['variant']} has no codes in the plane")
+    space = record["identity"]["settings"].get("space")
+    if space is None:
+        sys.exit(f"{run}: {record['variant']} is no autoencoder of soae")
     found = tensors(run / "weights.safetensors")
     values = found["held_out.codes"]
     norm = np.linalg.norm(values, axis=1).mean()
+    values = embedded(values, space)
     active = []
     layers = sum(name.startswith("decoder.") and name.endswith(".weight") for name in found)
     for layer in range(layers - 1):

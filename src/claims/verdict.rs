@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Printed;
 use super::results::Sample;
+use super::words::count;
 use crate::statistics::power::{Further, MOST_FURTHER};
 use crate::statistics::{Interval, Moments};
 
@@ -179,18 +180,47 @@ impl Finding {
         }
     }
 
-    /// How many pairs a difference is of, where that is not every run: it is not that of the means then.
+    /// What a difference is of, where that is not every run, so that it is not that of the means: `6 pairs`; of a
+    /// trend `6 seeds`.
     #[must_use]
-    pub fn pairs_apart(&self) -> Option<usize> {
-        let pairs = *self.numbers.get("pairs")? as usize;
-        let differ = self.ours.iter().any(|group| group.n != pairs);
-        differ.then_some(pairs)
+    pub fn of_how_many(&self) -> Option<String> {
+        let (number, what) = self.in_common()?;
+        let differ = self.ours.iter().any(|group| group.n != number as usize);
+        differ.then(|| count(number as usize, what))
     }
 
-    /// How many seeds it rests on: pairs where it is of pairs, else the runs of the smallest group.
+    /// Pairs, or of a trend seeds that all its variants have.
+    fn in_common(&self) -> Option<(u32, &'static str)> {
+        let number = |name: &str| self.numbers.get(name).map(|&number| number as u32);
+        let pairs = number("pairs").map(|pairs| (pairs, "pair"));
+        pairs.or_else(|| Some((number("seeds")?, "seed")))
+    }
+
+    /// How many seeds it rests on: those in common where it is of pairs, else the runs of the smallest group.
     pub(super) fn seeds(&self) -> Option<u32> {
-        let pairs = self.numbers.get("pairs").map(|&pairs| pairs as u32);
-        pairs.or_else(|| self.ours.iter().map(|group| group.n as u32).min())
+        let runs = self.ours.iter().map(|group| group.n as u32).min();
+        self.in_common().map(|(number, _)| number).or(runs)
+    }
+
+    /// As [`seeds`](Self::seeds), of that of its tests which has the most: it is the first that can refute a claim.
+    pub(super) fn most_seeds(&self) -> Option<u32> {
+        let most = self.numbers.get("pairs_most").map(|&most| most as u32);
+        most.or_else(|| self.seeds())
+    }
+
+    /// Whether it speaks for the claim, or would with the further seeds that it asks for; `None` if nothing is known.
+    pub(super) fn points_for(&self) -> Option<bool> {
+        match self.verdict {
+            Verdict::Reproduced | Verdict::Consistent => Some(true),
+            Verdict::NotReproduced | Verdict::Inconsistent => Some(false),
+            Verdict::Inconclusive {
+                more_seeds: Further::About(_) | Further::MoreThanMost,
+            } if self.in_common().is_some() => self.leans_for,
+            Verdict::Inconclusive {
+                more_seeds: Further::About(_) | Further::MoreThanMost,
+            } => Some(self.p_for? <= self.p_against?),
+            Verdict::Inconclusive { .. } | Verdict::NotTested { .. } => None,
+        }
     }
 
     /// Without numbers yet.
@@ -249,7 +279,8 @@ pub struct Judgement {
     pub better_than_published: bool,
     /// Of our runs, those made when the claim was defined otherwise or did not exist.
     pub older_runs: usize,
-    /// The fewest seeds that could refute it, where there are fewer: all that these could say was "reproduced".
+    /// The fewest seeds that could refute it, where no comparison of it has as many: nothing that these could show would
+    /// have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refutable_from: Option<u32>,
     /// Seeds that are done and that were planned, where fewer are done.
@@ -312,25 +343,16 @@ impl Judgement {
         Some(format!("{}{leaning}", more(more_seeds)))
     }
 
-    /// Against the claim if one of the comparisons is that more seeds would decide, else for it.
+    /// Against the claim if one of its comparisons points that way, for it if all point the other; `None` if some point
+    /// nowhere.
     fn leaning(&self) -> Option<&'static str> {
-        let open = self.findings.iter().filter(|one| {
-            let Verdict::Inconclusive { more_seeds } = one.verdict else {
-                return false;
-            };
-            matches!(more_seeds, Further::About(_) | Further::MoreThanMost)
-        });
-        let mut leanings = open.filter_map(|one| {
-            let by_p = || Some(one.p_for? <= one.p_against?);
-            Some(!one.leans_for.or_else(by_p)?)
-        });
-        let first = leanings.next()?;
-        let is_against = first || leanings.any(|against| against);
-        Some(if is_against {
-            "so far against it"
-        } else {
-            "so far for it"
-        })
+        let directions = self.findings.iter().map(Finding::points_for);
+        let directions: Vec<Option<bool>> = directions.collect();
+        if directions.contains(&Some(false)) {
+            return Some("so far against it");
+        }
+        let all = directions.iter().all(|one| *one == Some(true));
+        all.then_some("so far for it")
     }
 
     /// The verdict in a few words: `not reproduced: better than published (5 of 10 seeds)`, `inconclusive (about 12

@@ -61,7 +61,7 @@ enum DataCommand {
         /// Data sets [default: all that are here, in whole or in part]
         ids: Vec<String>,
     },
-    /// Take files you have: .gz or not, whatever their names, recognised by SHA-256
+    /// Take files you have: .gz or not, recognised by SHA-256 whatever their names, else by name
     Import {
         /// The data set
         id: String,

@@ -103,15 +103,19 @@ pub fn run(
     }
     let id = replication.id();
     let profile = session.args.profile.name();
-    let instead = match session.fullest_other()? {
-        Some((other, runs)) => format!(
+    let instead = if let Some((other, runs)) = session.fullest_other()? {
+        format!(
             "of the {other} profile there are {}: replicate figures {id} --profile {other}",
             words::count(runs, "run"),
             other = other.name(),
-        ),
-        None => {
-            format!("run replicate {id} --profile {profile} first, or name the store with --store")
-        }
+        )
+    } else {
+        let changes = session.altered.iter();
+        let changes = changes.map(|(name, value)| format!(" --{name} {value}"));
+        let changes: String = changes.collect();
+        format!(
+            "run replicate {id} --profile {profile}{changes} first, or name the store with --store"
+        )
     };
     let of_what = format!(" of {id} in the {profile} profile with these settings");
     Err(no_runs(&of_what, session.store.root(), &instead))

@@ -196,7 +196,7 @@ fn dispatch(matches: &ArgMatches) -> Result<Conclusion, Error> {
             let (args, changes) = options::read(replication, inner).map_err(usage)?;
             let store = &places.store;
             return done(match name {
-                "plan" => plan::run(replication, args, &changes, store),
+                "plan" => plan::run(replication, args, &changes, store, &access()?),
                 "status" => status::run(replication, args, &changes, store),
                 "submit" => {
                     let own = submit::SubmitArgs::from_arg_matches(inner).map_err(usage)?;
@@ -245,7 +245,11 @@ fn no_runs(of_what: &str, store: &Path, instead: &str) -> Error {
 /// In a checkout of the program there are the records of its own results, which one who reads its documents may mean.
 fn records_here(store: &Path) -> &'static str {
     let records = Path::new("records");
-    if records.join("runs").is_dir() && store != records {
+    let is_same = || match (records.canonicalize(), store.canonicalize()) {
+        (Ok(records), Ok(store)) => records == store,
+        _ => false,
+    };
+    if records.join("runs").is_dir() && !is_same() {
         "; the records here are another store: --store records"
     } else {
         ""
@@ -255,10 +259,7 @@ fn records_here(store: &Path) -> &'static str {
 /// The replications that one who wrote `name` may have meant, as the end of a sentence.
 fn or_meant(name: &str) -> String {
     let known = catalogue::REPLICATIONS.iter().map(|one| one.id());
-    match words::alike(name, known).join(", ") {
-        none if none.is_empty() => none,
-        names => format!("; did you mean {names}?"),
-    }
+    words::or_meant(&words::alike(name, known))
 }
 
 /// The error of `replicate run`, with the command that was meant.

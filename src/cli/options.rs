@@ -96,11 +96,8 @@ impl Variants {
         let known: Vec<String> = known.map(|variant| variant.id.clone()).collect();
         for pattern in &self.patterns {
             if !known.iter().any(|id| pattern.matches(id)) {
-                let meant = words::alike(pattern.as_str(), known.iter().map(String::as_str));
-                let meant = match meant.join(", ") {
-                    none if none.is_empty() => none,
-                    names => format!("; did you mean {names}?"),
-                };
+                let alike = words::alike(pattern.as_str(), known.iter().map(String::as_str));
+                let meant = words::or_meant(&alike);
                 let reason = format!("in this profile there are {}{meant}", known.join(", "));
                 return Err(BadSetting::new("variants", pattern.as_str(), &reason));
             }

@@ -10,6 +10,7 @@ use super::out::stdout;
 use super::session::Session;
 use super::{print_json, words};
 use crate::claims::{self, Conditions, Prospect};
+use crate::data::{self, Access};
 use crate::launch::Team;
 use crate::replication::{Changes, Replication};
 use crate::report::Table;
@@ -19,12 +20,13 @@ use crate::{Error, device};
 /// Prints the plan of a replication.
 ///
 /// # Errors
-/// If the options cannot be used or the store cannot be read.
+/// If the options cannot be used, or the store or the data cache cannot be read.
 pub fn run(
     replication: &'static dyn Replication,
     args: RunArgs,
     changes: &Changes,
     store: &Path,
+    access: &Access,
 ) -> Result<(), Error> {
     let mut session = Session::new(replication, args, changes, store)?;
     session.calibrate()?;
@@ -33,6 +35,7 @@ pub fn run(
     let team = Team::new(&session.options, pending);
     let total = plan.estimate(team.workers);
     let power = Power::of(&session)?;
+    let to_fetch = to_fetch(&session, access)?;
     if session.args.json {
         return print_json(&json!({
             "replication": plan.replication,
@@ -44,6 +47,7 @@ pub fn run(
             "pending": pending,
             "seconds": total.map(|time| time.as_secs_f64()),
             "runs": plan.runs,
+            "data_to_fetch": to_fetch,
             "power": power.prospects,
             "no_verdict": power.refusal,
             "irrefutable": power.irrefutable.iter().map(|(claim, fewest)| json!({
@@ -68,8 +72,30 @@ pub fn run(
     }
     table.caption = summary(&session);
     let mut out = stdout();
-    write!(out, "{table}\n{power}")?;
+    writeln!(out, "{table}")?;
+    if !to_fetch.is_empty() {
+        let verb = if access.offline {
+            "missing, and --offline"
+        } else {
+            "fetched first"
+        };
+        writeln!(out, "Data that are {verb}: {}.", to_fetch.join(", "))?;
+    }
+    write!(out, "{power}")?;
     Ok(())
+}
+
+/// The data sets of runs that are to be done which are not here.
+fn to_fetch(session: &Session, access: &Access) -> Result<Vec<String>, Error> {
+    let plan = session.plan();
+    let mut missing: Vec<String> = Vec::new();
+    for run in plan.pending() {
+        let id = &run.identity.data;
+        if !missing.contains(id) && !data::is_available(id, access)? {
+            missing.push(id.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// What the planned runs can decide, before there is a result.

@@ -193,7 +193,7 @@ fn replication_json(
         },
         "profiles": profiles,
         "published": values.collect::<Vec<_>>(),
-        "stored": found.runs,
+        "stored": found.coverage.stored,
         "verdicts": claims::json(&found.judge(replication, store)?),
     }))
 }
@@ -245,7 +245,7 @@ fn show_claim(
             let protocol = replication.protocol(Profile::Paper, &Changes::default())?;
             (
                 judgement.unwrap_or_else(|| replication::untested(claim)),
-                Some((found.runs, found.state())),
+                Some(found.coverage),
                 Some(protocol.seeds as u32),
             )
         }
@@ -259,7 +259,7 @@ fn show_claim(
             "fingerprint": published.fingerprint(claim),
             "rule": claim.test.rule(),
             "prospect": prospect,
-            "stored": runs.as_ref().map(|(stored, _)| stored),
+            "stored": runs.map(|coverage| coverage.stored),
             "judgement": judgement,
         }));
     }
@@ -277,9 +277,9 @@ fn show_claim(
         &format!("{} ({}): {}", paper.title, paper.year, claim.source),
     )?;
     match runs {
-        Some((_, state)) => part(
+        Some(coverage) => part(
             "Experiment",
-            &format!("{}, paper profile: {state}", claim.replication.as_str()),
+            &format!("{}, paper profile: {coverage}", claim.replication.as_str()),
         )?,
         None => part("Experiment", claim.replication.as_str())?,
     }

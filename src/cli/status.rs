@@ -348,13 +348,14 @@ fn table(sweep: &Sweep) -> Table {
 
 fn advice(sweep: &Sweep, session: &Session) -> Result<Option<String>, Error> {
     let id = session.replication.id();
+    let mut elsewhere = String::new();
     if sweep.count("waiting") == sweep.runs.len()
         && let Some((profile, runs)) = session.fullest_other()?
     {
         let (profile, runs) = (profile.name(), words::count(runs, "run"));
-        return Ok(Some(format!(
-            "Of the {profile} profile {runs} are stored: replicate status {id} --profile {profile}"
-        )));
+        elsewhere = format!(
+            "\nOf the {profile} profile {runs} are stored: replicate status {id} --profile {profile}"
+        );
     }
     let pending = sweep.runs.len() - sweep.count("done") - sweep.count("unreadable");
     let is_idle = pending > 0 && sweep.count("running") == 0;
@@ -364,7 +365,7 @@ fn advice(sweep: &Sweep, session: &Session) -> Result<Option<String>, Error> {
             changes += &format!(" --{name} {value}");
         }
         format!(
-            "Nothing works on them: start replicate {id} --profile {}{changes} with this store.",
+            "Nothing works on them: start replicate {id} --profile {}{changes} with this store.{elsewhere}",
             session.args.profile.name()
         )
     }))
@@ -406,9 +407,9 @@ fn or_meant(error: Error) -> Error {
     if alike.is_empty() {
         return error;
     }
+    let meant = words::or_meant(&alike);
     Error::Usage(format!(
-        "there is no launch and no replication {name:?}; did you mean {}?",
-        alike.join(", ")
+        "there is no launch and no replication {name:?}{meant}"
     ))
 }
 

@@ -1,6 +1,5 @@
 //! Verdicts from stored runs: gathering the runs, printing the verdicts, `replicate verify REPLICATION`.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -10,22 +9,15 @@ use super::out::stdout;
 use super::{no_runs, print_json, records_here, words};
 use crate::Error;
 use crate::claims::{self, Conclusion, Judgement, Verdict};
-use crate::data;
-use crate::nn::Precision;
-use crate::random::Seed;
-use crate::replication::{self, Changes, Profile, Replication, Results};
+use crate::replication::{self, Changes, Coverage, Profile, Replication, Results};
 use crate::runs::{Error as StoreError, Store};
 
 /// What a store holds of a replication's full protocol.
 pub struct Stored {
     /// Records by variant.
     pub results: Results,
-    /// How many there are. A run of several variants is one.
-    pub runs: usize,
-    /// How many the protocol has.
-    pub planned: usize,
-    /// How many of those are not there.
-    pub missing: usize,
+    /// How much of the protocol they are.
+    pub coverage: Coverage,
     /// Why further ones cannot be read.
     pub unreadable: Vec<String>,
 }
@@ -54,40 +46,14 @@ pub fn stored(replication: &dyn Replication, store: &Store) -> Result<Stored, Er
         data_title: protocol.data_title()?,
         variants: gathered,
     };
-    let mut planned = BTreeSet::new();
-    for variant in &protocol.variants {
-        let data_sha256 = data::dataset_sha256(variant.data)?;
-        let seeds = (0..protocol.seeds).map(Seed);
-        planned.extend(seeds.map(|seed| {
-            variant
-                .identity(&data_sha256, seed, Precision::default())
-                .key()
-        }));
-    }
-    let records = results.variants.iter().flat_map(|one| &one.records);
-    let there: BTreeSet<_> = records.map(|record| record.key.clone()).collect();
     Ok(Stored {
-        runs: there.len(),
-        missing: planned.difference(&there).count(),
-        planned: planned.len(),
+        coverage: results.coverage(&protocol),
         unreadable,
         results,
     })
 }
 
 impl Stored {
-    /// `78 of 80 planned runs stored, 3 beyond the plan`
-    #[must_use]
-    pub fn state(&self) -> String {
-        let there = self.planned - self.missing;
-        let planned = words::count(self.planned, "planned run");
-        let more = match self.runs - there {
-            0 => String::new(),
-            more => format!(", {more} beyond the plan"),
-        };
-        format!("{there} of {planned} stored{more}")
-    }
-
     /// # Errors
     /// If records could not be read: what was said of the others is not of all.
     pub fn complete(&self) -> Result<(), Error> {
@@ -109,7 +75,7 @@ impl Stored {
         replication: &dyn Replication,
         store: &Store,
     ) -> Result<Vec<Judgement>, Error> {
-        if self.runs > 0 {
+        if self.coverage.stored > 0 {
             return Ok(replication::judge(replication, &self.results)?);
         }
         let reason = format!(
@@ -137,7 +103,7 @@ pub fn verify(
 ) -> Result<Conclusion, Error> {
     let store = Store::new(store);
     let found = stored(replication, &store)?;
-    if found.runs == 0 && found.unreadable.is_empty() {
+    if found.coverage.stored == 0 && found.unreadable.is_empty() {
         let id = replication.id();
         let instead =
             format!("run replicate {id} --profile paper first, or name the store with --store");
@@ -151,8 +117,8 @@ pub fn verify(
         if let Some(fields) = value.as_object_mut() {
             fields.insert("replication".into(), json!(replication.id()));
             fields.insert("profile".into(), json!(found.results.profile));
-            fields.insert("planned".into(), json!(found.planned));
-            fields.insert("stored".into(), json!(found.runs));
+            fields.insert("planned".into(), json!(found.coverage.planned));
+            fields.insert("stored".into(), json!(found.coverage.stored));
             fields.insert("unreadable".into(), json!(found.unreadable));
             fields.insert("conclusion".into(), json!(conclusion));
         }
@@ -163,7 +129,7 @@ pub fn verify(
             out,
             "{}, paper profile: {}.\n",
             replication.id(),
-            found.state()
+            found.coverage
         )?;
         if judgements.is_empty() {
             let id = replication.id();

@@ -37,7 +37,7 @@ pub struct VerifyArgs {
 const AFTER_HELP: &str = "\
 With a replication: its claims are judged by the stored runs of the paper profile, as after a run of it; \
 nothing is trained. Exit codes: 0 all reproduced or consistent, 10 some not reproduced or \
-inconsistent, 11 some undecided and none refuted.
+inconsistent, 11 none refuted but some undecided or without runs, 20 there is no run of it.
 
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
@@ -151,10 +151,6 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
         found.damaged,
         found.hashed_bytes as f64 / 1e6
     )?;
-    writeln!(
-        out,
-        "Whether the numbers in records are true, replicate rerun RUN can tell."
-    )?;
     if found.exported > 0 {
         let records = words::count(found.exported, "exported record");
         writeln!(out, "{records} among them, whose weights are elsewhere")?;
@@ -169,5 +165,9 @@ fn print(root: &Path, found: &Audit) -> Result<(), Error> {
             found.parts.damaged
         )?;
     }
+    writeln!(
+        out,
+        "Whether the numbers in records are true, replicate rerun RUN can tell."
+    )?;
     Ok(())
 }

@@ -377,7 +377,8 @@ fn describe_no_source(id: &str, file: &str, offline: bool, attempts: &[Attempt])
     };
     format!(
         "{id}/{file}: {reason}{tried}\nways on:{network}\n  \
-         files you have already: `replicate data import {id} PATH..` (any names, .gz or not)\n  \
+         files you have already: `replicate data import {id} PATH..` (.gz or not; names \
+         matter only where no SHA-256 is known)\n  \
          a folder or server with <dataset>/<file>: `--mirror DIR|URL`\n  \
          no download at all: `--profile smoke` (embedded data)"
     )

@@ -171,7 +171,6 @@ impl Forest {
 
     fn join(&mut self, one: usize, other: usize) {
         let (one, other) = (self.root(one), self.root(other));
-        // The smaller number stays the root, as clusters stand before classes and come in order.
         self.parents[one.max(other)] = one.min(other);
     }
 }

@@ -63,10 +63,11 @@ pub enum Error {
         /// Number of labels given.
         labels: usize,
     },
-    /// So many groups that their table does not fit: most likely not labels.
+    /// So many groups that are connected by samples that their assignment takes too long: most likely not labels.
     #[error(
-        "{predictions} different predicted labels and {classes} different classes are too many for the best assignment \
-         of one to the other: are these labels, and not the numbers of rows or values?"
+        "{predictions} different predicted labels and {classes} different classes, connected by samples that they \
+         share, are too many for the best assignment of one to the other: are these labels, and not the numbers of \
+         rows or values?"
     )]
     TooManyGroups {
         /// Different predicted labels.
@@ -77,16 +78,6 @@ pub enum Error {
     /// There is nothing to count.
     #[error("cannot compare labels of no samples: pass at least one labelled sample")]
     Empty,
-}
-
-/// Whether larger or smaller values of a metric are better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Larger values are better.
-    HigherIsBetter,
-    /// Smaller values are better.
-    LowerIsBetter,
 }
 
 /// A measure of agreement between a clustering and known classes.
@@ -136,18 +127,6 @@ impl Metric {
             Self::NmiGeometric => "NMI (geometric)",
             Self::NmiArithmetic => "NMI (arithmetic)",
             Self::Ari => "ARI",
-        }
-    }
-
-    /// Which way is better. All five grow with the agreement.
-    #[must_use]
-    pub const fn direction(self) -> Direction {
-        match self {
-            Self::Accuracy
-            | Self::Purity
-            | Self::NmiGeometric
-            | Self::NmiArithmetic
-            | Self::Ari => Direction::HigherIsBetter,
         }
     }
 

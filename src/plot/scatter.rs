@@ -82,10 +82,10 @@ impl Scatter {
             });
         }
         let columns = self.panels.len().min(2);
-        let rows = self.panels.len().div_ceil(2);
+        let heights = self.heights();
         let inner = columns as f64 * SIDE + (columns - 1) as f64 * GAP;
-        let cell = HEADING + SIDE + GAP;
-        let area = rows as f64 * cell;
+        let cell = |height: &f64| HEADING + height + GAP;
+        let area: f64 = heights.iter().map(cell).sum();
         let drawn = self.panels.iter().map(|panel| panel.points.len());
         let frame = Frame {
             title: &self.title,
@@ -102,7 +102,8 @@ impl Scatter {
         frame.compose(area + KEY, |canvas, top| {
             let corner = |index: usize| {
                 let (row, column) = (index / 2, index % 2);
-                [column as f64 * (SIDE + GAP), row as f64 * cell + HEADING]
+                let above: f64 = heights[..row].iter().map(cell).sum();
+                [column as f64 * (SIDE + GAP), above + HEADING]
             };
             let failed = |reason: &str| Error::Draw {
                 title: self.title.clone(),
@@ -113,7 +114,7 @@ impl Scatter {
                 Pixmap::new(size[0], size[1]).ok_or_else(|| failed("no bitmap of that size"))?;
             for (index, panel) in self.panels.iter().enumerate() {
                 let [x, y] = corner(index);
-                let view = View::of(panel, [x, y]);
+                let view = View::of(panel, [x + SIDE / 2.0, y + heights[index / 2] / 2.0]);
                 if let Some([across, up]) = panel.world {
                     let corners = [[-across, -up], [across, -up], [across, up], [-across, up]];
                     for side in 0..4 {
@@ -167,10 +168,27 @@ impl Scatter {
         })
     }
 
+    /// The height of each row: a side, but where no panel of it needs that much.
+    fn heights(&self) -> Vec<f64> {
+        let rows = self.panels.chunks(2);
+        let height = |row: &[Cloud]| row.iter().map(Cloud::height).fold(0.0, f64::max);
+        rows.map(height).collect()
+    }
+
     fn headings(&self) -> String {
         let panels = self.panels.iter();
         let words = panels.map(|panel| format!("{} ({})", panel.heading, panel.remark));
         words.collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Cloud {
+    /// That of its world, as wide as a panel is; without one a square.
+    fn height(&self) -> f64 {
+        let share = self
+            .world
+            .map_or(1.0, |[across, up]| f64::from(up / across));
+        SIDE * share.min(1.0)
     }
 }
 
@@ -182,7 +200,8 @@ struct View {
 }
 
 impl View {
-    fn of(panel: &Cloud, corner: [f64; 2]) -> Self {
+    /// With the middle of the panel at `centre`.
+    fn of(panel: &Cloud, centre: [f64; 2]) -> Self {
         let corners = panel
             .world
             .map(|[across, up]| [[-across, -up], [across, up]]);
@@ -204,7 +223,7 @@ impl View {
         Self {
             middle: [0, 1].map(|axis| f64::midpoint(low[axis], high[axis])),
             scale,
-            centre: corner.map(|side| side + SIDE / 2.0),
+            centre,
         }
     }
 
@@ -300,6 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn a_flat_world_takes_no_more_room_than_it_needs() {
+        let square = cloud(vec![([0.0, 0.0], 0)]);
+        let flat = Cloud {
+            world: Some([2.0, 1.0]),
+            ..square.clone()
+        };
+        let heights = |panels: &[&Cloud]| {
+            let panels = panels.iter().map(|panel| (*panel).clone());
+            scatter(panels.collect()).heights()
+        };
+        let found = heights(&[&square, &flat, &flat]);
+        assert_eq!(found.len(), 2);
+        assert!((found[0] - SIDE).abs() < 1e-9 && (found[1] - SIDE / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn panels_are_drawn_with_their_words() {
         let one = cloud(vec![
             ([0.0, 0.0], 0),
@@ -318,7 +353,7 @@ mod tests {
             world: Some([3.0, 2.0]),
             ..cloud(vec![([0.1, 0.0], 0), ([0.2, 0.1], 1)])
         };
-        let view = View::of(&whole, [0.0, 0.0]);
+        let view = View::of(&whole, [SIDE / 2.0; 2]);
         let [x, y] = view
             .place([3.0, 2.0])
             .unwrap()

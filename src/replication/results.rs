@@ -1,11 +1,16 @@
 //! What stored runs come to, and what a replication makes of them.
 
-use super::Profile;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Profile, Protocol};
 use crate::claims::{self, Conditions, Summary};
 use crate::plot::{Figure, Run};
 use crate::report::{Comparison, Table};
 use crate::runs::checkpoint::{self, Named};
 use crate::runs::{Outcome, Record, Store};
+use crate::words::count;
 
 /// The records of one variant.
 #[derive(Debug, Clone)]
@@ -47,6 +52,33 @@ fn summary(records: &[Record], metric: &str) -> Summary {
     Summary::of(records.iter().map(|record| record.metric(metric)))
 }
 
+/// How much of a plan is stored. A run of several variants is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Runs of the plan.
+    pub planned: usize,
+    /// Those of them that are not stored.
+    pub missing: usize,
+    /// Runs that are stored, seeds beyond the plan among them.
+    pub stored: usize,
+}
+
+impl fmt::Display for Coverage {
+    /// `78 of 80 planned runs stored, 3 beyond the plan`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let there = self.planned - self.missing;
+        write!(
+            f,
+            "{there} of {} stored",
+            count(self.planned, "planned run")
+        )?;
+        match self.stored - there {
+            0 => Ok(()),
+            more => write!(f, ", {more} beyond the plan"),
+        }
+    }
+}
+
 /// What there is to present.
 #[derive(Debug, Clone)]
 pub struct Results {
@@ -75,6 +107,30 @@ impl Results {
     pub fn stored(&self) -> usize {
         let variants = self.variants.iter();
         variants.map(|variant| variant.records.len()).sum()
+    }
+
+    /// How much of a protocol they are.
+    #[must_use]
+    pub fn coverage(&self, protocol: &Protocol) -> Coverage {
+        let repeated = protocol.repeated();
+        let own = self
+            .variants
+            .iter()
+            .zip(repeated)
+            .filter(|(_, again)| !again);
+        let (mut planned, mut missing, mut stored) = (0, 0, 0);
+        for (variant, _) in own {
+            let seeds = variant.records.iter().map(|record| record.identity.seed.0);
+            let there = seeds.filter(|seed| *seed < protocol.seeds).count();
+            planned += protocol.seeds as usize;
+            missing += protocol.seeds as usize - there;
+            stored += variant.records.len();
+        }
+        Coverage {
+            planned,
+            missing,
+            stored,
+        }
     }
 
     /// Whether a setting differs from the protocol.

@@ -12,7 +12,7 @@ use super::{Comparison, Table};
 pub use crate::claims::Counts;
 use crate::claims::{Finding, Judgement, Paper, Verdict};
 use crate::plot::Figure;
-use crate::replication::Profile;
+use crate::replication::{Coverage, Profile};
 
 /// Everything a report says.
 #[derive(Debug, Serialize)]
@@ -101,10 +101,9 @@ pub struct Experiment {
     pub figures: Vec<FigurePair>,
     /// The data sets.
     pub data: Vec<DataSheet>,
-    /// Runs that the profile asks for.
-    pub planned: usize,
-    /// Those of them that are not stored.
-    pub missing: usize,
+    /// How much of what the profile asks for is stored.
+    #[serde(flatten)]
+    pub coverage: Coverage,
     /// Stored runs, by variant in the protocol's order, then by seed.
     pub runs: Vec<RunLine>,
     /// What the runs were made with, the commonest first.
@@ -401,12 +400,6 @@ impl Experiment {
         }
     }
 
-    /// How many runs are stored. A run of several variants is one.
-    #[must_use]
-    pub fn stored(&self) -> usize {
-        self.distinct(|_| true)
-    }
-
     fn distinct(&self, which: impl Fn(&RunLine) -> bool) -> usize {
         let runs = self.runs.iter().filter(|run| which(run));
         runs.map(|run| &run.key).collect::<BTreeSet<_>>().len()
@@ -416,14 +409,8 @@ impl Experiment {
     #[must_use]
     pub fn state(&self) -> String {
         let with = |word: &str| self.distinct(|run| run.outcome.starts_with(word));
-        let mut text = format!(
-            "{} of {} stored",
-            self.planned - self.missing,
-            super::numbers::count(self.planned, "planned run")
-        );
-        let more = self.stored() + self.missing - self.planned;
+        let mut text = self.coverage.to_string();
         let parts = [
-            (more, "beyond the plan"),
             (with("diverged"), "diverged"),
             (with("collapsed"), "collapsed"),
         ];

@@ -201,19 +201,10 @@ fn described(
     let figures = paired(figures, alone);
     let variants = &results.variants;
     let runs: Vec<RunLine> = variants.iter().flat_map(lines).collect();
-    let seeds = || 0..protocol.seeds;
-    let is_stored = |variant: &VariantRecords, seed: u64| {
-        let mut records = variant.records.iter();
-        records.any(|record| record.identity.seed.0 == seed)
-    };
     // A run that has several names is one run.
     let repeated = protocol.repeated();
     let own = variants.iter().zip(&repeated);
     let own: Vec<_> = own.filter(|(_, again)| !**again).map(|one| one.0).collect();
-    let missing = own
-        .iter()
-        .flat_map(|variant| seeds().filter(|&seed| !is_stored(variant, seed)))
-        .count();
     Ok(Experiment {
         id: replication.id().to_owned(),
         summary: replication.summary().to_owned(),
@@ -225,8 +216,7 @@ fn described(
         further,
         figures,
         data: sheets(protocol)?,
-        planned: own.len() * protocol.seeds as usize,
-        missing,
+        coverage: results.coverage(protocol),
         environments: environments(&own),
         costs: costs(&own),
         runs,

@@ -6,7 +6,7 @@
 
 use super::Comparison;
 use super::content::{Entry, Experiment, Report, Row};
-use super::numbers::{count, n_of, number, range, runs, signed, spread};
+use super::numbers::{n_of, number, range, runs, signed, spread};
 use crate::claims::Group;
 
 /// All tables: claims and values of each experiment.
@@ -106,9 +106,10 @@ fn comparison(row: &Row) -> [String; 5] {
         let interval = range(interval, finding.difference.is_some());
         format!("{share}{interval}")
     });
-    let pairs = finding.pairs_apart();
-    let pairs = pairs.map_or(String::new(), |pairs| format!(", {}", count(pairs, "pair")));
-    let interval = interval.map(|interval| interval + &pairs);
+    let of = finding
+        .of_how_many()
+        .map_or(String::new(), |of| format!(", {of}"));
+    let interval = interval.map(|interval| interval + &of);
     let difference = match (finding.difference.map(signed), interval) {
         (Some(difference), Some(interval)) => escaped(&format!("{difference} ({interval})")),
         (Some(one), None) | (None, Some(one)) => escaped(&one),

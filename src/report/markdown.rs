@@ -4,7 +4,7 @@
 use super::content::{
     Chapter, Counts, DataSheet, Entry, Experiment, LATE, Report, Row, UNREFUTABLE,
 };
-use super::numbers::{count, duration, n_of, number, origin, range, runs, signed, spread};
+use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};
 use super::{Comparison, markers};
 use crate::claims::{Group, Verdict};
 
@@ -205,11 +205,9 @@ fn comparison(entry: &Entry, row: &Row) -> [String; 7] {
             ours.join("; ")
         },
         finding.difference.map_or_else(dash, |difference| {
-            let pairs = finding.pairs_apart();
-            let pairs = pairs.map_or(String::new(), |pairs| {
-                format!(" ({})", count(pairs, "pair"))
-            });
-            format!("{}{pairs}", signed(difference))
+            let of = finding.of_how_many();
+            let of = of.map_or(String::new(), |of| format!(" ({of})"));
+            format!("{}{of}", signed(difference))
         }),
         finding.interval_95.map_or_else(dash, |interval| {
             format!("{share}{}", range(interval, is_difference))

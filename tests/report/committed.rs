@@ -51,7 +51,7 @@ fn every_run_costs_once() {
     let store = Store::new("records");
     let report = gather(catalogue::REPLICATIONS, &papers, None, &store).unwrap();
     for experiment in report.experiments() {
-        let stored = experiment.stored();
+        let stored = experiment.coverage.stored;
         let costs = experiment.costs.iter();
         let of_runs = costs.filter(|cost| !cost.variant.starts_with('('));
         let counted: usize = of_runs.map(|cost| cost.runs).sum();
@@ -62,7 +62,7 @@ fn every_run_costs_once() {
     }
     // The committed records have such runs.
     let mut experiments = report.experiments();
-    assert!(experiments.any(|one| one.stored() < one.runs.len()));
+    assert!(experiments.any(|one| one.coverage.stored < one.runs.len()));
 }
 
 /// A reader gets the committed values, tables and page, byte for byte, from the committed records.

@@ -138,6 +138,26 @@ fn claims_younger_than_their_runs_are_named() {
     assert!(page.contains("id=\"claim:scripted:ordered\""));
 }
 
+/// Six pairs that all agree say "reproduced" beside another claim of order, and could not have said the opposite.
+#[test]
+fn claims_that_could_not_have_been_refuted_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut few = records(Profile::Paper);
+    few.retain(|record| record.identity.seed.0 < 6);
+    let report = report(&store(folder.path(), &few));
+    let found = report.unrefutable_claims();
+    assert!(found.contains(&("scripted", "ordered")), "{found:?}");
+    for (format, text) in formats(&report) {
+        if matches!(format, "html" | "markdown") {
+            assert!(
+                text.contains("could not have refuted it, whatever came out:"),
+                "{format}"
+            );
+        }
+    }
+    assert!(scripted(Profile::Paper).unrefutable_claims().is_empty());
+}
+
 #[test]
 fn comparisons_that_do_not_hold_beside_the_other_claims_say_so() {
     let mut report = scripted(Profile::Paper);
@@ -252,7 +272,7 @@ fn a_damaged_record_is_named_and_left_out() {
     let report = report(&store);
     let name = format!("runs/{}/record.json", all[0].key.short());
     assert_eq!(report.unreadable, std::slice::from_ref(&name));
-    assert_eq!(report.papers[0].experiments[0].missing, 8);
+    assert_eq!(report.papers[0].experiments[0].coverage.missing, 8);
     assert!(html::page(&report).contains(&name));
 }
 

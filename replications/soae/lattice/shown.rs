@@ -9,6 +9,7 @@ use crate::data;
 use crate::evaluation::CLASS_COUNTS;
 use crate::nn::slices::{on_cpu, slice};
 use crate::plot::{CurvePanel, Curves, Figure, ImageGrid, Lattice, LatticePanel};
+use crate::random::Seed;
 use crate::replication::{Pictures, Results, VariantRecords};
 use crate::replications::soae::shown::{data_sets, line, measured};
 use crate::report::Comparison;
@@ -66,6 +67,20 @@ pub(super) fn caption(results: &Results) -> String {
     )
 }
 
+/// `seed 0`, or where they differ `som seed 0, soae-table seed 2`: the runs that are drawn.
+fn seeds<'a>(runs: impl Iterator<Item = (&'a str, Seed)>) -> String {
+    let runs: Vec<(&str, Seed)> = runs.collect();
+    match runs[..] {
+        [(_, first), ..] if runs.iter().all(|(_, seed)| *seed == first) => format!("seed {first}"),
+        _ => {
+            let each = runs
+                .iter()
+                .map(|(name, seed)| format!("{name} seed {seed}"));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
 /// The variant without its data set.
 fn short(id: &str) -> &str {
     id.split_once('/').map_or(id, |(_, name)| name)
@@ -104,8 +119,12 @@ pub(super) fn curves(results: &Results) -> Result<Vec<(String, Figure)>, crate::
                 ),
             ],
             caption: format!(
-                "Rows of one iteration, before they are learnt. One run each, seed {}.",
-                first.identity.seed
+                "Rows of one iteration, before they are learnt. One run each: {}.",
+                seeds(
+                    records
+                        .iter()
+                        .map(|(name, record)| (*name, record.identity.seed))
+                )
             ),
             note: results.note(),
         };
@@ -117,7 +136,7 @@ pub(super) fn curves(results: &Results) -> Result<Vec<(String, Figure)>, crate::
 /// A trained map, from a store.
 struct Map<'a> {
     name: &'a str,
-    seed: crate::random::Seed,
+    seed: Seed,
     grid: Grid,
     /// `[nodes, D]`
     prototypes: Tensor,
@@ -205,10 +224,13 @@ pub(super) fn pictures(results: &Results, store: &Store) -> Result<Pictures, cra
         }
         // A gradient step on a table with the plain kernel is the SOM itself: one picture for both.
         maps.retain(|map| map.name != "soae-table");
-        let Some(first) = maps.first() else {
+        if maps.is_empty() {
             continue;
-        };
-        let seeds = format!("One run each, seed {}", first.seed);
+        }
+        let seeds = format!(
+            "One run each: {}",
+            seeds(maps.iter().map(|map| (map.name, map.seed)))
+        );
         let lattice = Lattice {
             title: format!("{set}: U-matrices"),
             panels: maps.iter().map(Map::distances).collect(),

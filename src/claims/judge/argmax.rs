@@ -60,7 +60,7 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         let below = below.min_by_key(|further| rank(*further));
         let [above, below] = [above, below].map(|side| side.unwrap_or(Further::Never));
         let is_above = rank(above) <= rank(below);
-        leans_for = Some(is_above);
+        leans_for = (above != below || above != Further::Never).then_some(is_above);
         if is_above { above } else { below }
     });
     let mut order: Vec<usize> = (0..groups.len()).collect();
@@ -75,6 +75,7 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         .min_by(|a, b| a.1.moments.mean.total_cmp(&b.1.moments.mean));
     let interval = |level| closest.map(|rival| rival.1.difference().interval(level));
     let (inner, outer) = (interval(0.9), interval(0.95));
+    let pairs = closest.map(|rival| rival.1.differences.len());
     let closest = closest.map(|(name, pairs, ..)| {
         let mean = signed(pairs.moments.mean);
         format!("to its strongest rival, {name}, {mean} ({})", pairs.size())
@@ -108,9 +109,10 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
         leans_for,
         ..Finding::new(label, verdict, words)
     };
-    let pairs = rivals.iter().map(|rival| rival.1.differences.len());
-    let pairs = pairs.min().map(|pairs| ("pairs", pairs as f64));
-    finding.numbers.extend(pairs);
+    let most = rivals.iter().map(|rival| rival.1.differences.len()).max();
+    let numbers = [("pairs", pairs), ("pairs_most", most)];
+    let numbers = numbers.map(|(name, number)| Some((name, number? as f64)));
+    finding.numbers.extend(numbers.into_iter().flatten());
     finding.numbers.insert("share_best", share);
     Ok(finding)
 }

@@ -31,23 +31,19 @@ fn finding(case: &Case, test: &Equivalence, metric: &str, variant: &str) -> Find
         |null| pairs.p_less(null),
     );
     let (in_favour, against) = case.levels();
-    let expect = |expected: Expected| {
-        p_values(
+    let speak = |expected: Expected| {
+        let (p_for, p_against) = p_values(
             test.within,
             margin,
             |null| expected.p_greater(null),
             |null| expected.p_less(null),
-        )
+        );
+        [p_for <= in_favour, p_against <= against]
     };
     let verdict = decided(p_for, p_against, || {
-        Expected::further(pairs.moments, |expected| {
-            let (p_for, p_against) = expect(expected);
-            p_for <= in_favour || p_against <= against
-        })
+        Expected::further(pairs.moments, |expected| speak(expected).contains(&true))
     });
-    let leans_for = Expected::leaning(pairs.moments, &verdict, |expected| {
-        expect(expected).0 <= in_favour
-    });
+    let leans_for = Expected::leaning(pairs.moments, &verdict, speak);
     let base = pairs.finding(label);
     let allowed = match test.within {
         Wherein::BothSides => format!("\u{b1}{}", number(margin)),

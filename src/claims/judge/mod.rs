@@ -136,13 +136,18 @@ fn note_too_few(judgement: &mut Judgement, fewest: Option<u32>) {
     } else {
         ""
     };
-    let seeds = judgement.findings.iter().filter_map(Finding::seeds).min();
+    // Any one of its comparisons can.
+    let seeds = judgement
+        .findings
+        .iter()
+        .filter_map(Finding::most_seeds)
+        .max();
     let (Some(fewest), Some(seeds)) = (fewest, seeds) else {
         return;
     };
     let is_open =
         matches!(judgement.verdict, Verdict::Inconclusive { .. }) || judgement.verdict.is_for();
-    if seeds >= fewest || !is_open {
+    if seeds >= fewest || seeds < MIN_RUNS || !is_open {
         return;
     }
     judgement.refutable_from = Some(fewest);
@@ -254,10 +259,7 @@ fn combine(claim: &Claim, mut findings: Vec<Finding>) -> Judgement {
         against.clone()
     } else if let Some(missing) = verdicts().find(|one| matches!(one, Verdict::NotTested { .. })) {
         missing.clone()
-    } else if let Some(more_seeds) = verdicts()
-        .filter_map(undecided)
-        .max_by_key(|one| rank(*one))
-    {
+    } else if let Some(more_seeds) = it_takes(&findings) {
         Verdict::Inconclusive { more_seeds }
     } else if let Some(weaker) = verdicts().find(|one| **one == Verdict::Consistent) {
         weaker.clone()
@@ -275,6 +277,21 @@ fn combine(claim: &Claim, mut findings: Vec<Finding>) -> Judgement {
         explanation,
         ..judgement(claim, verdict, findings)
     }
+}
+
+/// How many more seeds an undecided claim takes: one comparison that turns out against it is enough, in favour all have
+/// to be decided.
+fn it_takes(findings: &[Finding]) -> Option<Further> {
+    let of = |is_against: bool| {
+        let open = findings.iter().filter_map(move |one| {
+            let further = undecided(&one.verdict)?;
+            let against = one.points_for() == Some(false);
+            (against == is_against).then_some(further)
+        });
+        open.collect::<Vec<_>>()
+    };
+    let first = of(true).into_iter().min_by_key(|one| rank(*one));
+    first.or_else(|| of(false).into_iter().max_by_key(|one| rank(*one)))
 }
 
 fn undecided(verdict: &Verdict) -> Option<Further> {

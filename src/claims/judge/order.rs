@@ -52,14 +52,16 @@ fn finding(case: &Case, first: (&str, &str), second: (&str, &str), margin: Optio
     let null = margin.unwrap_or(0.0);
     let (p_for, p_against) = (pairs.p_greater(0.0), pairs.p_less(null));
     let (in_favour, against) = case.levels();
+    let speak = |expected: Expected| {
+        [
+            expected.p_greater(0.0) <= in_favour,
+            expected.p_less(null) <= against,
+        ]
+    };
     let verdict = decided(p_for, p_against, || {
-        Expected::further(pairs.moments, |expected| {
-            expected.p_greater(0.0) <= in_favour || expected.p_less(null) <= against
-        })
+        Expected::further(pairs.moments, |expected| speak(expected).contains(&true))
     });
-    let leans_for = Expected::leaning(pairs.moments, &verdict, |expected| {
-        expected.p_greater(0.0) <= in_favour
-    });
+    let leans_for = Expected::leaning(pairs.moments, &verdict, speak);
     let base = pairs.finding(label);
     let range = base.interval_95.map(interval).unwrap_or_default();
     let tail = match (&verdict, margin) {

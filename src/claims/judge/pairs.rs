@@ -25,11 +25,11 @@ impl Expected {
     }
 
     /// Whether it is for the claim that the pairs would decide that `verdict` asks for; `None` where it asks for none,
-    /// or no number is known.
+    /// no number is known, or they would speak both for and against, as `speak` says.
     pub(super) fn leaning(
         now: Moments,
         verdict: &Verdict,
-        is_for: impl Fn(Self) -> bool,
+        speak: impl Fn(Self) -> [bool; 2],
     ) -> Option<bool> {
         let Verdict::Inconclusive { more_seeds } = verdict else {
             return None;
@@ -39,7 +39,11 @@ impl Expected {
             Further::MoreThanMost => ENDLESS,
             Further::AtLeast(_) | Further::Never => return None,
         };
-        Some(is_for(Self(Difference::of_one(Moments { n, ..now }))))
+        match speak(Self(Difference::of_one(Moments { n, ..now }))) {
+            [true, false] => Some(true),
+            [false, true] => Some(false),
+            _ => None,
+        }
     }
 
     fn smallest(&self) -> f64 {
@@ -112,6 +116,7 @@ impl Pairs {
             let verdict = Verdict::Inconclusive { more_seeds };
             return Err(Box::new(Finding {
                 ours: groups.to_vec(),
+                numbers: BTreeMap::from([("pairs", differences.len() as f64)]),
                 ..Finding::new(label.to_owned(), verdict, words)
             }));
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Ending, Run, Seeds};
+use super::super::{Ending, Run, Seeds, more};
 use super::*;
 
 const PAPER: &str = r#"
@@ -383,6 +383,8 @@ fn what_a_sign_flip_test_cannot_say_yet_is_not_promised() {
     // 7 / 512 is below 0.025, 7 / 256 is not.
     assert_eq!(takes(&of(7, 5)), about("4 more seeds"));
     assert_eq!(of(7, 5).refutable_from, Some(9));
+    // Refuted by itself, not beside six others: that is against it too.
+    assert_eq!(takes(&of(7, 6)), about("3 more seeds"));
     assert_eq!(of(7, 9).verdict, Verdict::NotReproduced);
 }
 
@@ -421,6 +423,45 @@ fn metrics_that_are_known_by_name_improve_one_way() {
     );
     assert_eq!(known_direction("map.topographic_product"), None);
     assert_eq!(known_direction("loss"), None);
+}
+
+/// Any one of its comparisons can refute a claim: that with ten pairs could have, whatever the other has.
+#[test]
+fn the_comparison_with_the_most_pairs_says_whether_a_claim_could_have_been_refuted() {
+    let test = "[claim.test.equivalence]\nmetrics = [\"purity\"]\nreference = \"a\"\nvariants = [\"b\", \"c\"]\n\
+                margin = { size = 0.1, reason = \"why\" }";
+    let mut results = results(&[("a", 0.8), ("b", 0.8), ("c", 0.8)]);
+    results
+        .runs
+        .retain(|run| run.variant != "b" || run.seed < 6);
+    let judgement = judged(test, &results);
+    assert_eq!(judgement.verdict, Verdict::Reproduced);
+    assert_eq!(judgement.refutable_from, None);
+    results.runs.retain(|run| run.seed < 6);
+    assert_eq!(judged(test, &results).refutable_from, Some(7));
+}
+
+/// One comparison that turns out against a claim is enough: the number is of that one, and so is the direction.
+#[test]
+fn what_it_takes_is_of_the_comparison_that_decides() {
+    let test = "[claim.test.order]\nmetrics = [\"purity\"]\n\
+                descending = [{ variant = \"a\" }, { variant = \"b\" }, { variant = \"c\" }]";
+    let of = |b: f64, c: f64| judged(test, &results(&[("a", 0.8), ("b", b), ("c", c)]));
+    let takes = |judgement: &Judgement| -> (Vec<Further>, Option<String>) {
+        let open = judgement
+            .findings
+            .iter()
+            .filter_map(|one| undecided(&one.verdict));
+        (open.collect(), judgement.what_it_takes())
+    };
+    // Both point the claimed way. (The noise of the third has a mean of 0.019.)
+    let (open, words) = takes(&of(0.79, 0.765));
+    let most = open.iter().copied().max_by_key(|one| rank(*one)).unwrap();
+    assert_eq!(words, Some(format!("{}; so far for it", more(most))));
+    // The second points the other way, and is decided before the first is.
+    let (open, words) = takes(&of(0.797, 0.79));
+    assert!(open.len() == 2 && rank(open[1]) < rank(open[0]), "{open:?}");
+    assert_eq!(words, Some(format!("{}; so far against it", more(open[1]))));
 }
 
 /// What was done of the other side is named as well.

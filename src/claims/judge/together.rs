@@ -99,9 +99,9 @@ pub(super) fn correct(judgements: &mut [Judgement]) {
             }
             _ => continue,
         };
-        let fewest = judgement.findings.iter().filter_map(Finding::seeds).min();
+        let n = deciding(judgement).and_then(Finding::seeds);
         judgement.verdict = Verdict::Inconclusive {
-            more_seeds: to_level(p, level, fewest.unwrap_or(0)),
+            more_seeds: to_level(p, level, n.unwrap_or(0)),
         };
         judgement.better_than_published = false;
         judgement.explanation.push(format!(
@@ -109,6 +109,15 @@ pub(super) fn correct(judgements: &mut [Judgement]) {
             p_value(p[1])
         ));
     }
+}
+
+/// The comparison whose p value is the claim's: the smallest of those that refute it, or else the largest.
+fn deciding(judgement: &Judgement) -> Option<&Finding> {
+    let findings = || judgement.findings.iter();
+    let refuting = findings().filter(|one| one.verdict.is_against());
+    let p = |p: Option<f64>| p.unwrap_or(1.0);
+    let smallest = refuting.min_by(|a, b| p(a.p_against).total_cmp(&p(b.p_against)));
+    smallest.or_else(|| findings().max_by(|a, b| p(a.p_for).total_cmp(&p(b.p_for))))
 }
 
 /// Makes a refutation that did not survive its correction inconclusive.

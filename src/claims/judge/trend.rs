@@ -5,6 +5,8 @@
 //! (t and sign-flip test, both); against it that it is below the margin, or that a single step goes the
 //! other way by more than the margin (Holm over the steps).
 
+use std::collections::BTreeMap;
+
 use rand_chacha::rand_core::Rng;
 
 use super::super::results::{Sample, common_seeds};
@@ -67,18 +69,20 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     };
     let p_whole = adjusted.first().copied().unwrap_or(1.0);
     let (in_favour, against) = case.levels();
+    let speak = |expected: Expected| {
+        [
+            expected.p_greater(0.0) <= in_favour,
+            expected.p_less(null) <= against,
+        ]
+    };
     let verdict = if reversed {
         Verdict::NotReproduced
     } else {
         decided(p_for, p_whole, || {
-            Expected::further(moments, |expected| {
-                expected.p_greater(0.0) <= in_favour || expected.p_less(null) <= against
-            })
+            Expected::further(moments, |expected| speak(expected).contains(&true))
         })
     };
-    let leans_for = Expected::leaning(moments, &verdict, |expected| {
-        expected.p_greater(0.0) <= in_favour
-    });
+    let leans_for = Expected::leaning(moments, &verdict, speak);
     let rng = &mut stream(
         Seed(0),
         &format!("claims/{}/trend/{metric}", *case.claim.id),
@@ -122,7 +126,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         leans_for,
         ..Finding::new(label, verdict, words)
     };
-    finding.numbers.insert("pairs", rows.len() as f64);
+    finding.numbers.insert("seeds", rows.len() as f64);
     finding
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
@@ -163,6 +167,7 @@ fn too_few(label: String, groups: Vec<Group>, seeds: usize) -> Finding {
     let more_seeds = Further::AtLeast(MIN_RUNS.saturating_sub(seeds as u32));
     Finding {
         ours: groups,
+        numbers: BTreeMap::from([("seeds", seeds as f64)]),
         ..Finding::new(label, Verdict::Inconclusive { more_seeds }, words)
     }
 }

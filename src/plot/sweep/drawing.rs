@@ -388,7 +388,7 @@ fn x_ticks(sweep: &Sweep, values: &[f64], width: f64) -> Vec<(f64, Vec<String>)>
         .collect()
 }
 
-/// Labels at the values themselves, which are what was run. `None` on a linear axis, if all are powers of ten, or
+/// Labels at the values themselves, ascending. `None` on a linear axis, if all are powers of ten, or
 /// if the labels would touch.
 fn own_ticks(axis: &Axis, values: &[f64]) -> Option<Vec<(f64, String)>> {
     const ROOM: f64 = 5.0;
@@ -396,9 +396,6 @@ fn own_ticks(axis: &Axis, values: &[f64]) -> Option<Vec<(f64, String)>> {
     if !axis.log || values.iter().all(is_power) {
         return None;
     }
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
     let ticks = values.iter().map(|&value| (value, number(value)));
     let ticks: Vec<(f64, String)> = ticks.collect();
     let half = |label: &str| font::width(label, palette::SMALL, Weight::Regular) / 2.0;
@@ -409,4 +406,38 @@ fn own_ticks(axis: &Axis, values: &[f64]) -> Option<Vec<(f64, String)>> {
         axis.at(*other) - axis.at(*one) >= half(left) + half(right) + ROOM
     });
     apart.then_some(ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_are_no_powers_of_ten_have_labels_of_their_own() {
+        let axis = Axis {
+            log: true,
+            domain: (0.02, 0.4),
+            span: (0.0, 200.0),
+        };
+        let labels = |values: &[f64], axis: &Axis| {
+            let ticks = own_ticks(axis, values)?;
+            Some(
+                ticks
+                    .into_iter()
+                    .map(|(_, label)| label)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let values = [0.02, 0.05, 0.1, 0.2, 0.4];
+        let own = labels(&values, &axis).unwrap_or_default();
+        assert_eq!(own, ["0.02", "0.05", "0.1", "0.2", "0.4"]);
+        // Where they would touch, where powers say it, and on a linear axis the usual ones do.
+        let narrow = Axis {
+            span: (0.0, 60.0),
+            ..axis
+        };
+        assert_eq!(labels(&values, &narrow), None);
+        assert_eq!(labels(&[0.001, 0.01, 0.1], &axis), None);
+        assert_eq!(labels(&values, &Axis { log: false, ..axis }), None);
+    }
 }

@@ -6,7 +6,7 @@ use super::marks::{anchor, judgement, minus, word};
 use super::{note, strip};
 use crate::claims::{Finding, Group, Verdict, more};
 use crate::report::content::{Entry, Experiment, Row};
-use crate::report::numbers::{count, n_of, number, origin, p_value, range, runs, signed, spread};
+use crate::report::numbers::{n_of, number, origin, p_value, range, runs, signed, spread};
 use crate::words::percent;
 
 /// One body of rows for each claim: its statement, then its comparisons, then what to know.
@@ -156,7 +156,7 @@ fn difference(entry: &Entry, row: &Row) -> Markup {
                         _ => {}
                     }
                     (minus(&signed(difference)))
-                    @if let Some(pairs) = finding.pairs_apart() { " (" (count(pairs, "pair")) ")" }
+                    @if let Some(of) = finding.of_how_many() { " (" (of) ")" }
                 }
                 @if let Some(interval) = finding.interval_95 {
                     @if finding.difference.is_some() { "; " }

@@ -274,7 +274,7 @@ pub(super) fn costs(experiment: &Experiment) -> Markup {
             tbody {
                 tr {
                     th scope="row" colspan="2" { "All" }
-                    td.number { (experiment.stored()) }
+                    td.number { (experiment.coverage.stored) }
                     td.number { (duration(all)) }
                     td {}
                     td.number { (duration(evaluation)) }

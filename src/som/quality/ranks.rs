@@ -35,6 +35,8 @@ impl Projected {
             return None;
         }
         let units = placed.held.len();
+        // All of them, of which the held are looked at: distances are computed about the mean of the rows, and that of
+        // some has other last bits.
         let all: Vec<usize> = (0..map.grid().units()).collect();
         let prototypes = Points::new(map.prototype_values(), map.dims(), &all);
         let mut lines = prototypes.each(map.threads(), |unit, distances| {
