@@ -464,6 +464,32 @@ fn what_it_takes_is_of_the_comparison_that_decides() {
     assert_eq!(words, Some(format!("{}; so far against it", more(open[1]))));
 }
 
+/// Refuted by itself, not among two comparisons: it stays the one that points against the claim and is nearest to it.
+#[test]
+fn a_refutation_that_is_taken_back_still_points_against_the_claim() {
+    let test = "[claim.test.equivalence]\nmetrics = [\"purity\"]\nreference = \"a\"\nvariants = [\"b\", \"c\"]\n\
+                margin = { size = 0.05, reason = \"why\" }";
+    // All six pairs of the first differ by 0.2: 2^-6 is below 0.025, twice that is not. The second is open.
+    let constant = |variant: &str, value: f64| runs(variant, "purity", value, 0, 6);
+    let open = runs("c", "purity", 0.745, 3, 6);
+    let results = Results {
+        runs: [constant("a", 0.8), constant("b", 0.6), open].concat(),
+    };
+    let judgement = judged(test, &results);
+    let [taken_back, other] = &judgement.findings[..] else {
+        panic!("{judgement:?}");
+    };
+    assert!(taken_back.words.contains("Holm"), "{}", taken_back.words);
+    assert_eq!(taken_back.points_for(), Some(false));
+    assert!(undecided(&other.verdict).is_some(), "{}", other.words);
+    let of_first = undecided(&taken_back.verdict).unwrap();
+    let words = judgement.what_it_takes();
+    assert_eq!(
+        words,
+        Some(format!("{}; so far against it", more(of_first)))
+    );
+}
+
 /// What was done of the other side is named as well.
 #[test]
 fn both_sides_of_a_pair_are_shown_where_one_has_too_few_runs() {

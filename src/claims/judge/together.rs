@@ -127,6 +127,7 @@ pub(super) fn demote(finding: &mut Finding, adjusted: f64, level: f64) {
         more_seeds: to_level([finding.p_against.unwrap_or(adjusted), adjusted], level, n),
     };
     finding.better = false;
+    finding.leans_for = Some(false);
     finding.words += &format!(
         " Among the claim's several comparisons that is {} (Holm), above {level}.",
         p_value(adjusted)
