@@ -136,8 +136,8 @@ pub(super) struct Joined {
     pub edges: usize,
     /// Those between nodes of different classes.
     pub across: usize,
-    /// Of these, where both classes have rows, the mean rank of their pair of classes by its confusion, from 0 for the pair that is
-    /// confused the least to 1; equal ones share theirs. NaN without any. 0.5 is chance.
+    /// Of these, where both classes have rows, the mean rank of their pair of classes by its confusion, from 0 for the
+    /// pair that is confused the least to 1; equal ones share theirs. NaN without any. 0.5 is chance.
     pub rank: f64,
     /// Of these the share that joins one of the [`MOST_CONFUSED`] pairs, none of which is never confused. NaN without
     /// any.

@@ -110,11 +110,9 @@ pub fn run(
             other = other.name(),
         )
     } else {
-        let changes = session.altered.iter();
-        let changes = changes.map(|(name, value)| format!(" --{name} {value}"));
-        let changes: String = changes.collect();
         format!(
-            "run replicate {id} --profile {profile}{changes} first, or name the store with --store"
+            "run {} first, or name the store with --store",
+            session.command()
         )
     };
     let of_what = format!(" of {id} in the {profile} profile with these settings");

@@ -69,6 +69,18 @@ impl Session {
         Self::of(replication, args, changes, store, None)
     }
 
+    /// The command that does these runs: `replicate desom-gamma --profile paper --iterations 5`.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let (id, profile) = (self.replication.id(), self.args.profile.name());
+        let changes = self.altered.iter();
+        let changes = changes.map(|(name, value)| format!(" --{name} {value}"));
+        format!(
+            "replicate {id} --profile {profile}{}",
+            changes.collect::<String>()
+        )
+    }
+
     /// Of the other profiles of an unchanged replication the one with most stored runs, and how many there are:
     /// where one who left `--profile` out finds what is missing.
     ///

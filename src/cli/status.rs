@@ -360,13 +360,9 @@ fn advice(sweep: &Sweep, session: &Session) -> Result<Option<String>, Error> {
     let pending = sweep.runs.len() - sweep.count("done") - sweep.count("unreadable");
     let is_idle = pending > 0 && sweep.count("running") == 0;
     Ok(is_idle.then(|| {
-        let mut changes = String::new();
-        for (name, value) in &session.altered {
-            changes += &format!(" --{name} {value}");
-        }
         format!(
-            "Nothing works on them: start replicate {id} --profile {}{changes} with this store.{elsewhere}",
-            session.args.profile.name()
+            "Nothing works on them: start {} with this store.{elsewhere}",
+            session.command()
         )
     }))
 }

@@ -41,8 +41,8 @@ inconsistent, 11 none refuted but some undecided or without runs, 20 there is no
 
 With a store, or without an argument, every run's files are checked: the record can be read, its key \
 is the hash of its settings and begins with the name of its folder, the weights have the recorded \
-SHA-256, a checkpoint can be read, metrics of known range are within it; so are the parts that several runs begin with, such as pretrained \
-autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as \
+SHA-256, a checkpoint can be read, metrics of known range are within it; so are the parts that several \
+runs begin with, such as pretrained autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as \
 well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
 codes: 0 nothing is damaged, 20 something is.";

@@ -22,6 +22,8 @@ mod edge_tests;
 mod equivalence;
 mod order;
 mod pairs;
+#[cfg(test)]
+mod seeds_tests;
 mod share;
 #[cfg(test)]
 mod simulation;
