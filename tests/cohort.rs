@@ -349,6 +349,38 @@ fn an_unusable_checkpoint_is_set_aside_and_the_run_starts_afresh() {
     }
 }
 
+/// Evaluating may take minutes: whoever is killed meanwhile does not train again.
+#[test]
+fn the_end_of_a_training_is_saved() {
+    let data = digits();
+    let folder = tempfile::tempdir().unwrap();
+    let interrupted = AtomicBool::new(false);
+    let context = Context {
+        checkpoint_interval: std::time::Duration::ZERO,
+        ..context(&data, &interrupted)
+    };
+    let member = Member {
+        settings: small().to_value(),
+        seed: Seed(0),
+        checkpoint: folder.path().join("checkpoint"),
+    };
+    let train = || {
+        let mut model = alone(&data, 0.001, 0);
+        let driven = drive(&mut model, std::slice::from_ref(&member), &context).unwrap();
+        let Driven::Finished(progress) = driven else {
+            panic!("not interrupted");
+        };
+        (progress, model.parameters().values.copy())
+    };
+    let (first, weights) = train();
+    let at = checkpoint::progress(&member.checkpoint).unwrap();
+    assert_eq!((at.iteration, at.iterations), (60, 60));
+    let (again, same) = train();
+    assert_eq!((first[0].resumed, again[0].resumed), (0, 1));
+    assert_eq!(first[0].curves, again[0].curves);
+    assert_eq!(weights, same);
+}
+
 #[test]
 fn members_that_have_come_unequally_far_do_not_train_together() {
     let data = digits();

@@ -91,6 +91,7 @@ impl Method for Scripted {
                 training: Duration::from_millis(5),
                 evaluation: Duration::from_millis(1),
                 resumed: 0,
+                makers: Vec::new(),
             }));
         }
         Ok(Some(all))

@@ -153,6 +153,30 @@ fn a_training_leaves_everything_that_it_promises() {
 }
 
 #[test]
+fn files_that_are_no_training_s_are_left_alone() {
+    let store = tempfile::tempdir().unwrap();
+    let folder = store.path().join("mine");
+    fs::create_dir(&folder).unwrap();
+    let log = folder.join("log.csv");
+    fs::write(&log, "my own").unwrap();
+    let few = ["--iterations", "10"];
+    let output = train(store.path(), &folder, &few);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("has a log.csv that is not of a training"),
+        "{message}"
+    );
+    assert_eq!(fs::read_to_string(&log).unwrap(), "my own");
+    trained(
+        store.path(),
+        &folder,
+        &[&few[..], &["--overwrite"]].concat(),
+    );
+    assert_ne!(fs::read_to_string(&log).unwrap(), "my own");
+}
+
+#[test]
 fn an_interrupted_training_goes_on_and_ends_the_same() {
     let store = tempfile::tempdir().unwrap();
     let [whole, cut] = ["whole", "cut"].map(|name| store.path().join(name));

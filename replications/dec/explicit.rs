@@ -118,8 +118,9 @@ impl Trainable for Explicit {
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        self.targets.restore(stored)?;
+        self.targets.fit(stored)?;
         model::restore(&self.variables, &self.descender, 0, stored)?;
+        self.targets.restore(stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }

@@ -73,7 +73,8 @@ impl Found {
 /// - `accuracy_gain`: accuracy at the end less that of k-means;
 /// - `kl_first`, `kl_last`, `kl_ratio`: mean divergence per row at the first and the last refresh, each
 ///   with its own P, and the second over the first; `kl_to_first_ratio`: the same with the first P;
-/// - `refreshes`, `iterations`: how many there were.
+/// - `refreshes`, `iterations`: how many there were, the one among them at which the tolerance ended
+///   training, which moves nothing.
 pub(super) fn follow(run: &mut Finished, iterations: u64) {
     let ends = |name: &str| {
         let values = run.curves.values.get(name);

@@ -247,6 +247,16 @@ fn fitting<'a>(name: &str, shape: &[i64], stored: &'a Named) -> Result<&'a Tenso
     Ok(tensor)
 }
 
+/// Whether [`fill`] would find everything: asked before something else is restored with it, so that either
+/// both are or nothing is.
+///
+/// # Errors
+/// As [`restore`].
+pub(super) fn fits(buffers: &[(&str, &Tensor)], stored: &Named) -> Result<(), String> {
+    let mut all = buffers.iter();
+    all.try_for_each(|(name, buffer)| fitting(name, &buffer.size(), stored).map(drop))
+}
+
 /// Copies stored tensors into those of the same names.
 ///
 /// # Errors

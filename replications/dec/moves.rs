@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use super::model::{self, Descender, Model, fill};
+use super::model::{self, Descender, Model, fill, fits};
 use super::phase::Clustering;
 use super::settings::{Moves, Optimiser, Order, Sign};
 use super::watch::Watch;
@@ -172,9 +172,11 @@ impl Trainable for Moving {
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        self.watch.restore(stored)?;
-        fill(&[("moved", &self.moved)], stored)?;
+        let [labels, first] = self.watch.buffers();
+        let buffers = [labels, first, ("moved", &self.moved)];
+        fits(&buffers, stored)?;
         model::restore(&self.model.parameters, &self.descender, 0, stored)?;
+        fill(&buffers, stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }

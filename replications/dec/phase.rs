@@ -12,7 +12,7 @@ mod live;
 use live::Live;
 use tch::{Kind, Tensor};
 
-use super::model::{self, Model, fill};
+use super::model::{self, Model, fill, fits};
 use super::settings::Descent;
 use super::watch::Watch;
 use crate::cluster::student;
@@ -89,12 +89,22 @@ impl Targets {
         state
     }
 
+    /// Whether [`Targets::restore`] would find everything.
+    pub(super) fn fit(&self, stored: &Named) -> Result<(), String> {
+        let ended = Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
+        fits(&self.buffers(&ended), stored)
+    }
+
     pub(super) fn restore(&mut self, stored: &Named) -> Result<(), String> {
         let ended = Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
-        self.watch.restore(stored)?;
-        fill(&[("targets", &self.p), ("ended", &ended)], stored)?;
+        fill(&self.buffers(&ended), stored)?;
         self.ended = ended.double_value(&[0]) != 0.0;
         Ok(())
+    }
+
+    fn buffers<'a>(&'a self, ended: &'a Tensor) -> [(&'static str, &'a Tensor); 4] {
+        let [labels, first] = self.watch.buffers();
+        [labels, first, ("targets", &self.p), ("ended", ended)]
     }
 }
 
@@ -282,9 +292,10 @@ impl Trainable for Phase {
     }
 
     fn restore(&mut self, run: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        self.runs[run].targets.restore(stored)?;
+        self.runs[run].targets.fit(stored)?;
         let (live, at) = self.seat(run);
         model::restore(&live.model.parameters, &live.descender, at as usize, stored)?;
+        self.runs[run].targets.restore(stored)?;
         if !self.runs[run].targets.ended {
             let steps = if self.rule.restart {
                 iteration % self.rule.update_interval

@@ -33,6 +33,7 @@ impl Start {
             part: &DecPretraining,
             // A plain struct of numbers and names always has a JSON form.
             settings: serde_json::to_value(self).unwrap_or(Value::Null),
+            seed: None,
         }
     }
 }

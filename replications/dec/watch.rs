@@ -2,10 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::model::fill;
 use crate::cluster::student;
 use crate::metrics::{Contingency, accuracy};
-use crate::runs::checkpoint::Named;
 use crate::train::{Labels, TrainingData};
 
 /// Follows the labels of all rows from refresh to refresh.
@@ -99,15 +97,8 @@ impl Watch {
             .collect()
     }
 
-    /// Puts back what [`Watch::state`] gave.
-    ///
-    /// # Errors
-    /// If a tensor is missing or has another shape.
-    pub(super) fn restore(&self, stored: &Named) -> Result<(), String> {
-        fill(&self.buffers(), stored)
-    }
-
-    fn buffers(&self) -> [(&'static str, &Tensor); 2] {
+    /// What [`Watch::state`] gave goes back into these.
+    pub(super) fn buffers(&self) -> [(&'static str, &Tensor); 2] {
         [("watch.labels", &self.labels), ("watch.first", &self.first)]
     }
 }
@@ -121,7 +112,9 @@ fn as_floats(labels: &[u32]) -> Tensor {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::float_cmp)]
+    use super::super::model::fill;
     use super::*;
+    use crate::runs::checkpoint::Named;
 
     #[test]
     fn changes_are_counted_from_look_to_look() {
@@ -156,7 +149,7 @@ mod tests {
 
         let stored: Named = watch.state().into_iter().collect();
         let other = Watch::new(&data, &[0; 4], 2);
-        assert!(other.restore(&stored).is_ok());
+        assert!(fill(&other.buffers(), &stored).is_ok());
         assert_eq!((&other.labels, &other.first), (&watch.labels, &watch.first));
     }
 }

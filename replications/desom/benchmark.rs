@@ -2,6 +2,7 @@
 //! `benchmark_shown`.
 
 use super::benchmark_shown as shown;
+use super::pretrain::{AUTOENCODERS, autoencoder_seed};
 use super::{Desom, Settings, published};
 use crate::baselines::{
     KMeansBaseline, KMeansSettings, Kerasom, KerasomSettings, MiniSom, MiniSomSettings,
@@ -10,6 +11,7 @@ use crate::baselines::{
 use crate::claims::Published;
 use crate::data;
 use crate::pretraining::AutoencoderSettings;
+use crate::random::Seed;
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
@@ -71,6 +73,7 @@ const SETTINGS: &[Setting] = &[
         choices: &[],
         effect: Effect::Alters,
     },
+    AUTOENCODERS,
     Setting {
         name: "som-vae",
         placeholder: "KIND",
@@ -122,6 +125,7 @@ const MOST_ITERATIONS: u64 = 1 << 24;
 struct Shared {
     desom: Settings,
     epochs: u64,
+    autoencoder_seed: Option<Seed>,
     som: OnlineSom,
     som_vae: SomVaeSettings,
 }
@@ -193,6 +197,7 @@ impl Shared {
             },
             desom,
             epochs,
+            autoencoder_seed: autoencoder_seed(changes)?,
         })
     }
 
@@ -210,6 +215,7 @@ impl Shared {
             epochs: self.epochs,
             adam: desom.adam,
             rows: None,
+            seed: self.autoencoder_seed,
         });
         let kmeans = |clusters| {
             let mut settings = KMeansSettings::new(clusters);

@@ -149,6 +149,7 @@ impl Method for Desom {
             curves: trained.curves.clone(),
             diverged: None,
             wall: Duration::ZERO,
+            makers: Vec::new(),
         };
         finish(&models, 0, &settings, member.seed, context.data, progress)
     }

@@ -5,6 +5,7 @@ use super::pretrain_shown as shown;
 use super::{Desom, Pretraining, Settings, gamma, gamma_shown, published};
 use crate::claims::Published;
 use crate::data;
+use crate::random::Seed;
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
@@ -34,6 +35,7 @@ const SETTINGS: &[Setting] = &[
         choices: &[],
         effect: Effect::Alters,
     },
+    AUTOENCODERS,
     gamma::PROTOTYPE_START,
     Setting {
         name: "update-interval",
@@ -50,6 +52,31 @@ const SETTINGS: &[Setting] = &[
         effect: Effect::Alters,
     },
 ];
+
+/// Whether all runs begin with one pretrained autoencoder.
+pub(super) const AUTOENCODERS: Setting = Setting {
+    name: "autoencoders",
+    placeholder: "HOW-MANY",
+    help: "Pretrained autoencoders: one that all runs begin with, as the authors' script has it, or one \
+           for each seed",
+    choices: &["one", "each"],
+    effect: Effect::Alters,
+};
+
+/// The seed that autoencoders are pretrained from, if it is not each run's own.
+///
+/// The authors' benchmark script loads one file of weights, of an autoencoder after 200 epochs, in all its
+/// runs on a data set.
+pub(super) fn autoencoder_seed(changes: &Changes) -> Result<Option<Seed>, BadSetting> {
+    match changes.text(AUTOENCODERS.name) {
+        None | Some("one") => Ok(Some(Seed(0))),
+        Some("each") => Ok(None),
+        Some(other) => {
+            let expected = "expected one or each";
+            Err(BadSetting::new(AUTOENCODERS.name, other, expected))
+        }
+    }
+}
 
 /// The settings of a profile without pretraining: those of `desom-gamma` at gamma = 0.001, so that one
 /// run serves both.
@@ -142,6 +169,7 @@ impl Replication for Pretrain {
         let pretrained = Settings {
             pretraining: Some(Pretraining {
                 epochs: epochs(profile, changes)?,
+                seed: autoencoder_seed(changes)?,
             }),
             ..plain.clone()
         };
@@ -223,14 +251,13 @@ mod tests {
     fn the_paper_profile_is_the_paper_s_protocol() {
         let settings = settings_of(Profile::Paper, &[]).unwrap();
         assert_eq!(settings[0], Settings::paper());
-        let pretraining = Some(Pretraining { epochs: 200 });
-        assert_eq!(
-            settings[1],
-            Settings {
-                pretraining,
-                ..Settings::paper()
-            }
-        );
+        let pretrained = |seed| Settings {
+            pretraining: Some(Pretraining { epochs: 200, seed }),
+            ..Settings::paper()
+        };
+        assert_eq!(settings[1], pretrained(Some(Seed(0))));
+        let each = settings_of(Profile::Paper, &[("autoencoders", "each")]).unwrap();
+        assert_eq!((&each[0], &each[1]), (&settings[0], &pretrained(None)));
     }
 
     #[test]
@@ -272,7 +299,12 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_are_named() {
-        for (name, value) in [("epochs", "0"), ("epochs", "x"), ("update-interval", "0")] {
+        for (name, value) in [
+            ("epochs", "0"),
+            ("epochs", "x"),
+            ("update-interval", "0"),
+            ("autoencoders", "two"),
+        ] {
             let message = settings_of(Profile::Quick, &[(name, value)]).unwrap_err();
             assert!(
                 message.starts_with(&format!("--{name} {value}")),

@@ -7,6 +7,7 @@ use crate::evaluation::PostClusters;
 use crate::nn::adam::AdamOptions;
 use crate::nn::{Architecture, Shape};
 use crate::pretraining::AutoencoderSettings;
+use crate::random::Seed;
 use crate::som::{Decay, Grid, Horizon, MapDistance, Neighbourhood, Temperature};
 use crate::train::batches::Order;
 use crate::train::{Error, settings};
@@ -30,6 +31,10 @@ pub enum GammaScale {
 pub struct Pretraining {
     /// Passes over the data.
     pub epochs: u64,
+    /// The seed that the autoencoder is trained from, the same for all runs; each run's own if nothing is
+    /// said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Seed>,
 }
 
 /// Where the prototypes start.
@@ -211,6 +216,7 @@ impl Settings {
             epochs: pretraining.epochs,
             adam: self.adam,
             rows: self.training_rows,
+            seed: pretraining.seed,
         })
     }
 
@@ -336,7 +342,12 @@ mod tests {
                 s.hidden = vec![32, 64, 64];
             },
             |s| s.batch_norm = true,
-            |s| s.pretraining = Some(Pretraining { epochs: 200 }),
+            |s| {
+                s.pretraining = Some(Pretraining {
+                    epochs: 200,
+                    seed: None,
+                });
+            },
             |s| s.prototype_start = PrototypeStart::Som,
             |s| s.prototype_start = PrototypeStart::Glorot,
             |s| s.update_interval = 10,
@@ -366,7 +377,12 @@ mod tests {
         assert!(wrong(|s| s.iterations = 0).contains("iteration"));
         assert!(wrong(|s| s.update_interval = 0).contains("update interval"));
         assert!(wrong(|s| s.training_rows = Some(0)).contains("row"));
-        let none = |s: &mut Settings| s.pretraining = Some(Pretraining { epochs: 0 });
+        let none = |s: &mut Settings| {
+            s.pretraining = Some(Pretraining {
+                epochs: 0,
+                seed: None,
+            });
+        };
         assert!(wrong(none).contains("epoch"));
         assert!(wrong(|s| s.temperature.end = 0.0).contains("temperature"));
         assert!(wrong(|s| s.gamma = 1e300).contains("gamma must be 0 or"));

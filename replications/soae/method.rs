@@ -94,6 +94,7 @@ impl Method for Soae {
             curves: trained.curves.clone(),
             diverged: None,
             wall: Duration::ZERO,
+            makers: Vec::new(),
         };
         let model = model.map_err(Error::Settings)?;
         let held_out = settings.held_out;

@@ -190,6 +190,7 @@ fn fit(member: &Member, context: &Context) -> Result<Option<Finished>, Error> {
         training,
         evaluation: clock.elapsed().saturating_sub(training),
         resumed: 0,
+        makers: Vec::new(),
     }))
 }
 

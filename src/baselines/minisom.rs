@@ -213,6 +213,7 @@ impl MiniSom {
             training,
             evaluation: clock.elapsed().saturating_sub(training),
             resumed: 0,
+            makers: Vec::new(),
         }))
     }
 }

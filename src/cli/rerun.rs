@@ -21,6 +21,7 @@ use crate::data::{self, Access};
 use crate::device::{self, Choice};
 use crate::launch::{Task, WORKER};
 use crate::replication::{Changes, Profile};
+use crate::runs::record::Maker;
 use crate::runs::{PlannedRun, Reason, Record, Store, audit};
 use crate::train::{
     self, Context, Event, Finished, InMemory, Member, Method, Observer, TrainingData,
@@ -287,11 +288,6 @@ fn train_alone(
 /// What a run's bits may depend on beside its settings: as recorded, and here.
 fn circumstances(record: &Record, device: Device, threads: usize) -> Vec<Circumstance> {
     let was = &record.provenance;
-    let products = |products| {
-        let text = serde_json::to_value(products).ok();
-        text.and_then(|text| text.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    };
     let list = [
         (
             "program",
@@ -316,8 +312,8 @@ fn circumstances(record: &Record, device: Device, threads: usize) -> Vec<Circums
         ),
         (
             "products",
-            products(was.products),
-            products(record.identity.precision.products(device)),
+            was.products.name().to_owned(),
+            record.identity.precision.products(device).name().to_owned(),
         ),
         ("threads", was.threads.to_string(), threads.to_string()),
         (
@@ -332,7 +328,13 @@ fn circumstances(record: &Record, device: Device, threads: usize) -> Vec<Circums
         ),
         ("host", was.host.clone(), device::host()),
     ];
+    // An attempt that another machine or program made is one that this one does not repeat.
+    let earlier = was.earlier.iter().map(|maker| {
+        let now = Maker::here(device, record.identity.precision);
+        ("earlier attempt", maker.to_string(), now.to_string())
+    });
     list.into_iter()
+        .chain(earlier)
         .map(|(name, recorded, now)| Circumstance {
             name,
             recorded,

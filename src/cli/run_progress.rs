@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{draws_progress, words};
 use crate::launch::Task;
-use crate::runs::plan::makespan;
+use crate::runs::plan::makespan_after;
 use crate::train::{Event, Observer};
 
 /// Between two plain status lines.
@@ -40,8 +40,10 @@ struct Forecast {
     started: Instant,
     /// Expected seconds of all runs, one worker's time.
     total: f64,
-    /// The runs' estimates; none where the speed was not measured, and `total` counts runs.
-    estimates: Vec<Duration>,
+    /// Whether these are seconds: where the speed was not measured, `total` counts runs.
+    is_measured: bool,
+    /// Expected seconds of the runs that no worker has taken up, the longest, which comes first, last.
+    waiting: Vec<f64>,
     done: f64,
     current: Vec<Current>,
 }
@@ -83,13 +85,15 @@ impl Forecast {
     fn of(estimates: &[Option<Duration>]) -> Self {
         let expected =
             |estimate: &Option<Duration>| estimate.map_or(1.0, |time| time.as_secs_f64());
-        let all: Option<Vec<Duration>> = estimates.iter().copied().collect();
+        let mut waiting: Vec<f64> = estimates.iter().map(expected).collect();
+        waiting.sort_by(f64::total_cmp);
         Self {
             runs: estimates.len(),
             finished: 0,
             started: Instant::now(),
-            estimates: all.unwrap_or_default(),
-            total: estimates.iter().map(expected).sum::<f64>().max(1e-9),
+            is_measured: estimates.iter().all(Option::is_some),
+            total: waiting.iter().sum::<f64>().max(1e-9),
+            waiting,
             done: 0.0,
             current: Vec::new(),
         }
@@ -115,7 +119,10 @@ impl Forecast {
                     runs: names.len(),
                     ..Current::default()
                 };
-                self.done += std::mem::replace(self.worker(*worker), taken_up).ended();
+                let before = std::mem::replace(self.worker(*worker), taken_up);
+                self.put_down(before);
+                let left = self.waiting.len().saturating_sub(names.len());
+                self.waiting.truncate(left);
             }
             Event::Resumed { worker, fraction } => {
                 let current = self.worker(*worker);
@@ -132,9 +139,19 @@ impl Forecast {
                 self.worker(*worker).ended += 1;
             }
             Event::Stopped { worker } => {
-                self.done += std::mem::take(self.worker(*worker)).ended();
+                let before = std::mem::take(self.worker(*worker));
+                self.put_down(before);
             }
         }
+    }
+
+    /// Those of a worker's runs that have not ended are taken up again later.
+    fn put_down(&mut self, current: Current) {
+        self.done += current.ended();
+        let left = current.runs.saturating_sub(current.ended);
+        let each = current.expected / current.runs.max(1) as f64;
+        self.waiting.extend(std::iter::repeat_n(each, left));
+        self.waiting.sort_by(f64::total_cmp);
     }
 
     /// The part of the work that is done, 0 to 1.
@@ -150,16 +167,22 @@ impl Forecast {
     }
 
     fn left_after(&self, elapsed: Duration) -> Option<Duration> {
+        let workers = self.current.len();
         let fraction = self.fraction();
-        let ahead = if fraction > 0.01 {
-            elapsed.as_secs_f64() * (1.0 - fraction) / fraction
-        } else if !self.estimates.is_empty() && !self.current.is_empty() {
-            let whole = makespan(self.estimates.clone(), self.current.len());
-            (1.0 - fraction) * whole.as_secs_f64()
+        let pace = if fraction > 0.01 {
+            elapsed.as_secs_f64() * workers as f64 / (fraction * self.total)
+        } else if self.is_measured && workers > 0 {
+            1.0
         } else {
             return None;
         };
-        Some(Duration::from_secs_f64(ahead))
+        // The last runs leave some workers with nothing to do.
+        let time = |expected: f64| Duration::try_from_secs_f64(expected).unwrap_or(Duration::MAX);
+        let current = self.current.iter();
+        let busy = current.map(|current| time(current.expected - current.done()));
+        let waiting = self.waiting.iter().copied().map(time);
+        let ahead = makespan_after(busy.collect(), waiting.collect());
+        Some(time(ahead.as_secs_f64() * pace))
     }
 }
 
@@ -414,18 +437,38 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_without_a_run_shortens_nothing() {
+        // Three runs of an hour on two workers take two, however busy both are in the first.
+        let mut forecast = Forecast::of(&[Some(HOUR); 3]);
+        for worker in 0..2 {
+            forecast.notify(&Event::Started {
+                worker,
+                names: &names(1),
+                estimate: Some(HOUR),
+            });
+        }
+        assert_eq!(forecast.left_after(Duration::ZERO), Some(2 * HOUR));
+        for worker in 0..2 {
+            forecast.notify(&Event::Advanced {
+                worker,
+                fraction: 0.5,
+                detail: "",
+            });
+        }
+        // At half the speed that was expected.
+        assert_eq!(forecast.left_after(HOUR), Some(3 * HOUR));
+    }
+
+    #[test]
     fn before_anything_is_done_the_estimate_counts() {
         let mut forecast = Forecast::of(&[Some(HOUR), Some(HOUR)]);
         assert_eq!(forecast.left_after(Duration::ZERO), None);
         forecast.notify(&started(&names(1), HOUR));
         forecast.notify(&Event::Started {
             worker: 1,
-            names: &[],
+            names: &names(1),
             estimate: Some(HOUR),
         });
-        assert_eq!(forecast.left_after(Duration::ZERO), Some(HOUR));
-        // A short run beside a long one does not shorten it.
-        forecast.estimates = vec![HOUR, HOUR / 10];
         assert_eq!(forecast.left_after(Duration::ZERO), Some(HOUR));
         // Without measured speed there is none.
         let mut forecast = Forecast::of(&[None]);

@@ -1,6 +1,7 @@
 //! `replicate status`: how far a sweep has come that another process or machine works on, from the store
 //! alone. Starts nothing and writes nothing.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -179,7 +180,10 @@ struct Sweep {
 
 impl Sweep {
     fn of(session: &Session) -> Result<Self, Error> {
-        let runs = session.tasks.iter();
+        // A run of two variants is one run.
+        let mut keys = HashSet::new();
+        let tasks = session.tasks.iter();
+        let runs = tasks.filter(|task| keys.insert(&task.run.key));
         let runs = runs.map(|task| Ok((task.clone(), State::of(task, &session.store)?)));
         Ok(Self {
             runs: runs.collect::<Result<_, Error>>()?,
@@ -214,7 +218,11 @@ impl Sweep {
                 Some((progress.seconds_left? - since).max(0.0))
             });
             match own.or_else(|| self.usual(task)) {
-                Some(seconds) => times.push(Duration::from_secs_f64(seconds)),
+                // A record that says something impossible is as good as none.
+                Some(seconds) => match Duration::try_from_secs_f64(seconds) {
+                    Ok(time) => times.push(time),
+                    Err(_) => unknown += 1,
+                },
                 None => unknown += 1,
             }
         }

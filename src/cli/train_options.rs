@@ -315,6 +315,7 @@ impl TrainArgs {
             map_distance,
             pretraining: (self.pretrain_epochs > 0).then_some(Pretraining {
                 epochs: self.pretrain_epochs,
+                seed: None,
             }),
             prototype_start: match self.som_init.as_str() {
                 "som" => PrototypeStart::Som,

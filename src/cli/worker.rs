@@ -85,7 +85,9 @@ pub fn run(args: &WorkerArgs) -> Result<(), Error> {
     for path in &report.kept_aside {
         say(&format!("a damaged file is now {}", path.display()));
     }
-    if report.interrupted {
+    // Told to stop while it waited for runs that another process has, it has not done them either.
+    let gave_up = wishes.stop.load(Ordering::Relaxed) && !report.left.is_empty();
+    if report.interrupted || gave_up {
         return stopped(args, &wishes, milestones(&session) > before);
     }
     finish(args, &task, &session, &report)

@@ -205,7 +205,12 @@ impl Known<'_> {
         };
         let mut sum = Some(Duration::ZERO);
         for need in &needs {
-            let Need { part, settings } = need;
+            let Need { part, settings, .. } = need;
+            // One that all runs begin with is trained alone.
+            let trial = Trial {
+                models: need.seed.map_or(trial.models, |_| 1),
+                ..trial
+            };
             let place = PartFolder::new(self.store, stored_parts::identity(need, run));
             let is_there = matches!(place.record(), Ok(Some(_)));
             if !self.counted.insert(place.key().clone()) || is_there {

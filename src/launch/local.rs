@@ -432,7 +432,8 @@ fn record(
             evaluation_seconds: finished.evaluation.as_secs_f64(),
             resumed: finished.resumed,
             ..Provenance::here(shared.options.device, task.run.identity.precision, started)
-        },
+        }
+        .after(&finished.makers),
     }
 }
 

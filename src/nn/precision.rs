@@ -16,6 +16,18 @@ pub enum Products {
     Tf32,
 }
 
+impl Products {
+    /// As records have it, e.g. `float32`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Bfloat16 => "bfloat16",
+            Self::Tf32 => "tf32",
+        }
+    }
+}
+
 /// The accuracy of the matrix products of training. Parameters, optimiser, losses and evaluation are
 /// 32-bit floats in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -52,16 +52,26 @@ pub struct AutoencoderSettings {
     /// Only so many rows, the first ones, are trained on; all of them if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<i64>,
+    /// The seed that it is trained from, the same for all runs that begin with it; each run's own if
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Seed>,
 }
 
 impl AutoencoderSettings {
     /// This, as what a run begins with.
     #[must_use]
     pub fn need(&self) -> Need {
+        // The part has its seed beside its settings: one that is of the run's own seed is the same part.
+        let settings = Self {
+            seed: None,
+            ..self.clone()
+        };
         Need {
             part: &AutoencoderPretraining,
             // A plain struct of numbers and names always has a JSON form.
-            settings: serde_json::to_value(self).unwrap_or(Value::Null),
+            settings: serde_json::to_value(settings).unwrap_or(Value::Null),
+            seed: self.seed,
         }
     }
 

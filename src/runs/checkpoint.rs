@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::Error;
-use super::record::Curves;
+use super::record::{Curves, Maker};
 use crate::files::write_whole;
 use crate::nn::slices::{on_cpu, slice};
 
@@ -44,6 +44,9 @@ pub struct Progress {
     /// earlier versions.
     #[serde(default)]
     pub wall: Duration,
+    /// What it was made with, each once, the last attempt's last. None in checkpoints of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub makers: Vec<Maker>,
 }
 
 /// Writes named float tensors, and how far the run has come if it is unfinished.
@@ -124,7 +127,7 @@ fn read_progress(header: &Metadata) -> Option<Progress> {
     let progress: Progress = serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()?;
     // Whoever goes on from it adds to these.
     let plausible = progress.iteration <= progress.iterations
-        && progress.elapsed < LONGEST_RUN
+        && progress.elapsed.max(progress.wall) < LONGEST_RUN
         && progress.resumed < u32::MAX;
     plausible.then_some(progress)
 }
@@ -193,6 +196,7 @@ mod tests {
             curves,
             diverged: None,
             wall: Duration::ZERO,
+            makers: Vec::new(),
         }
     }
 
@@ -245,9 +249,10 @@ mod tests {
         };
         write(|_| {});
         assert_eq!(progress(&path), Some(some_progress()));
-        let changes: [fn(&mut Progress); 3] = [
+        let changes: [fn(&mut Progress); 4] = [
             |progress| progress.iteration = 21,
             |progress| progress.elapsed = Duration::from_secs(u64::MAX),
+            |progress| progress.wall = Duration::from_secs(u64::MAX),
             |progress| progress.resumed = u32::MAX,
         ];
         for change in changes {

@@ -147,9 +147,14 @@ impl Plan {
 /// How long `workers` take for runs of these `times`: the longest first, each to the worker that is
 /// free first, as the launcher does it.
 #[must_use]
-pub fn makespan(mut times: Vec<Duration>, workers: usize) -> Duration {
+pub fn makespan(times: Vec<Duration>, workers: usize) -> Duration {
+    makespan_after(vec![Duration::ZERO; workers.max(1)], times)
+}
+
+/// The same where each worker is `busy` for some time first.
+#[must_use]
+pub fn makespan_after(mut busy: Vec<Duration>, mut times: Vec<Duration>) -> Duration {
     times.sort_unstable_by(|a, b| b.cmp(a));
-    let mut busy = vec![Duration::ZERO; workers.max(1)];
     for time in times {
         if let Some(first) = busy.iter_mut().min() {
             *first = first.saturating_add(time);
@@ -169,5 +174,7 @@ mod tests {
         assert_eq!(makespan(times(&[1, 5, 2, 3]), 1), Duration::from_secs(11));
         assert_eq!(makespan(times(&[2]), 4), Duration::from_secs(2));
         assert_eq!(makespan(times(&[]), 2), Duration::ZERO);
+        let busy = times(&[4, 1]);
+        assert_eq!(makespan_after(busy, times(&[2, 3])), Duration::from_secs(6));
     }
 }

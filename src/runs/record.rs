@@ -1,6 +1,7 @@
 //! What one run leaves behind.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -70,6 +71,9 @@ pub struct Provenance {
     pub evaluation_seconds: f64,
     /// How often the run was resumed from a checkpoint.
     pub resumed: u32,
+    /// What earlier attempts at the training were made with, where that is not what stands here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Maker>,
     /// By what, where and when it was evaluated, where that was done anew after the training: the rest is
     /// about the training then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,13 +85,20 @@ impl Provenance {
     /// may use; the rest is to be filled in.
     #[must_use]
     pub fn here(on: Device, precision: Precision, started: jiff::Timestamp) -> Self {
+        let Maker {
+            program,
+            libtorch,
+            device_name,
+            matrix_kernels,
+            products,
+        } = Maker::here(on, precision);
         Self {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
+            program,
+            libtorch,
             device: device::name(on),
-            device_name: device::hardware(on),
-            matrix_kernels: device::matrix_kernels(),
-            products: precision.products(on),
+            device_name,
+            matrix_kernels,
+            products,
             threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
             cohort: 1,
             host: device::host(),
@@ -97,8 +108,70 @@ impl Provenance {
             training_seconds: 0.0,
             evaluation_seconds: 0.0,
             resumed: 0,
+            earlier: Vec::new(),
             evaluated: None,
         }
+    }
+
+    /// The same of a training that all these had a part in.
+    #[must_use]
+    pub fn after(mut self, makers: &[Maker]) -> Self {
+        let last = Maker {
+            program: self.program.clone(),
+            libtorch: self.libtorch.clone(),
+            device_name: self.device_name.clone(),
+            matrix_kernels: self.matrix_kernels.clone(),
+            products: self.products,
+        };
+        let others = makers.iter().filter(|maker| **maker != last);
+        self.earlier = others.cloned().collect();
+        self
+    }
+}
+
+/// What an attempt at a training is made with, as far as its bits depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// Version of this program.
+    pub program: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// The processor's or GPU's name.
+    pub device_name: String,
+    /// Which of MKL's kernels were asked for.
+    pub matrix_kernels: String,
+    /// The numbers that are multiplied.
+    pub products: Products,
+}
+
+impl Maker {
+    /// This program on this machine.
+    #[must_use]
+    pub fn here(on: Device, precision: Precision) -> Self {
+        Self {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
+            device_name: device::hardware(on),
+            matrix_kernels: device::matrix_kernels(),
+            products: precision.products(on),
+        }
+    }
+}
+
+impl fmt::Display for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            program,
+            libtorch,
+            device_name,
+            matrix_kernels,
+            products,
+        } = self;
+        write!(
+            f,
+            "program {program}, libtorch {libtorch}, {device_name}, matrix kernels {matrix_kernels}, products {}",
+            products.name()
+        )
     }
 }
 

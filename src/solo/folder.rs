@@ -43,8 +43,17 @@ pub fn is_lost(folder: &Path, file: &Path) -> bool {
     is_here && (TRACES.contains(&&*name) || is_model(&name))
 }
 
+/// Forgets a training that came to nothing: the folder is free for another try.
+pub fn clear(folder: &Path) {
+    // What says whose they are goes last.
+    for name in TRACES.into_iter().chain([TRAINING]) {
+        let _ = fs::remove_file(folder.join(name));
+    }
+}
+
 /// Makes sure that the folder is this training's; gives its summary where it is done. With `overwrite`
-/// another training gives way, and this one if it is done; unfinished it goes on.
+/// another training gives way, and this one if it is done; unfinished it goes on. Files of the names that a
+/// training writes and that are no training's are somebody else's, and kept as well.
 pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<Summary>, Error> {
     let path = folder.join(TRAINING);
     let summary = folder.join(SUMMARY);
@@ -63,7 +72,16 @@ pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<S
                 });
             }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut names = TRACES.into_iter();
+            let file = names.find(|name| folder.join(name).exists());
+            if let (Some(file), false) = (file, overwrite) {
+                return Err(Error::Foreign {
+                    folder: folder.to_owned(),
+                    file,
+                });
+            }
+        }
         Err(error) => return Err(Error::io("read", &path)(error)),
     }
     // What tells how far the other one was; its other files are written over as we go.

@@ -48,6 +48,17 @@ pub enum Error {
         /// What is different.
         differs: String,
     },
+    /// The folder has files that a training would write over, and that are no training's.
+    #[error(
+        "{} has a {file} that is not of a training: give another --save-dir, or --overwrite to write over it",
+        folder.display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// One of the files.
+        file: &'static str,
+    },
     /// Another process trains there.
     #[error("another process trains in {}: wait for it, or give another --save-dir", .0.display())]
     Busy(PathBuf),
@@ -103,6 +114,7 @@ impl Error {
         match self {
             Self::Request(_)
             | Self::Occupied { .. }
+            | Self::Foreign { .. }
             | Self::Mismatch(_)
             | Self::Io { action: "read", .. } => 2,
             Self::Weights { .. } => 20,

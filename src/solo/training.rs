@@ -13,7 +13,7 @@ use tch::Tensor;
 use super::Error;
 use super::begin::begin_with;
 use super::evaluation::{centres, class_counts, evaluate};
-use super::folder::{self, AUTOENCODER, CHECKPOINT, PRETRAINING, SUMMARY, TRAINING, write_json};
+use super::folder::{self, AUTOENCODER, CHECKPOINT, PRETRAINING, SUMMARY, write_json};
 use super::pictures;
 use super::request::{ModelSettings, Request};
 use super::source::Prepared;
@@ -78,7 +78,7 @@ pub struct Summary {
 /// Trains as asked, or says what came of it where that was done before (`true` then).
 ///
 /// # Errors
-/// [`Error::Occupied`] and [`Error::Busy`]; [`Error::Interrupted`] and [`Error::Diverged`]; and if
+/// [`Error::Occupied`], [`Error::Foreign`] and [`Error::Busy`]; [`Error::Interrupted`] and [`Error::Diverged`]; and if
 /// settings and data do not go together, or the disk refuses.
 pub fn train(
     request: &Request,
@@ -218,7 +218,7 @@ impl Job<'_> {
             return Err(Error::Interrupted(self.folder().to_owned()));
         };
         if let Outcome::Diverged { iteration } = part.outcome {
-            let _ = fs::remove_file(self.folder().join(TRAINING));
+            folder::clear(self.folder());
             return Err(Error::Diverged { iteration });
         }
         checkpoint::save(&kept, &part.weights, None)?;
@@ -275,10 +275,8 @@ impl Job<'_> {
         spent: [Duration; 2],
     ) -> Result<Summary, Error> {
         let diverged = |iteration| {
-            // Nothing is gained by going on from here, and the folder is free for another try.
-            for name in [CHECKPOINT, TRAINING] {
-                let _ = fs::remove_file(self.folder().join(name));
-            }
+            // Nothing is gained by going on from here.
+            folder::clear(self.folder());
             Error::Diverged { iteration }
         };
         if let Some(iteration) = progress.diverged {

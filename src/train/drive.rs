@@ -8,12 +8,14 @@ use super::{Context, Error, Event, Member};
 use crate::device::TrainingProducts;
 use crate::files::with_suffix;
 use crate::runs::checkpoint::{self, Named, Progress};
-use crate::runs::record::Curves;
+use crate::runs::record::{Curves, Maker};
 
 /// A curve has about this many points.
 const CURVE_POINTS: u64 = 100;
 /// Saving takes at most one part in so many of the time.
 const SAVING_SHARE: u32 = 50;
+/// What has taken one model this long since it was last saved is worth it at the end too.
+const WORTH_SAVING: Duration = Duration::from_secs(10);
 /// Observers hear of progress at most this often.
 const NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -27,6 +29,11 @@ pub trait Trainable {
     /// # Errors
     /// Whatever libtorch says.
     fn step(&mut self, iteration: u64) -> Result<(), Error>;
+
+    /// The part of all work that the first `done` steps are, 0 to 1.
+    fn share(&self, done: u64) -> f64 {
+        done as f64 / self.iterations().max(1) as f64
+    }
 
     /// Whether the losses are noted after step `iteration`: about a hundred times unless the model has a
     /// rhythm of its own. It must not depend on anything but the settings.
@@ -77,8 +84,8 @@ pub enum Driven {
 /// ended ([`Trainable::has_ended`]): its curves stop there, and its iteration is that of its end, also in
 /// its checkpoint. When all have diverged or ended, so has the training.
 ///
-/// Unfinished models are saved every [`Context::checkpoint_interval`], and when the program is to
-/// stop. Where that takes long, because the cohort is large or the disk slow, they are saved less
+/// Unfinished models are saved every [`Context::checkpoint_interval`], when the program is to stop, and at
+/// their end, from which a run killed while it is evaluated goes on. Where that takes long, because the cohort is large or the disk slow, they are saved less
 /// often: it never costs more than 2 % of the time.
 ///
 /// # Errors
@@ -89,13 +96,12 @@ pub fn drive(
     context: &Context,
 ) -> Result<Driven, Error> {
     let _products = TrainingProducts::set(context.precision, context.device)?;
-    let mut loop_ = Loop::start(model, cohort)?;
+    let mut loop_ = Loop::start(model, cohort, context)?;
     let iterations = model.iterations();
-    let share = |done: u64| done as f64 / iterations as f64;
     if loop_.iteration > 0 {
         context.observer.notify(&Event::Resumed {
             worker: context.worker,
-            fraction: share(loop_.iteration),
+            fraction: model.share(loop_.iteration),
         });
     }
     let mut saved = Instant::now();
@@ -120,7 +126,7 @@ pub fn drive(
             noticed = Instant::now();
             context.observer.notify(&Event::Advanced {
                 worker: context.worker,
-                fraction: share(done),
+                fraction: model.share(done),
                 detail: &loop_.detail(),
             });
         }
@@ -130,6 +136,16 @@ pub fn drive(
             pause = pause_after(context.checkpoint_interval, clock.elapsed());
             saved = Instant::now();
         }
+    }
+    // What follows, an evaluation, may take minutes and is saved by nobody before it is over. Where saving is
+    // dear, because the cohort is large or the disk slow, so it is here.
+    let long = if pause > context.checkpoint_interval {
+        pause
+    } else {
+        pause.min(WORTH_SAVING.saturating_mul(cohort.len() as u32))
+    };
+    if saved.elapsed() >= long {
+        loop_.save(model, cohort)?;
     }
     Ok(Driven::Finished(loop_.progress()))
 }
@@ -177,6 +193,7 @@ struct Course {
     earlier_wall: Duration,
     resumed: u32,
     curves: Curves,
+    makers: Vec<Maker>,
     diverged: Option<u64>,
     /// The iterations done when a rule of its own ended it.
     ended: Option<u64>,
@@ -189,7 +206,12 @@ impl Course {
 }
 
 impl Loop {
-    fn start(model: &mut dyn Trainable, cohort: &[Member]) -> Result<Self, Error> {
+    fn start(
+        model: &mut dyn Trainable,
+        cohort: &[Member],
+        context: &Context,
+    ) -> Result<Self, Error> {
+        let here = Maker::here(context.device, context.precision);
         let mut this = Self {
             iteration: 0,
             iterations: model.iterations(),
@@ -205,9 +227,12 @@ impl Loop {
                 earlier_wall: progress.wall.max(progress.elapsed),
                 resumed: progress.resumed + 1,
                 curves: progress.curves,
+                makers: progress.makers,
                 diverged: progress.diverged,
                 ended: None,
             });
+            course.makers.retain(|maker| *maker != here);
+            course.makers.push(here.clone());
             if model.has_ended(index) {
                 course.ended = Some(start);
             } else {
@@ -303,6 +328,7 @@ impl Loop {
                 curves: course.curves.clone(),
                 diverged: course.diverged,
                 wall: course.earlier_wall + self.started.elapsed(),
+                makers: course.makers.clone(),
             })
             .collect()
     }

@@ -16,7 +16,7 @@ use super::{Error, Need, Observer, Parts, TrainingData};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::runs::checkpoint::{Named, Progress};
-use crate::runs::record::{Curves, Outcome};
+use crate::runs::record::{Curves, Maker, Outcome};
 
 /// One run of a cohort, as a method sees it.
 #[derive(Debug, Clone)]
@@ -75,6 +75,8 @@ pub struct Finished {
     pub evaluation: Duration,
     /// How often it was resumed.
     pub resumed: u32,
+    /// What its attempts were made with, if it was trained by [`drive`](super::drive()).
+    pub makers: Vec<Maker>,
 }
 
 /// Metrics by name, and named tensors to keep.
@@ -92,6 +94,7 @@ impl Finished {
             training: Duration::ZERO,
             evaluation: Duration::ZERO,
             resumed: 0,
+            makers: Vec::new(),
         }
     }
 
@@ -113,6 +116,7 @@ impl Finished {
             training: progress.elapsed,
             evaluation,
             resumed: progress.resumed,
+            makers: progress.makers,
         }
     }
 }

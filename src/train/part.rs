@@ -49,13 +49,23 @@ pub trait Part: Sync {
     fn train(&self, cohort: &[Member], context: &Context) -> Result<Option<Vec<Finished>>, Error>;
 }
 
-/// Something that a run begins with: a kind of part, and its settings.
+/// Something that a run begins with: a kind of part, its settings, and its seed.
 #[derive(Clone)]
 pub struct Need {
     /// The kind.
     pub part: &'static dyn Part,
     /// The part's settings, all of them, and nothing else of the run's.
     pub settings: Value,
+    /// The part's seed, if it is not the run's own: all runs begin with one part then.
+    pub seed: Option<Seed>,
+}
+
+impl Need {
+    /// The seed of the part that the run of a seed begins with.
+    #[must_use]
+    pub fn seed_for(&self, run: Seed) -> Seed {
+        self.seed.unwrap_or(run)
+    }
 }
 
 /// A part, ready to begin with.
@@ -85,8 +95,9 @@ impl Trained {
 
 /// Where parts come from.
 pub trait Parts: Sync {
-    /// The parts of those seeds, in order: those that are not there are trained now, together, or waited
-    /// for if somebody else is training them; `None` if interrupted meanwhile. A seed may be there twice.
+    /// The parts that the runs of those seeds begin with, in order: those that are not there are trained
+    /// now, together, or waited for if somebody else is training them; `None` if interrupted meanwhile. A
+    /// seed may be there twice.
     ///
     /// # Errors
     /// If one cannot be trained, kept or read.
@@ -132,12 +143,13 @@ pub fn gather(
     }))
 }
 
-/// Those that are not the same as an earlier one.
-pub(super) fn distinct(seeds: &[Seed]) -> Vec<Seed> {
-    let mut distinct = Vec::with_capacity(seeds.len());
-    for seed in seeds {
-        if !distinct.contains(seed) {
-            distinct.push(*seed);
+/// The seeds of the parts that runs of those seeds begin with, each once.
+pub(super) fn distinct(need: &Need, runs: &[Seed]) -> Vec<Seed> {
+    let mut distinct = Vec::with_capacity(runs.len());
+    for run in runs {
+        let seed = need.seed_for(*run);
+        if !distinct.contains(&seed) {
+            distinct.push(seed);
         }
     }
     distinct
@@ -173,7 +185,7 @@ impl Parts for InMemory {
         let name = format!("{id} {version} {precision} {}", need.settings);
         let key = |seed: Seed| (name.clone(), seed);
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missing = distinct(seeds);
+        let mut missing = distinct(need, seeds);
         missing.retain(|&seed| !known().contains_key(&key(seed)));
         if !missing.is_empty() {
             // Two workers may train the same: nobody waits here.
@@ -191,7 +203,8 @@ impl Parts for InMemory {
             }
         }
         let known = known();
-        let found = seeds.iter().filter_map(|&seed| {
+        let found = seeds.iter().filter_map(|&run| {
+            let seed = need.seed_for(run);
             let (outcome, weights) = known.get(&key(seed))?;
             Some(Trained {
                 outcome: *outcome,

@@ -25,6 +25,7 @@ const SOON: Duration = Duration::from_millis(20);
 pub struct StoredParts<'a> {
     store: &'a Store,
     run: &'a Identity,
+    /// By the seed of the run.
     used: Mutex<Vec<(Seed, PartUse)>>,
 }
 
@@ -38,7 +39,7 @@ pub fn identity(need: &Need, run: &Identity) -> PartIdentity {
         settings: need.settings.clone(),
         data: run.data.clone(),
         data_sha256: run.data_sha256.clone(),
-        seed: run.seed,
+        seed: need.seed_for(run.seed),
         precision: run.precision,
     }
 }
@@ -62,18 +63,24 @@ impl<'a> StoredParts<'a> {
         own.map(|(_, part)| part.clone()).collect()
     }
 
-    fn hand_out(&self, record: &PartRecord, weights: Named, is_new: bool) -> Trained {
-        let part = (record.identity.seed, record.to_use());
+    /// Notes that the run of a seed has asked for a part.
+    fn note(&self, run: Seed, part: &PartUse) {
+        let part = (run, part.clone());
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if !used.contains(&part) {
             used.push(part);
         }
-        Trained {
-            outcome: record.outcome,
-            weights,
-            is_new,
-        }
     }
+}
+
+/// A part that was read, and what runs say of it.
+fn found(record: &PartRecord, weights: Named, is_new: bool) -> (PartUse, Trained) {
+    let trained = Trained {
+        outcome: record.outcome,
+        weights,
+        is_new,
+    };
+    (record.to_use(), trained)
 }
 
 /// A part that this process trains.
@@ -94,7 +101,7 @@ impl Parts for StoredParts<'_> {
             precision: self.run.precision,
             ..*context
         };
-        let mut missing: Vec<(Seed, PartFolder)> = distinct(seeds)
+        let mut missing: Vec<(Seed, PartFolder)> = distinct(need, seeds)
             .into_iter()
             .map(|seed| {
                 let common = identity(need, self.run);
@@ -102,13 +109,13 @@ impl Parts for StoredParts<'_> {
                 (seed, PartFolder::new(self.store, identity))
             })
             .collect();
-        let (mut found, mut is_new) = (HashMap::new(), false);
+        let (mut all, mut is_new) = (HashMap::new(), false);
         loop {
             let mut others = Vec::with_capacity(missing.len());
             for (seed, place) in missing {
                 match place.load() {
                     Ok(Some((record, weights))) => {
-                        found.insert(seed, self.hand_out(&record, weights, is_new));
+                        all.insert(seed, found(&record, weights, is_new));
                     }
                     // What seems damaged may be in somebody's hands: looked at again with the lock.
                     Ok(None) | Err(runs::Error::Damaged { .. }) => others.push((seed, place)),
@@ -136,8 +143,12 @@ impl Parts for StoredParts<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let parts = seeds.iter().filter_map(|seed| found.get(seed));
-        Ok(Some(parts.map(Trained::share).collect()))
+        let parts = seeds.iter().filter_map(|&run| {
+            let (part, trained) = all.get(&need.seed_for(run))?;
+            self.note(run, part);
+            Some(trained.share())
+        });
+        Ok(Some(parts.collect()))
     }
 }
 
@@ -202,7 +213,8 @@ fn train(need: &Need, cohort: &[Held], context: &Context) -> Result<bool, Error>
                 evaluation_seconds: part.evaluation.as_secs_f64(),
                 resumed: part.resumed,
                 ..Provenance::here(context.device, context.precision, started)
-            },
+            }
+            .after(&part.makers),
         });
         // What the disk refuses of one is no reason to lose the others.
         if let Err(error) = written {

@@ -2,7 +2,7 @@
 //! file and the place, without a panic and within a bound on memory.
 //!
 //! Each parser is given mutations of good files. `REPLICATE_MUTATIONS=N` sets how many (by itself
-//! 100 000 each in release, 20 000 in debug builds); `REPLICATE_MUTATION_SEED=N` repeats one.
+//! 100 000 each in release, 10 000 in debug builds); `REPLICATE_MUTATION_SEED=N` repeats one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

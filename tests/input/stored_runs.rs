@@ -63,6 +63,7 @@ fn record() -> Record {
             training_seconds: 1.5,
             evaluation_seconds: 0.5,
             resumed: 0,
+            earlier: Vec::new(),
             evaluated: None,
         },
     }
@@ -128,6 +129,7 @@ fn checkpoints() {
         curves: curves(),
         diverged: None,
         wall: Duration::ZERO,
+        makers: Vec::new(),
     };
     let tensors = [
         (

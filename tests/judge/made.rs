@@ -135,6 +135,7 @@ impl Made {
                 training_seconds: 100.0,
                 evaluation_seconds: 20.0,
                 resumed: 0,
+                earlier: Vec::new(),
                 evaluated: None,
             },
             identity,

@@ -132,6 +132,7 @@ fn the_state_of_a_sweep_is_read_from_the_store() {
         curves: Curves::default(),
         diverged: None,
         wall: Duration::ZERO,
+        makers: Vec::new(),
     };
     // One is running, one was cut short, one failed.
     let running = made.store.lock(&identities[0].key()).unwrap().unwrap();

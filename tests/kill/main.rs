@@ -204,6 +204,7 @@ fn checkpoints_cost_less_than_two_per_cent_of_the_time() {
         curves: Curves::default(),
         diverged: None,
         wall: Duration::ZERO,
+        makers: Vec::new(),
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");

@@ -18,7 +18,8 @@ Tasks:
   lint          check format, lints and documentation
   bench [OPTIONS]
                 measure ours and its peers in turns; the peers' packages are installed into the cache folder (1.9 GB)
-                  --only TASK    iteration, products, kmeans, tsne or memory; may be repeated (default: all)
+                  --only TASK    iteration, dec-pretraining, dec-phase, som-vae, online-som, products, kmeans, tsne
+                                 or memory; may be repeated (default: all)
                   --rounds N     measured rounds of the quick tasks (default 7)
                   --threads N    cores to use (default: all)
                   --no-peers     ours alone: installs nothing

@@ -207,10 +207,19 @@ fn the_rule_that_ends_a_training_is_not_forgotten() {
 #[test]
 fn a_checkpoint_of_another_shape_is_refused() {
     let mut stored: Named = begin(Rule::Descent(keras())).state(0).into_iter().collect();
+    // It says that training has ended, which is believed of none that is refused.
+    stored.insert("ended".to_owned(), Tensor::from_slice(&[1_f32]));
     let refused = |stored: &Named| {
         let mut phase = begin(Rule::Descent(keras()));
-        phase.restore(0, 12, stored).unwrap_err()
+        let before = (phase.codes(0), phase.centroids(0));
+        let message = phase.restore(0, 12, stored).unwrap_err();
+        assert!(!phase.has_ended(0));
+        assert_eq!((phase.codes(0), phase.centroids(0)), before);
+        message
     };
+    let parameters = stored.remove("parameters").unwrap();
+    assert_eq!(refused(&stored), "parameters is missing");
+    stored.insert("parameters".to_owned(), parameters);
     let targets = stored.remove("targets").unwrap();
     assert_eq!(refused(&stored), "targets is missing");
     stored.insert("targets".to_owned(), targets.narrow(0, 0, 89));

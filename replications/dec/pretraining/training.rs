@@ -136,10 +136,15 @@ impl Training {
 
     /// Steps on `rows` rows, and how many steps of the whole autoencoder they are worth.
     pub(super) fn work(&self, rows: i64) -> (u64, f64) {
+        self.work_of(u64::MAX, rows)
+    }
+
+    /// The same of at most so many steps.
+    fn work_of(&self, most: u64, rows: i64) -> (u64, f64) {
         let flop = self.model.network.training_flop();
         let (mut iterations, mut work) = (0, 0.0);
         for stage in &self.stages {
-            let steps = stage.length(&self.recipe, rows);
+            let steps = stage.length(&self.recipe, rows).min(most - iterations);
             iterations += steps;
             work += steps as f64 * stage.network.training_flop() / flop;
         }
@@ -250,6 +255,12 @@ impl Trainable for Training {
         let rows = model::count(&self.data);
         let lengths = self.stages.iter();
         lengths.map(|stage| stage.length(&self.recipe, rows)).sum()
+    }
+
+    fn share(&self, done: u64) -> f64 {
+        // Steps of single layers are cheaper than those of the whole.
+        let rows = model::count(&self.data);
+        self.work_of(done, rows).1 / self.work(rows).1.max(f64::MIN_POSITIVE)
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {

@@ -137,6 +137,7 @@ impl Descent {
         Self {
             moved: Moved::Codes,
             optimiser: Optimiser::Adam(AdamOptions::keras()),
+            restart: false,
             ..Self::published()
         }
     }

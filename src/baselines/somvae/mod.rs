@@ -72,7 +72,9 @@ impl SomVaeSettings {
     /// The settings of the authors' code for MNIST: convolutions with 256 filters, 64 latent features, an
     /// 8 x 8 map, alpha 1, beta 0.9, batches of 32, 20 epochs of 45 000 rows (1406 batches each), Adam at
     /// 5e-4 with TensorFlow's epsilon. The rate falls by a tenth every 500 iterations: the code says 1000
-    /// steps, but its counter advances twice an iteration. Validation is on the next 10 000 rows.
+    /// steps, but its counter advances twice an iteration. So do the powers of Adam's betas there, which
+    /// both of its optimisers share: its bias correction runs out in half as many iterations as ours.
+    /// Validation is on the next 10 000 rows; the authors' loader sets the first 5000 of all aside.
     #[must_use]
     pub fn paper() -> Self {
         Self {

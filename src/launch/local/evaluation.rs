@@ -69,6 +69,8 @@ fn evaluate(
     let now = record(shared, task, started, 1, &run);
     let record = Record {
         parts: older.parts.clone(),
+        // Their numbers may have been known since then: a margin that has moved shows.
+        claims: older.claims.clone(),
         provenance: Provenance {
             evaluation_seconds: now.provenance.evaluation_seconds,
             evaluated: Some(Box::new(now.provenance)),

@@ -102,6 +102,7 @@ impl Method for Walks {
                 training: progress.elapsed,
                 evaluation: Duration::ZERO,
                 resumed: progress.resumed,
+                makers: progress.makers.clone(),
             }));
         }
         Ok(Some(runs))

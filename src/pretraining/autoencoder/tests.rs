@@ -19,6 +19,7 @@ fn settings() -> AutoencoderSettings {
         epochs: 5,
         adam: AdamOptions::keras(),
         rows: None,
+        seed: None,
     }
 }
 

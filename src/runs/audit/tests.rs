@@ -29,6 +29,7 @@ fn provenance() -> Provenance {
         training_seconds: 0.0,
         evaluation_seconds: 0.0,
         resumed: 0,
+        earlier: Vec::new(),
         evaluated: None,
     }
 }
@@ -209,6 +210,7 @@ fn checkpoints_are_read() {
         curves: Curves::default(),
         diverged: None,
         wall: std::time::Duration::ZERO,
+        makers: Vec::new(),
     };
     let tensor = || [("a".to_owned(), Tensor::from_slice(&[1.0_f32; 64]))];
     checkpoint::save(&path, &tensor(), Some(&progress)).unwrap();

@@ -74,6 +74,33 @@ fn a_stage_moves_its_layer_and_its_mirror_image_only() {
 }
 
 #[test]
+fn progress_goes_by_the_work_not_by_the_steps() {
+    let training = trained(&start(), 0);
+    assert_eq!(training.iterations(), 130);
+    // 12-20-16-3: 608 of the weights are in the first three stages' layers, each with its mirror image.
+    let whole = 240.0 + 320.0 + 48.0;
+    let work = |weights: f64, steps: f64| weights / whole * steps;
+    let total = work(whole, 30.0) + 40.0;
+    for (done, wanted) in [
+        (0, 0.0),
+        (30, work(240.0, 30.0)),
+        (45, work(240.0, 30.0) + work(320.0, 15.0)),
+        (90, work(whole, 30.0)),
+        (110, work(whole, 30.0) + 20.0),
+        (130, total),
+        (200, total),
+    ] {
+        let share = training.share(done);
+        // The first layer of each needs no gradient of its input, which the counts leave out here.
+        assert!(
+            (share - wanted / total).abs() < 0.05,
+            "{done}: {share} {}",
+            wanted / total
+        );
+    }
+}
+
+#[test]
 fn training_lowers_the_loss() {
     let mut start = start();
     start.pretraining.whole = Length::Iterations(400);

@@ -53,6 +53,7 @@ impl Method for Rescaled {
             training: Duration::ZERO,
             evaluation: Duration::from_secs(2),
             resumed: 0,
+            makers: Vec::new(),
         })
     }
 }
@@ -83,12 +84,18 @@ fn rescaled(store: &Store, seed: u64) -> Task {
 #[test]
 fn only_what_cannot_be_evaluated_anew_is_trained_again() {
     let anew = Sandbox::new();
-    run(&anew.store);
+    // Claims have changed between the two.
+    let with = |claim: &str, task: Task| Task {
+        claims: Arc::new([("holds".to_owned(), claim.to_owned())].into()),
+        ..task
+    };
+    let older = [0, 1].map(|seed| with("then", task(&anew.store, seed)));
+    run_tasks(&anew.store, older.into(), Device::Cpu);
     let changed = Reason::EvaluationChanged { from: 1, to: 2 };
     // Seed 0's weights are altered, as seen at once; seed 1's are whole.
     let weights = anew.store.weights(&anew.key(0));
     fs::write(&weights, b"altered").unwrap();
-    let tasks = [0, 1].map(|seed| rescaled(&anew.store, seed));
+    let tasks = [0, 1].map(|seed| with("now", rescaled(&anew.store, seed)));
     assert_eq!(
         tasks[0].run.reason,
         Reason::AlgorithmChanged { from: 1, to: 2 }
@@ -113,12 +120,15 @@ fn only_what_cannot_be_evaluated_anew_is_trained_again() {
     }
     let retrained = anew.store.record(&keys[0]).unwrap().unwrap();
     assert!(retrained.provenance.evaluated.is_none());
+    assert_eq!(retrained.claims["holds"], "now");
     let record = anew.store.record(&keys[1]).unwrap().unwrap();
     let from = &record.provenance;
     assert_eq!(from.started, older.provenance.started);
     assert!((from.training_seconds - older.provenance.training_seconds).abs() < f64::EPSILON);
     assert!((from.evaluation_seconds - 2.0).abs() < f64::EPSILON);
     assert!(from.evaluated.is_some());
+    // Its numbers were known when the claim was changed.
+    assert_eq!(record.claims["holds"], "then");
     // The older run is left as it was.
     assert_eq!(anew.store.record(&anew.key(1)).unwrap(), Some(older));
 }

@@ -1,6 +1,8 @@
 //! Other processes.
 
 use super::*;
+use crate::runs::checkpoint::Progress;
+use crate::runs::record::Maker;
 
 /// Another process holds a run; while the rest is done it finishes, dies, or goes on.
 #[test]
@@ -73,4 +75,50 @@ fn a_run_that_was_taken_over_is_not_kept() {
     assert_eq!((report.finished, report.elsewhere), (0, 1));
     assert_eq!(store.record(&key).unwrap(), None);
     assert!(!store.weights(&key).exists());
+}
+
+/// Begun on another machine or by another version, and finished here: the record says so.
+#[test]
+fn what_earlier_attempts_were_made_with_is_recorded() {
+    let here = Maker::here(Device::Cpu, Precision::Exact);
+    let other = Maker {
+        device_name: "another processor".to_owned(),
+        ..here.clone()
+    };
+    let walk = Walk {
+        seed: 0.0,
+        at: Tensor::ones([100], (Kind::Float, Device::Cpu)),
+    };
+    for (makers, earlier) in [
+        (vec![other.clone()], vec![other.clone()]),
+        (vec![here.clone(), other.clone()], vec![other.clone()]),
+        (vec![here], Vec::new()),
+    ] {
+        let sandbox = Sandbox::new();
+        let (store, key) = (&sandbox.store, sandbox.key(0));
+        fs::create_dir_all(store.folder(&key)).unwrap();
+        let progress = Progress {
+            iteration: 3,
+            iterations: ITERATIONS,
+            elapsed: Duration::ZERO,
+            resumed: 0,
+            curves: crate::runs::record::Curves::default(),
+            diverged: None,
+            wall: Duration::ZERO,
+            makers,
+        };
+        checkpoint::save(&store.checkpoint(&key), &walk.state(0), Some(&progress)).unwrap();
+        assert_eq!(run(store).finished, 2);
+        let of = |seed| {
+            store
+                .record(&sandbox.key(seed))
+                .unwrap()
+                .unwrap()
+                .provenance
+        };
+        assert_eq!((of(0).resumed, of(0).earlier), (1, earlier));
+        // One that was made in one go says nothing of it.
+        let plain = serde_json::to_string(&of(1)).unwrap();
+        assert!(!plain.contains("earlier"), "{plain}");
+    }
 }

@@ -79,6 +79,7 @@ impl Part for Start {
             training: progress.elapsed,
             evaluation: Duration::ZERO,
             resumed: progress.resumed,
+            makers: progress.makers,
         });
         Ok(Some(parts.collect()))
     }
@@ -140,6 +141,7 @@ impl Method for Ends {
         Ok(vec![Need {
             part: &Start,
             settings: settings["start"].clone(),
+            seed: settings["start"]["seed"].as_u64().map(Seed),
         }])
     }
 
@@ -165,6 +167,7 @@ impl Method for Ends {
                 training: Duration::ZERO,
                 evaluation: Duration::ZERO,
                 resumed: 0,
+                makers: Vec::new(),
             };
             if part.outcome == Outcome::Completed {
                 run.outcome = Outcome::Completed;
@@ -254,6 +257,29 @@ fn runs_that_begin_alike_share_what_they_begin_with() {
     run(store);
     let record = store.record(&task(store, 0).run.key).unwrap().unwrap();
     assert!(!serde_json::to_string(&record).unwrap().contains("parts"));
+}
+
+#[test]
+fn all_seeds_can_begin_with_one() {
+    let start = json!({"name": "of one seed", "seed": 7});
+    // One after the other on a CPU, as a cohort elsewhere.
+    for (turn, device) in [Device::Cpu, Device::Cuda(0)].into_iter().enumerate() {
+        let sandbox = Sandbox::new();
+        let store = &sandbox.store;
+        let tasks = [0, 1, 2].map(|seed| end(store, &start, 0, seed));
+        let report = run_tasks(store, tasks.to_vec(), device);
+        assert_eq!((report.finished, report.failures.len()), (3, 0));
+        assert_eq!(times_trained("of one seed"), turn + 1);
+        let part = place(store, &start, 3).record().unwrap().unwrap();
+        assert_eq!(part.identity.seed, Seed(7));
+        for task in &tasks {
+            let record = store.record(&task.run.key).unwrap().unwrap();
+            assert_eq!(record.parts, [part.to_use()]);
+            assert_eq!(value(store, task), value(store, &tasks[0]));
+        }
+        let found = audit::audit(store).unwrap();
+        assert_eq!((found.parts.sound, found.findings.len()), (1, 0));
+    }
 }
 
 #[test]
