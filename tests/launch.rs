@@ -132,7 +132,6 @@ fn task_on(store: &Store, data: &str, what: &str, seed: u64) -> Task {
 fn options(device: Device, threads: usize) -> Options {
     Options {
         device,
-        precision: Precision::Exact,
         threads,
         workers: None,
         checkpoint_interval: Duration::from_mins(1),

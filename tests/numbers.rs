@@ -466,7 +466,6 @@ impl Sweep {
     fn execute(&self) -> Report {
         let options = Options {
             device: Device::Cpu,
-            precision: Precision::Exact,
             threads: 2,
             workers: Some(1),
             checkpoint_interval: Duration::from_hours(1),

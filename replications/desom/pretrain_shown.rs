@@ -1,6 +1,8 @@
 //! What `desom-pretrain` shows of its results: the comparison with Fig. 2, the figure, the losses at the
 //! start of joint training, and what pretraining costs.
 
+use std::collections::BTreeMap;
+
 use super::gamma_shown::{DIGITISED, SHOWN, Shown};
 use super::pretrain::{PLAIN, PRETRAINED};
 use crate::claims::{Published, Value};
@@ -202,28 +204,34 @@ fn rise(results: &Results) -> String {
 /// What pretraining costs, from the records' parts.
 fn cost(results: &Results) -> Option<String> {
     let records = results.records(PRETRAINED);
-    let costs: Vec<(f64, f64)> = records
-        .iter()
-        .filter(|record| !record.parts.is_empty())
-        .map(|record| {
-            let parts = record.parts.iter().map(|part| part.training_seconds);
-            (parts.sum(), record.provenance.training_seconds)
-        })
+    let records: Vec<_> = records.iter().filter(|one| !one.parts.is_empty()).collect();
+    let parts = records.iter().flat_map(|record| &record.parts);
+    // One may be what several runs begin with.
+    let before: BTreeMap<_, f64> = parts
+        .map(|part| (part.key.as_str(), part.training_seconds))
         .collect();
-    if costs.is_empty() {
+    if before.is_empty() {
         return None;
     }
-    let mean = |of: fn(&(f64, f64)) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
-    let (before, joint) = (mean(|cost| cost.0), mean(|cost| cost.1));
+    let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len() as f64;
+    let joint = records.iter().map(|one| one.provenance.training_seconds);
+    let (before, joint) = (
+        before.into_values().collect::<Vec<_>>(),
+        joint.collect::<Vec<_>>(),
+    );
     let time = |seconds: f64| {
         words::duration(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())
     };
     Some(format!(
-        "Pretraining took {} a run, the joint training after it {} (means of {}, each where it was \
+        "Pretraining took {} ({}), the joint training after it {} a run (mean of {}, each where it was \
          trained).",
-        time(before),
-        time(joint),
-        words::count(costs.len(), "run")
+        time(mean(&before)),
+        match before.len() {
+            1 => "once, for all runs".to_owned(),
+            several => format!("mean of {several}"),
+        },
+        time(mean(&joint)),
+        words::count(joint.len(), "run")
     ))
 }
 

@@ -138,14 +138,25 @@ impl Chain {
             .collect()
     }
 
-    /// Puts back what [`Chain::state`] gave after so many steps of this chain.
+    /// Whether [`Chain::restore`] would find everything.
+    pub fn fits(&self, stored: &Named) -> Result<(), String> {
+        state::fits(&self.parameters, &self.adam, &self.own(stored))
+            .map_err(|reason| format!("{}: {reason}", self.name))
+    }
+
+    /// Puts back what [`Chain::state`] gave after so many steps of this chain. Nothing has changed if it cannot.
     pub fn restore(&mut self, steps: u64, stored: &Named) -> Result<(), String> {
+        let own = self.own(stored);
+        state::restore(&self.parameters, &mut self.adam, 0, steps, &own)
+            .map_err(|reason| format!("{}: {reason}", self.name))
+    }
+
+    /// What is this chain's of a checkpoint.
+    fn own(&self, stored: &Named) -> Named {
         let own = stored.iter().filter_map(|(name, value)| {
             let name = name.strip_prefix(self.name)?.strip_prefix('.')?;
             Some((name.to_owned(), value.shallow_clone()))
         });
-        let own: Named = own.collect();
-        state::restore(&self.parameters, &mut self.adam, 0, steps, &own)
-            .map_err(|reason| format!("{}: {reason}", self.name))
+        own.collect()
     }
 }

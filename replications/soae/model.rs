@@ -294,6 +294,8 @@ impl Trainable for Model {
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         let [encoder, decoder] = self.settings.steps(iteration);
+        // Either both or none.
+        self.decoder.fits(stored)?;
         self.encoder.restore(encoder, stored)?;
         self.decoder.restore(decoder, stored)
     }

@@ -157,8 +157,13 @@ fn a_checkpoint_without_a_tensor_is_refused() {
     let mut model = fresh(Space::Plane, turns(false));
     let mut stored: Named = model.state(0).into_iter().collect();
     stored.remove("decoder.adam.second");
+    let moved = &stored["encoder.parameters"] + 1.0;
+    stored.insert("encoder.parameters".to_owned(), moved);
+    let before = model.state(0);
     let error = model.restore(0, 1, &stored).unwrap_err();
     assert_eq!(error, "decoder: adam.second is missing");
+    // The encoder is not moved either.
+    assert_eq!(model.state(0), before);
 }
 
 /// Gradients of the losses as autograd has them: of a loss of (encoder output) with respect to it.

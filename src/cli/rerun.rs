@@ -330,7 +330,7 @@ fn circumstances(record: &Record, device: Device, threads: usize) -> Vec<Circums
     ];
     // An attempt that another machine or program made is one that this one does not repeat.
     let earlier = was.earlier.iter().map(|maker| {
-        let now = Maker::here(device, record.identity.precision);
+        let now = Maker::here(device);
         ("earlier attempt", maker.to_string(), now.to_string())
     });
     list.into_iter()

@@ -144,7 +144,6 @@ impl Session {
         let unchosen = unchosen(replication, profile, changes, &protocol)?;
         let options = Options {
             device: args.device.resolve()?,
-            precision: args.precision,
             threads: args.threads(),
             workers: args.workers.map(usize::from),
             checkpoint_interval: checkpoint_interval()?,
@@ -450,6 +449,11 @@ fn name_twins(tasks: &mut [Task]) {
     }
 }
 
+/// Whether nothing of a run is there, as far as its own folder says.
+fn is_to_be_trained(task: &Task) -> bool {
+    matches!(task.run.reason, Reason::New | Reason::FailedBefore { .. })
+}
+
 impl Planner<'_> {
     /// Every variant with every seed.
     fn all(&self, seeds: &[Seed]) -> Result<Vec<Task>, Error> {
@@ -483,14 +487,14 @@ impl Planner<'_> {
                     .entry(variant.data)
                     .or_insert(data::dataset_sha256(variant.data)?),
             };
-            let task = self.task(variant, sha256, seed)?;
-            // A worker's few runs are not worth reading a large store, unless that may save training.
-            let evaluates = variant.method.trained_since() < variant.method.version();
-            tasks.push(if evaluates {
-                self.with_lineage(task)?
-            } else {
-                task
-            });
+            let mut task = self.task(variant, sha256, seed)?;
+            // A worker's few runs are not worth reading a large store: only what may save training is looked for.
+            let since = variant.method.trained_since();
+            let older = self.store.older(&task.run.identity, since);
+            if is_to_be_trained(&task) && !older.is_empty() {
+                task.run.reason = self.store.reason(&task.run.identity, &older, since)?;
+            }
+            tasks.push(task);
         }
         Ok(tasks)
     }
@@ -498,7 +502,7 @@ impl Planner<'_> {
     /// The task with what other versions and other data have left behind taken into account.
     fn with_lineage(&self, mut task: Task) -> Result<Task, Error> {
         // Only for runs without a checkpoint is it worth reading all the other records.
-        if matches!(task.run.reason, Reason::New | Reason::FailedBefore { .. }) {
+        if is_to_be_trained(&task) {
             let lineages = if let Some(read) = self.lineages.get() {
                 read
             } else {

@@ -92,6 +92,9 @@ struct Progress {
     age_seconds: f64,
     /// From the checkpoint to the end, at the pace so far; unknown before the first iteration.
     seconds_left: Option<f64>,
+    /// Of an iteration.
+    #[serde(skip)]
+    pace: Option<f64>,
 }
 
 impl State {
@@ -165,6 +168,7 @@ impl Progress {
             iterations: saved.iterations,
             age_seconds: age.unwrap_or_default().as_secs_f64(),
             seconds_left: pace.map(|pace| pace * left as f64),
+            pace,
         })
     }
 }
@@ -233,10 +237,9 @@ impl Sweep {
     fn usual(&self, task: &Task) -> Option<f64> {
         let whole = |state: &State| match state {
             State::Done { seconds } => Some(*seconds),
-            state => state.progress().and_then(|progress| {
-                let left = (progress.iterations - progress.iteration).max(1) as f64;
-                Some(progress.seconds_left? * progress.iterations as f64 / left)
-            }),
+            state => state
+                .progress()
+                .and_then(|progress| Some(progress.pace? * progress.iterations as f64)),
         };
         let among = |same: &dyn Fn(&Task) -> bool| {
             let runs = self.runs.iter().filter(|(other, _)| same(other));

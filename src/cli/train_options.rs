@@ -123,7 +123,8 @@ pub struct TrainArgs {
         default_value = "results/tmp"
     )]
     save_dir: PathBuf,
-    /// Replace another or a finished training in --save-dir; the same one, unfinished, is resumed
+    /// Replace another or a finished training in --save-dir, or other files of the names that a training writes;
+    /// the same one, unfinished, is resumed
     #[arg(long)]
     overwrite: bool,
     /// Where to train: auto, cpu, cuda or cuda:N

@@ -155,6 +155,7 @@ fn estimates(
         };
         let own = work.map(|work| match task.run.reason {
             Reason::EvaluationChanged { .. } => work.fixed,
+            Reason::Resume { at, of } if at >= of => work.fixed,
             _ => work.remaining(done) / models as u32,
         });
         estimates.push(own.zip(parts).map(|(own, parts)| own.saturating_add(parts)));

@@ -27,7 +27,6 @@ use self::claim::{claim, leave};
 use super::Error;
 use crate::data::Digest;
 use crate::files::write_whole;
-use crate::nn::Precision;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
 use crate::runs::store::Failure;
@@ -66,8 +65,6 @@ pub type DataSets = BTreeMap<String, TrainingData>;
 pub struct Options {
     /// Where to compute.
     pub device: Device,
-    /// How accurate the products of training are.
-    pub precision: Precision,
     /// CPU threads in all.
     pub threads: usize,
     /// Runs at the same time on a CPU; as many as threads if nobody has said.
@@ -304,7 +301,7 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         data,
         parts: &parts,
         device: shared.options.device,
-        precision: shared.options.precision,
+        precision: first.run.identity.precision,
         interrupted: shared.interrupted,
         checkpoint_interval: shared.options.checkpoint_interval,
         observer: shared.observer,

@@ -28,6 +28,41 @@ pub fn state(parameters: &Parameters, adam: &Adam, model: usize) -> Vec<(String,
         .collect()
 }
 
+/// The buffers, each with what is stored for it.
+fn fitting<'a, S: BuildHasher>(
+    parameters: &'a Parameters,
+    adam: &'a Adam,
+    state: &'a HashMap<String, Tensor, S>,
+) -> Result<Vec<(&'a Tensor, &'a Tensor)>, String> {
+    let expected = parameters.layout().floats_per_model();
+    let pair = |(name, buffer)| {
+        let stored: &Tensor = state
+            .get(name)
+            .ok_or_else(|| format!("{name} is missing"))?;
+        if stored.size() != [expected] {
+            return Err(format!(
+                "{name} has the shape {:?}, this model needs [{expected}]",
+                stored.size()
+            ));
+        }
+        Ok((buffer, stored))
+    };
+    buffers(parameters, adam).into_iter().map(pair).collect()
+}
+
+/// Whether [`restore`] would find everything: asked where several are restored, so that either all are or
+/// none is.
+///
+/// # Errors
+/// As [`restore`].
+pub fn fits<S: BuildHasher>(
+    parameters: &Parameters,
+    adam: &Adam,
+    state: &HashMap<String, Tensor, S>,
+) -> Result<(), String> {
+    fitting(parameters, adam, state).map(drop)
+}
+
 /// Puts back what [`state`] gave after so many steps.
 ///
 /// # Errors
@@ -39,21 +74,7 @@ pub fn restore<S: BuildHasher>(
     steps: u64,
     state: &HashMap<String, Tensor, S>,
 ) -> Result<(), String> {
-    let expected = parameters.layout().floats_per_model();
-    let mut found = Vec::new();
-    for (name, buffer) in buffers(parameters, adam) {
-        let stored = state
-            .get(name)
-            .ok_or_else(|| format!("{name} is missing"))?;
-        if stored.size() != [expected] {
-            return Err(format!(
-                "{name} has the shape {:?}, this model needs [{expected}]",
-                stored.size()
-            ));
-        }
-        found.push((buffer, stored));
-    }
-    for (buffer, stored) in found {
+    for (buffer, stored) in fitting(parameters, adam, state)? {
         parameters.set_model_of(buffer, model as i64, stored);
     }
     adam.steps = steps;

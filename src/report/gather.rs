@@ -10,7 +10,7 @@ use super::content::{
 };
 use super::{Comparison, rows};
 use crate::claims::{self, Claim, Ending, Paper, Published, not_tested};
-use crate::nn::{Precision, Products};
+use crate::nn::Precision;
 use crate::replication::{
     self, Changes, Presentation, Profile, Protocol, Replication, Results, VariantRecords,
 };
@@ -370,7 +370,7 @@ fn environments(variants: &[&VariantRecords]) -> Vec<Environment> {
             program: made.program.clone(),
             libtorch: made.libtorch.clone(),
             matrix_kernels: made.matrix_kernels.clone(),
-            products: name(made.products).to_owned(),
+            products: made.products.name().to_owned(),
             threads: made.threads,
         };
         *counts.entry(environment).or_default() += 1;
@@ -384,14 +384,6 @@ fn environments(variants: &[&VariantRecords]) -> Vec<Environment> {
         .collect();
     environments.sort_by_key(|environment| std::cmp::Reverse(environment.runs));
     environments
-}
-
-fn name(products: Products) -> &'static str {
-    match products {
-        Products::Float32 => "float32",
-        Products::Bfloat16 => "bfloat16",
-        Products::Tf32 => "tf32",
-    }
 }
 
 /// What runs begin with is trained once, however many there are.

@@ -90,15 +90,14 @@ impl Provenance {
             libtorch,
             device_name,
             matrix_kernels,
-            products,
-        } = Maker::here(on, precision);
+        } = Maker::here(on);
         Self {
             program,
             libtorch,
             device: device::name(on),
             device_name,
             matrix_kernels,
-            products,
+            products: precision.products(on),
             threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
             cohort: 1,
             host: device::host(),
@@ -121,7 +120,6 @@ impl Provenance {
             libtorch: self.libtorch.clone(),
             device_name: self.device_name.clone(),
             matrix_kernels: self.matrix_kernels.clone(),
-            products: self.products,
         };
         let others = makers.iter().filter(|maker| **maker != last);
         self.earlier = others.cloned().collect();
@@ -129,7 +127,8 @@ impl Provenance {
     }
 }
 
-/// What an attempt at a training is made with, as far as its bits depend on it.
+/// What an attempt at a training is made with. Which numbers it multiplies follows from the processor and the
+/// run's precision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maker {
     /// Version of this program.
@@ -140,20 +139,17 @@ pub struct Maker {
     pub device_name: String,
     /// Which of MKL's kernels were asked for.
     pub matrix_kernels: String,
-    /// The numbers that are multiplied.
-    pub products: Products,
 }
 
 impl Maker {
     /// This program on this machine.
     #[must_use]
-    pub fn here(on: Device, precision: Precision) -> Self {
+    pub fn here(on: Device) -> Self {
         Self {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: env!("REPLICATE_LIBTORCH_VERSION").to_owned(),
             device_name: device::hardware(on),
             matrix_kernels: device::matrix_kernels(),
-            products: precision.products(on),
         }
     }
 }
@@ -165,12 +161,10 @@ impl fmt::Display for Maker {
             libtorch,
             device_name,
             matrix_kernels,
-            products,
         } = self;
         write!(
             f,
-            "program {program}, libtorch {libtorch}, {device_name}, matrix kernels {matrix_kernels}, products {}",
-            products.name()
+            "program {program}, libtorch {libtorch}, {device_name}, matrix kernels {matrix_kernels}"
         )
     }
 }

@@ -172,6 +172,23 @@ impl Store {
         Ok(found)
     }
 
+    /// What [`Store::by_lineage`] would say of one run, as far as its training may serve: the latest complete
+    /// version before its own, from `since` on, on the same data. Looks for these few by their keys.
+    #[must_use]
+    pub fn older(&self, identity: &Identity, since: u32) -> HashMap<String, Identity> {
+        let versions = (since..identity.algorithm).rev();
+        let mut versions = versions.map(|algorithm| Identity {
+            algorithm,
+            ..identity.clone()
+        });
+        let is_there = |older: &Identity| matches!(self.record(&older.key()), Ok(Some(_)));
+        let found = versions.find(is_there);
+        found
+            .map(|older| (older.lineage(), older))
+            .into_iter()
+            .collect()
+    }
+
     /// The folders of all runs; `None` if there is no store yet.
     fn list(&self) -> Result<Option<fs::ReadDir>, Error> {
         let folder = self.root.join("runs");

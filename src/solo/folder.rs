@@ -20,8 +20,11 @@ pub const PRETRAINING: &str = "pretraining.safetensors";
 /// The autoencoder that a pretraining has left.
 pub const AUTOENCODER: &str = "autoencoder.safetensors";
 
+/// Its losses.
+const LOG: &str = "log.csv";
+
 /// What tells how far a training was.
-const TRACES: [&str; 5] = [SUMMARY, CHECKPOINT, PRETRAINING, AUTOENCODER, "log.csv"];
+const TRACES: [&str; 5] = [SUMMARY, CHECKPOINT, PRETRAINING, AUTOENCODER, LOG];
 
 /// `model.safetensors` and `model-1000.safetensors`.
 fn is_model(name: &str) -> bool {
@@ -30,6 +33,19 @@ fn is_model(name: &str) -> bool {
         .and_then(|name| name.strip_suffix(".safetensors"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     state.is_some_and(|state| state.is_empty() || state.strip_prefix('-').is_some_and(is_number))
+}
+
+/// Whether a training writes a file, or folder, of that name.
+fn is_written(name: &str) -> bool {
+    let pictures = ["architecture", "map", "units"];
+    let is_picture = |name: &str| {
+        let stem = name
+            .strip_suffix(".svg")
+            .or_else(|| name.strip_suffix(".png"));
+        stem.is_some_and(|stem| pictures.contains(&stem))
+    };
+    let tables = ["evaluation.csv", "tensorboard"];
+    TRACES.contains(&name) || tables.contains(&name) || is_model(name) || is_picture(name)
 }
 
 /// Whether a training in the folder removes or writes over the file.
@@ -43,8 +59,10 @@ pub fn is_lost(folder: &Path, file: &Path) -> bool {
     is_here && (TRACES.contains(&&*name) || is_model(&name))
 }
 
-/// Forgets a training that came to nothing: the folder is free for another try.
+/// Forgets a training that came to nothing: the folder is free for another try. What its losses were stays.
 pub fn clear(folder: &Path) {
+    let _ = fs::rename(folder.join(LOG), folder.join("log-diverged.csv"));
+    let _ = fs::remove_dir_all(folder.join("tensorboard"));
     // What says whose they are goes last.
     for name in TRACES.into_iter().chain([TRAINING]) {
         let _ = fs::remove_file(folder.join(name));
@@ -73,9 +91,11 @@ pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<S
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut names = TRACES.into_iter();
-            let file = names.find(|name| folder.join(name).exists());
-            if let (Some(file), false) = (file, overwrite) {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            let mut others: Vec<String> = names.filter(|name| is_written(name)).collect();
+            others.sort();
+            if let (Some(file), false) = (others.into_iter().next(), overwrite) {
                 return Err(Error::Foreign {
                     folder: folder.to_owned(),
                     file,

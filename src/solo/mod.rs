@@ -50,14 +50,14 @@ pub enum Error {
     },
     /// The folder has files that a training would write over, and that are no training's.
     #[error(
-        "{} has a {file} that is not of a training: give another --save-dir, or --overwrite to write over it",
+        "{} has a {file} that is not of a training: give another --save-dir, or --overwrite to do away with it",
         folder.display()
     )]
     Foreign {
         /// The folder.
         folder: PathBuf,
         /// One of the files.
-        file: &'static str,
+        file: String,
     },
     /// Another process trains there.
     #[error("another process trains in {}: wait for it, or give another --save-dir", .0.display())]

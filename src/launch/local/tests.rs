@@ -19,6 +19,7 @@ use tch::{Kind, Tensor};
 use super::*;
 use crate::files::faults::{Fault, Faults};
 use crate::files::{self, Step};
+use crate::nn::Precision;
 use crate::nn::slices::slice;
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
@@ -160,7 +161,6 @@ fn run_observed(
 fn options(device: Device, workers: usize) -> Options {
     Options {
         device,
-        precision: Precision::Exact,
         threads: workers,
         workers: Some(workers),
         checkpoint_interval: Duration::ZERO,

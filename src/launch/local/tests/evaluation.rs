@@ -101,6 +101,19 @@ fn only_what_cannot_be_evaluated_anew_is_trained_again() {
         Reason::AlgorithmChanged { from: 1, to: 2 }
     );
     assert_eq!(tasks[1].run.reason, changed);
+    // A worker asks for these alone, by their keys.
+    let identity = &tasks[1].run.identity;
+    let older = anew.store.older(identity, 1);
+    assert_eq!(
+        older,
+        anew.store
+            .by_lineage()
+            .unwrap()
+            .into_iter()
+            .filter(|(lineage, _)| *lineage == identity.lineage())
+            .collect()
+    );
+    assert_eq!((older.len(), anew.store.older(identity, 2).len()), (1, 0));
     let keys = [0, 1].map(|at: usize| tasks[at].run.key.clone());
     let report = run_tasks(&anew.store, tasks.to_vec(), Device::Cpu);
     assert_eq!((report.finished, report.failures.len()), (2, 0));

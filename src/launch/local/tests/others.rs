@@ -80,7 +80,7 @@ fn a_run_that_was_taken_over_is_not_kept() {
 /// Begun on another machine or by another version, and finished here: the record says so.
 #[test]
 fn what_earlier_attempts_were_made_with_is_recorded() {
-    let here = Maker::here(Device::Cpu, Precision::Exact);
+    let here = Maker::here(Device::Cpu);
     let other = Maker {
         device_name: "another processor".to_owned(),
         ..here.clone()
