@@ -109,6 +109,16 @@ pub fn or_meant(alike: &[&str]) -> String {
     format!("; did you mean {}?", alike.join(", "))
 }
 
+/// A text as one word of the shell: in quotes where it would take it for something else.
+#[must_use]
+pub fn shell(text: &str) -> String {
+    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_=:,.%@/+".contains(each);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +137,19 @@ mod tests {
             ["fashion-mnist/ae-2", "mnist/ae-2"]
         );
         assert!(alike("k-means", variants).is_empty());
+    }
+
+    #[test]
+    fn what_a_shell_would_change_is_quoted() {
+        assert_eq!(shell("mnist/ae-2,0.001"), "mnist/ae-2,0.001");
+        for (text, quoted) in [
+            ("a b", "'a b'"),
+            ("*", "'*'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell(text), quoted);
+        }
     }
 
     #[test]

@@ -153,18 +153,44 @@ fn a_training_leaves_everything_that_it_promises() {
 }
 
 #[test]
+fn a_diverged_training_leaves_its_losses_and_a_free_folder() {
+    let store = tempfile::tempdir().unwrap();
+    let folder = store.path().join("far");
+    let far = [
+        "--iterations",
+        "50",
+        "--eval-interval",
+        "1",
+        "--learning-rate",
+        "1e6",
+    ];
+    for _ in 0..2 {
+        let output = train(store.path(), &folder, &far);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(30), "{message}");
+        assert!(message.contains("log-diverged.csv"), "{message}");
+        let names = fs::read_dir(&folder).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.retain(|name| !name.to_string_lossy().starts_with("lock"));
+        assert_eq!(names, ["log-diverged.csv"]);
+    }
+    trained(store.path(), &folder, &["--iterations", "10"]);
+}
+
+#[test]
 fn files_that_are_no_training_s_are_left_alone() {
     let store = tempfile::tempdir().unwrap();
     let folder = store.path().join("mine");
     fs::create_dir(&folder).unwrap();
     let log = folder.join("log.csv");
     fs::write(&log, "my own").unwrap();
+    fs::write(folder.join("map.svg"), "my own").unwrap();
     let few = ["--iterations", "10"];
     let output = train(store.path(), &folder, &few);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(
-        message.contains("has a log.csv that is not of a training"),
+        message.contains("has log.csv, map.svg, of no training"),
         "{message}"
     );
     assert_eq!(fs::read_to_string(&log).unwrap(), "my own");

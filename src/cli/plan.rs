@@ -175,6 +175,9 @@ impl std::fmt::Display for Power {
                 if self.seeds == 1 { "decides" } else { "decide" }
             );
         }
+        if self.prospects.is_empty() && self.unknown == 0 {
+            return Ok(());
+        }
         writeln!(
             f,
             "Chance that {seeds} say \"reproduced\" if the paper is right (its differences and spreads); a claim of \

@@ -143,9 +143,10 @@ impl Forecast {
             }
             Event::Resumed { worker, fraction } => {
                 let current = self.worker(*worker);
-                // Once this process has done something, its time counts.
+                // Once this process has done something, its time counts; that of waiting for another does not.
                 if current.fraction <= current.before {
                     (current.before, current.fraction) = (*fraction, *fraction);
+                    current.since = now;
                 }
             }
             Event::Advanced {
@@ -406,10 +407,11 @@ mod tests {
         // Three quarters lie in the checkpoint, and the last quarter is to take an hour.
         let mut forecast = forecast(&[Some(HOUR)]);
         forecast.notify_at(&started(&names(1), HOUR), Duration::ZERO);
-        forecast.notify(&Event::Resumed {
+        let resumed = Event::Resumed {
             worker: 0,
             fraction: 0.75,
-        });
+        };
+        forecast.notify_at(&resumed, Duration::ZERO);
         assert!(forecast.fraction().abs() < 1e-12);
         assert_eq!(forecast.left_after(Duration::from_secs(1)), Some(HOUR));
         // Half of the rest took half an hour.
@@ -479,8 +481,7 @@ mod tests {
         // Three runs of an hour on two workers take two, however busy both are in the first.
         let mut forecast = forecast(&[Some(HOUR); 3]);
         let names = names(3);
-        for worker in 0..2 {
-            let name = std::slice::from_ref(&names[worker]);
+        for (worker, name) in names.chunks(1).take(2).enumerate() {
             forecast.notify_at(&taken_up(worker, name, HOUR), Duration::ZERO);
         }
         assert_eq!(forecast.left_after(Duration::ZERO), Some(2 * HOUR));

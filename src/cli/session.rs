@@ -21,6 +21,7 @@ use crate::replication::{
 };
 use crate::runs::{Identity, Key, Plan, PlannedRun, Reason, Store};
 use crate::train::{Labels, TrainingData};
+use crate::words;
 
 use super::draws_progress;
 use super::options::RunArgs;
@@ -73,8 +74,8 @@ impl Session {
     #[must_use]
     pub fn command(&self) -> String {
         let (id, profile) = (self.replication.id(), self.args.profile.name());
-        let changes = self.altered.iter();
-        let changes = changes.map(|(name, value)| format!(" --{name} {value}"));
+        let changes = self.part.iter().chain(&self.altered);
+        let changes = changes.map(|(name, value)| format!(" --{name} {}", words::shell(value)));
         format!(
             "replicate {id} --profile {profile}{}",
             changes.collect::<String>()

@@ -63,9 +63,19 @@ pub fn is_lost(folder: &Path, file: &Path) -> bool {
 pub fn clear(folder: &Path) {
     let _ = fs::rename(folder.join(LOG), folder.join("log-diverged.csv"));
     let _ = fs::remove_dir_all(folder.join("tensorboard"));
+    remove_models(folder);
     // What says whose they are goes last.
     for name in TRACES.into_iter().chain([TRAINING]) {
         let _ = fs::remove_file(folder.join(name));
+    }
+}
+
+/// Weights, also those on the way.
+fn remove_models(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_model(&entry.file_name().to_string_lossy()) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -95,10 +105,10 @@ pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<S
             let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
             let mut others: Vec<String> = names.filter(|name| is_written(name)).collect();
             others.sort();
-            if let (Some(file), false) = (others.into_iter().next(), overwrite) {
+            if !others.is_empty() && !overwrite {
                 return Err(Error::Foreign {
                     folder: folder.to_owned(),
-                    file,
+                    files: others.join(", "),
                 });
             }
         }
@@ -110,11 +120,7 @@ pub fn take(folder: &Path, identity: &Value, overwrite: bool) -> Result<Option<S
     }
     if overwrite {
         let _ = fs::remove_dir_all(folder.join("tensorboard"));
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if is_model(&entry.file_name().to_string_lossy()) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        remove_models(folder);
     }
     write_json(&path, identity)?;
     Ok(None)

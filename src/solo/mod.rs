@@ -50,14 +50,14 @@ pub enum Error {
     },
     /// The folder has files that a training would write over, and that are no training's.
     #[error(
-        "{} has a {file} that is not of a training: give another --save-dir, or --overwrite to do away with it",
+        "{} has {files}, of no training: give another --save-dir, or --overwrite to do away with it",
         folder.display()
     )]
     Foreign {
         /// The folder.
         folder: PathBuf,
-        /// One of the files.
-        file: String,
+        /// Their names.
+        files: String,
     },
     /// Another process trains there.
     #[error("another process trains in {}: wait for it, or give another --save-dir", .0.display())]
@@ -75,7 +75,7 @@ pub enum Error {
     Mismatch(String),
     /// No numbers came out.
     #[error(
-        "the training diverged: at iteration {iteration} a loss or weight was no finite number any more\nLower --learning-rate, or scale the data (--scale): values far beyond 0 to 1 are the usual cause."
+        "the training diverged: at iteration {iteration} a loss or weight was no finite number any more (losses noted until then are in log-diverged.csv)\nLower --learning-rate, or scale the data (--scale): values far beyond 0 to 1 are the usual cause."
     )]
     Diverged {
         /// Where that was seen.

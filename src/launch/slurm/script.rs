@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Options;
 use crate::launch::{Error, Job, Launch};
+use crate::words;
 
 /// The script of an array: its tasks are workers. The worker takes the shell's place, so that Slurm's
 /// signals reach it.
@@ -108,12 +109,7 @@ fn pattern(path: &Path) -> String {
 
 /// A path as one word of the shell.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_=:,.%@/+".contains(each);
-    if text.chars().all(is_plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    words::shell(&path.display().to_string())
 }
 
 #[cfg(test)]
