@@ -75,7 +75,7 @@ pub enum Error {
     Mismatch(String),
     /// No numbers came out.
     #[error(
-        "the training diverged: at iteration {iteration} a loss or weight was no finite number any more (losses noted until then are in log-diverged.csv)\nLower --learning-rate, or scale the data (--scale): values far beyond 0 to 1 are the usual cause."
+        "the training diverged: at iteration {iteration} a loss or weight was no finite number any more (losses noted until then, if any, are in log-diverged.csv)\nLower --learning-rate, or scale the data (--scale): values far beyond 0 to 1 are the usual cause."
     )]
     Diverged {
         /// Where that was seen.
