@@ -66,7 +66,7 @@ pub fn run(
             run.variant.clone(),
             run.identity.seed.to_string(),
             run.key.to_string(),
-            run.estimate.map_or("-".to_owned(), words::duration),
+            run.time().map_or("-".to_owned(), words::duration),
             run.reason.to_string(),
         ]);
     }

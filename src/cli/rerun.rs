@@ -90,7 +90,7 @@ pub fn run(args: &RerunArgs, store: &Path, access: &Access) -> Result<(), Error>
             variant: record.variant.clone(),
             identity: record.identity.clone(),
             reason: Reason::New,
-            estimate,
+            estimate: estimate.map(Into::into),
         },
         method,
         claims: Arc::new(record.claims.clone()),
@@ -240,7 +240,7 @@ fn again(
     observer.notify(&Event::Started {
         worker: 0,
         names: &[task.name()],
-        estimate: task.run.estimate,
+        estimate: task.run.time(),
     });
     let told = observer.as_ref();
     let work = move || train_alone(task, &data, device, threads, told);

@@ -22,7 +22,7 @@ use crate::launch::folder::names;
 use crate::launch::{self, Task};
 use crate::replication::{Changes, Profile, Replication};
 use crate::report::Table;
-use crate::runs::plan::makespan;
+use crate::runs::schedule::makespan;
 use crate::runs::{Key, Reason, Store, checkpoint};
 
 const LAUNCH: &str = "launch";
@@ -224,7 +224,7 @@ impl Sweep {
             match own.or_else(|| self.usual(task)) {
                 // A record that says something impossible is as good as none.
                 Some(seconds) => match Duration::try_from_secs_f64(seconds) {
-                    Ok(time) => times.push(time),
+                    Ok(time) => times.push(time.into()),
                     Err(_) => unknown += 1,
                 },
                 None => unknown += 1,

@@ -1,7 +1,7 @@
 //! How long the pending runs will take here, and how many of them are best done at the same time: a
 //! short measurement, made under the conditions of the work itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use tch::Device;
@@ -9,7 +9,8 @@ use tch::Device;
 use super::local::{Options, Team};
 use super::{Error, Task};
 use crate::runs::part::PartFolder;
-use crate::runs::{Key, Reason, Store, plan};
+use crate::runs::schedule::{self, Estimate, PendingPart};
+use crate::runs::{Key, Reason, Store};
 use crate::train::{Need, Trial, Work, stored_parts};
 
 /// A team of fewer workers must be this much faster to be chosen: measurements are noisy, and workers
@@ -36,8 +37,8 @@ struct Known<'a> {
     team: Team,
     /// What runs cost without their parts, and what parts do; `None` if it cannot be measured.
     works: HashMap<Alike, Option<Work>>,
-    /// Parts that are in the store, or in the estimate of an earlier run.
-    counted: HashSet<Key>,
+    /// What is left of the training of each part that an earlier run begins with.
+    counted: HashMap<Key, Duration>,
 }
 
 /// Gives each pending task its estimate, and the team that does the work: the one that `options` ask
@@ -47,8 +48,8 @@ struct Known<'a> {
 ///
 /// `shapes` has rows and dimensions of each data set by id. Tasks on another one have no estimate.
 ///
-/// What is not in `store` yet of what runs begin with (see [`crate::train::part`]) is in the estimate of
-/// the first run that needs it, and in no other: its share of the time of those that are trained with it.
+/// What is not in `store` yet of what runs begin with (see [`crate::train::part`]) is in the time of
+/// the first run that needs it, and in no other's: its share of the time of those that are trained with it.
 ///
 /// # Errors
 /// If a thread cannot be started.
@@ -59,11 +60,11 @@ pub fn calibrate(
     options: Options,
 ) -> Result<Team, Error> {
     let pending = tasks.iter().filter(|task| task.run.reason.is_pending());
-    let mut best: Option<(Team, Duration, Vec<Option<Duration>>)> = None;
+    let mut best: Option<(Team, Duration, Vec<Option<Estimate>>)> = None;
     for team in candidates(&options, pending.count()) {
         let estimates = estimates(tasks, store, shapes, options, team)?;
-        let total = estimates.iter().flatten().copied();
-        let total = plan::makespan(total.collect(), team.workers);
+        let known = estimates.iter().flatten().cloned();
+        let total = schedule::makespan(known.collect(), team.workers);
         let least = best.as_ref().map(|(_, least, _)| least.mul_f64(CLEARLY));
         if least.is_none_or(|least| total < least) {
             best = Some((team, total, estimates));
@@ -104,13 +105,13 @@ fn estimates(
     shapes: &BTreeMap<String, [i64; 2]>,
     options: Options,
     team: Team,
-) -> Result<Vec<Option<Duration>>, Error> {
+) -> Result<Vec<Option<Estimate>>, Error> {
     let all: Vec<_> = tasks.iter().map(Likeness::of).collect();
     let mut known = Known {
         store,
         team,
         works: HashMap::new(),
-        counted: HashSet::new(),
+        counted: HashMap::new(),
     };
     let mut estimates = Vec::with_capacity(tasks.len());
     for (task, likeness) in tasks.iter().zip(&all) {
@@ -138,7 +139,7 @@ fn estimates(
         let work = known.work(&alike, || task.method.calibrate(settings, &trial).ok())?;
         let parts = if let Reason::EvaluationChanged { .. } = task.run.reason {
             // What is trained already needs none.
-            Some(Duration::ZERO)
+            Some(Vec::new())
         } else {
             // Runs of one seed begin with one part.
             let alike = tasks.iter().zip(&all);
@@ -158,7 +159,14 @@ fn estimates(
             Reason::Resume { at, of } if at >= of => work.fixed,
             _ => work.remaining(done) / models as u32,
         });
-        estimates.push(own.zip(parts).map(|(own, parts)| own.saturating_add(parts)));
+        estimates.push(own.zip(parts).map(|(own, parts)| {
+            let counted = parts.iter().filter(|part| part.is_counted);
+            let counted = counted.map(|part| part.time);
+            Estimate {
+                time: counted.fold(own, Duration::saturating_add),
+                parts,
+            }
+        }));
     }
     Ok(estimates)
 }
@@ -197,14 +205,13 @@ impl Known<'_> {
         Ok(work)
     }
 
-    /// How long it takes to train what a run begins with, as far as it is nowhere yet; `None` if it
-    /// cannot be measured.
-    fn parts(&mut self, task: &Task, trial: Trial) -> Result<Option<Duration>, Error> {
+    /// What a run begins with and is not in the store; `None` if it cannot be measured.
+    fn parts(&mut self, task: &Task, trial: Trial) -> Result<Option<Vec<PendingPart>>, Error> {
         let run = &task.run.identity;
         let Ok(needs) = task.method.needs(&run.settings) else {
             return Ok(None);
         };
-        let mut sum = Some(Duration::ZERO);
+        let mut pending = Vec::new();
         for need in &needs {
             let Need { part, settings, .. } = need;
             // One that all runs begin with is trained alone.
@@ -213,8 +220,16 @@ impl Known<'_> {
                 ..trial
             };
             let place = PartFolder::new(self.store, stored_parts::identity(need, run));
-            let is_there = matches!(place.record(), Ok(Some(_)));
-            if !self.counted.insert(place.key().clone()) || is_there {
+            if matches!(place.record(), Ok(Some(_))) {
+                continue;
+            }
+            let key = place.key().clone();
+            if let Some(&time) = self.counted.get(&key) {
+                pending.push(PendingPart {
+                    key,
+                    time,
+                    is_counted: false,
+                });
                 continue;
             }
             let alike = (
@@ -222,12 +237,19 @@ impl Known<'_> {
                 part.id(),
                 format!("{} {} {settings}", trial.models, run.precision.name()),
             );
-            let work = self.work(&alike, || part.calibrate(settings, &trial).ok())?;
+            let Some(work) = self.work(&alike, || part.calibrate(settings, &trial).ok())? else {
+                return Ok(None);
+            };
             let done = place.progress().map_or(0, |progress| progress.iteration);
-            let time = work.map(|work| work.remaining(done) / trial.models as u32);
-            sum = sum.zip(time).map(|(sum, time)| sum.saturating_add(time));
+            let time = work.remaining(done) / trial.models as u32;
+            self.counted.insert(key.clone(), time);
+            pending.push(PendingPart {
+                key,
+                time,
+                is_counted: true,
+            });
         }
-        Ok(sum)
+        Ok(Some(pending))
     }
 }
 

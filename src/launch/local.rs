@@ -7,14 +7,17 @@
 //! Each run is its own fault domain: an error or a panic in one cohort fails the runs of that
 //! cohort and no others.
 //!
+//! Nobody waits for a part that another worker is training while there is anything else to do (`queue`).
+//!
 //! Several processes on one store share the work: a run that another one holds is put off, and looked
 //! at once more when nothing else is left. By then it is done, or free because the other was stopped,
 //! or it is left to the other.
 
 mod claim;
 mod evaluation;
+mod queue;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,13 +27,14 @@ use std::time::{Duration, Instant};
 use tch::Device;
 
 use self::claim::{claim, leave};
+use self::queue::{Cohort, Next, Queue};
 use super::Error;
 use crate::data::Digest;
 use crate::files::write_whole;
 use crate::runs::identity::SCHEMA;
 use crate::runs::record::{Provenance, Record};
 use crate::runs::store::Failure;
-use crate::runs::{self, Holder, PlannedRun, Reason, Store, checkpoint};
+use crate::runs::{self, Holder, PlannedRun, Store, checkpoint};
 use crate::train::{
     self, Context, Event, Finished, Member, Method, Observer, StoredParts, TrainingData,
 };
@@ -120,22 +124,6 @@ pub struct Report {
     pub interrupted: bool,
 }
 
-/// Runs to be trained together.
-struct Cohort {
-    tasks: Vec<Task>,
-    /// Whether another process held them when they were first looked at.
-    second_look: bool,
-}
-
-impl From<Vec<Task>> for Cohort {
-    fn from(tasks: Vec<Task>) -> Self {
-        Self {
-            tasks,
-            second_look: false,
-        }
-    }
-}
-
 struct Shared<'a> {
     store: &'a Store,
     options: Options,
@@ -143,9 +131,7 @@ struct Shared<'a> {
     interrupted: &'a AtomicBool,
     observer: &'a dyn Observer,
     headline: &'a (dyn Fn(&Record) -> String + Sync),
-    queue: Mutex<VecDeque<Cohort>>,
-    /// What other processes held.
-    put_off: Mutex<Vec<Task>>,
+    queue: Mutex<Queue>,
     report: Mutex<Report>,
 }
 
@@ -176,8 +162,7 @@ pub fn execute(
         interrupted,
         observer,
         headline,
-        queue: Mutex::new(cohorts(tasks, options.device)),
-        put_off: Mutex::default(),
+        queue: Mutex::new(Queue::new(tasks, options.device)),
         report: Mutex::default(),
     };
     std::thread::scope(|scope| {
@@ -206,28 +191,6 @@ pub fn execute(
         .unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The queue: single runs on a CPU, runs of equal shape and progress together on a GPU; the longest
-/// first, so that no worker is left with a long one at the end.
-fn cohorts(mut tasks: Vec<Task>, device: Device) -> VecDeque<Cohort> {
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.run.estimate));
-    if device == Device::Cpu {
-        return tasks.into_iter().map(|task| vec![task].into()).collect();
-    }
-    let mut groups: BTreeMap<_, Vec<Task>> = BTreeMap::new();
-    for task in tasks {
-        let at = match task.run.reason {
-            Reason::Resume { at, .. } => at,
-            _ => 0,
-        };
-        groups.entry((alike(&task), at)).or_default().push(task);
-    }
-    // The largest first: what their runs begin with is then trained together, also for those that train
-    // alone.
-    let mut groups: Vec<Vec<Task>> = groups.into_values().collect();
-    groups.sort_by_key(|tasks| std::cmp::Reverse(tasks.len()));
-    groups.into_iter().map(Cohort::from).collect()
-}
-
 /// What runs have in common that may train as one cohort: data set, method, and shape, or the key of a
 /// run that trains alone.
 pub(super) fn alike(task: &Task) -> (String, String, String) {
@@ -239,24 +202,12 @@ pub(super) fn alike(task: &Task) -> (String, String, String) {
     (data, task.method.id().to_owned(), shape)
 }
 
-/// What to do next: what is queued, then, once more, what was put off.
-fn next(shared: &Shared) -> Option<Cohort> {
-    let mut queue = locked(&shared.queue);
-    if queue.is_empty() {
-        let again = std::mem::take(&mut *locked(&shared.put_off));
-        queue.extend(again.into_iter().map(|task| Cohort {
-            tasks: vec![task],
-            second_look: true,
-        }));
-    }
-    queue.pop_front()
-}
-
 fn work(shared: &Shared, worker: usize, data: &DataSets) {
     tch::set_num_threads(shared.team.threads_each.try_into().unwrap_or(1));
     let _no_graph = tch::no_grad_guard();
     loop {
-        let Some(cohort) = next(shared) else {
+        let next = locked(&shared.queue).next(shared.store);
+        let Some(Next { cohort, lacks }) = next else {
             return;
         };
         if shared.interrupted.load(Ordering::Relaxed) {
@@ -273,6 +224,7 @@ fn work(shared: &Shared, worker: usize, data: &DataSets) {
                 fail(shared, worker, task, &error);
             }
         }
+        locked(&shared.queue).give_back(&lacks);
         shared.observer.notify(&Event::Stopped { worker });
     }
 }
@@ -312,7 +264,7 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         return;
     }
     let names: Vec<String> = held.iter().map(|(task, _)| task.name()).collect();
-    let estimates = held.iter().map(|(task, _)| task.run.estimate);
+    let estimates = held.iter().map(|(task, _)| task.run.time());
     context.observer.notify(&Event::Started {
         worker: context.worker,
         names: &names,
@@ -343,7 +295,7 @@ fn run_cohort(shared: &Shared, worker: usize, data: &DataSets, cohort: Cohort) {
         Err(error) if held.len() > 1 && error.to_string().contains("out of memory") => {
             let mut left: Vec<Task> = held.into_iter().map(|(task, _)| task).collect();
             let right = left.split_off(left.len() / 2);
-            locked(&shared.queue).extend([left.into(), right.into()]);
+            locked(&shared.queue).add([left.into(), right.into()]);
         }
         Err(error) => {
             for (task, _) in &held {

@@ -39,7 +39,7 @@ pub struct Key(String);
 
 impl Key {
     /// The key of what identifies something, whatever the order of its fields.
-    pub(super) fn of(identity: &Value) -> Self {
+    pub(crate) fn of(identity: &Value) -> Self {
         Self(hash(identity))
     }
 

@@ -11,6 +11,7 @@ pub mod lock;
 pub mod part;
 pub mod plan;
 pub mod record;
+pub mod schedule;
 pub mod store;
 
 pub use identity::{Identity, Key};

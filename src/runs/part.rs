@@ -199,6 +199,12 @@ impl PartFolder {
         lock::holder(&self.folder)
     }
 
+    /// The living process that trains it; `None` if nobody does.
+    #[must_use]
+    pub fn worker(&self) -> Option<Holder> {
+        lock::worker(&self.folder)
+    }
+
     /// The record of the part, or `None` if it is not complete. Its weights are not looked at.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::identity::{Identity, Key};
+use super::schedule::{self, Estimate};
 
 /// Why a run is, or is not, to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,13 +111,22 @@ pub struct PlannedRun {
     pub reason: Reason,
     /// How long one worker will need for what is left of it.
     #[serde(rename = "seconds", serialize_with = "seconds")]
-    pub estimate: Option<Duration>,
+    pub estimate: Option<Estimate>,
 }
 
 // The signature is serde's.
 #[allow(clippy::ref_option)]
-fn seconds<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+fn seconds<S: serde::Serializer>(estimate: &Option<Estimate>, to: S) -> Result<S::Ok, S::Error> {
+    let time = estimate.as_ref().map(|estimate| estimate.time);
     time.map(|time| time.as_secs_f64()).serialize(to)
+}
+
+impl PlannedRun {
+    /// How long one worker will need, if that was measured.
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        self.estimate.as_ref().map(|estimate| estimate.time)
+    }
 }
 
 /// The runs of a replication and what is to be done for each.
@@ -137,44 +147,8 @@ impl Plan {
     /// How long the pending runs take when `workers` share them; `None` unless all are estimated.
     #[must_use]
     pub fn estimate(&self, workers: usize) -> Option<Duration> {
-        let times = self.pending().map(|run| run.estimate);
-        times
-            .collect::<Option<_>>()
-            .map(|times| makespan(times, workers))
-    }
-}
-
-/// How long `workers` take for runs of these `times`: the longest first, each to the worker that is
-/// free first, as the launcher does it.
-#[must_use]
-pub fn makespan(times: Vec<Duration>, workers: usize) -> Duration {
-    makespan_after(vec![Duration::ZERO; workers.max(1)], times)
-}
-
-/// The same where each worker is `busy` for some time first.
-#[must_use]
-pub fn makespan_after(mut busy: Vec<Duration>, mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable_by(|a, b| b.cmp(a));
-    for time in times {
-        if let Some(first) = busy.iter_mut().min() {
-            *first = first.saturating_add(time);
-        }
-    }
-    busy.into_iter().max().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn workers_take_the_longest_run_first() {
-        let times = |seconds: &[u64]| seconds.iter().map(|&s| Duration::from_secs(s)).collect();
-        assert_eq!(makespan(times(&[1, 5, 2, 3]), 2), Duration::from_secs(6));
-        assert_eq!(makespan(times(&[1, 5, 2, 3]), 1), Duration::from_secs(11));
-        assert_eq!(makespan(times(&[2]), 4), Duration::from_secs(2));
-        assert_eq!(makespan(times(&[]), 2), Duration::ZERO);
-        let busy = times(&[4, 1]);
-        assert_eq!(makespan_after(busy, times(&[2, 3])), Duration::from_secs(6));
+        let runs = self.pending().map(|run| run.estimate.clone());
+        let runs = runs.collect::<Option<_>>();
+        runs.map(|runs| schedule::makespan(runs, workers))
     }
 }

@@ -1,10 +1,11 @@
 //! What is done of a sweep and when the rest will be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::launch::Task;
-use crate::runs::plan::makespan_after;
+use crate::runs::Key;
+use crate::runs::schedule::{Estimate, Schedule};
 use crate::train::Event;
 
 /// How much is done and when the rest will be, from the runs' estimates and what has happened.
@@ -18,8 +19,10 @@ pub(super) struct Forecast {
     total: f64,
     /// Whether these are seconds: where the speed was not measured, `total` counts runs.
     is_measured: bool,
-    /// Expected seconds of the runs that no worker has taken up, by name.
-    waiting: BTreeMap<String, f64>,
+    /// The runs that no worker has taken up, by name.
+    waiting: BTreeMap<String, Estimate>,
+    /// Parts whose training was begun here.
+    begun: BTreeSet<Key>,
     done: f64,
     /// Time that workers have spent on what they are not at any more.
     spent: Duration,
@@ -36,6 +39,10 @@ struct Current {
     runs: usize,
     /// Those of the runs that have neither finished nor failed.
     open: Vec<String>,
+    /// Parts that it begins with training, and expected seconds until each is there.
+    trains: Vec<(Key, f64)>,
+    /// Parts that another worker had begun to train.
+    awaits: Vec<Key>,
     /// The part of its runs that had been done before.
     before: f64,
     /// The part that is done now.
@@ -57,28 +64,28 @@ impl Current {
 
 impl Forecast {
     pub(super) fn new(pending: &[Task]) -> Self {
-        let runs = pending.iter().map(|task| (task.name(), task.run.estimate));
+        let runs = pending
+            .iter()
+            .map(|task| (task.name(), task.run.estimate.clone()));
         Self::of(&runs.collect::<Vec<_>>())
     }
 
     /// Of runs with their names and estimates.
-    fn of(runs: &[(String, Option<Duration>)]) -> Self {
-        let waiting: BTreeMap<String, f64> = runs
+    fn of(runs: &[(String, Option<Estimate>)]) -> Self {
+        let unknown = || Estimate::from(Duration::from_secs(1));
+        let waiting: BTreeMap<String, Estimate> = runs
             .iter()
-            .map(|(name, estimate)| {
-                (
-                    name.clone(),
-                    estimate.map_or(1.0, |time| time.as_secs_f64()),
-                )
-            })
+            .map(|(name, estimate)| (name.clone(), estimate.clone().unwrap_or_else(unknown)))
             .collect();
+        let times = waiting.values().map(|run| run.time.as_secs_f64());
         Self {
             runs: runs.len(),
             finished: 0,
             started: Instant::now(),
             is_measured: runs.iter().all(|(_, estimate)| estimate.is_some()),
-            total: waiting.values().sum::<f64>().max(1e-9),
+            total: times.sum::<f64>().max(1e-9),
             waiting,
+            begun: BTreeSet::new(),
             done: 0.0,
             spent: Duration::ZERO,
             current: Vec::new(),
@@ -105,15 +112,12 @@ impl Forecast {
                 ..
             } => {
                 self.put_down(*worker, now);
-                for name in *names {
-                    self.waiting.remove(name);
-                }
                 *self.worker(*worker) = Current {
                     expected: estimate.map_or(names.len() as f64, |time| time.as_secs_f64()),
                     since: now,
                     runs: names.len(),
                     open: names.to_vec(),
-                    ..Current::default()
+                    ..self.take_up(names)
                 };
             }
             Event::Resumed { worker, fraction } => {
@@ -131,7 +135,8 @@ impl Forecast {
                 self.finished += 1;
                 self.worker(*worker).open.retain(|open| open != name);
                 // Some fail that were never taken up.
-                self.done += self.waiting.remove(*name).unwrap_or(0.0);
+                let waiting = self.waiting.remove(*name);
+                self.done += waiting.map_or(0.0, |run| run.time.as_secs_f64());
             }
             Event::Stopped { worker } => self.put_down(*worker, now),
         }
@@ -147,7 +152,25 @@ impl Forecast {
         }
         let each = current.each();
         let open = current.open.into_iter();
-        self.waiting.extend(open.map(|name| (name, each)));
+        let each = Estimate::from(time(each));
+        self.waiting.extend(open.map(|name| (name, each.clone())));
+    }
+
+    /// Runs wait no longer; gives what becomes of the parts that they begin with.
+    fn take_up(&mut self, names: &[String]) -> Current {
+        let mut current = Current::default();
+        let mut until = 0.0;
+        for run in names.iter().filter_map(|name| self.waiting.remove(name)) {
+            for part in run.parts {
+                if self.begun.insert(part.key.clone()) {
+                    until += part.time.as_secs_f64();
+                    current.trains.push((part.key, until));
+                } else {
+                    current.awaits.push(part.key);
+                }
+            }
+        }
+        current
     }
 
     /// Expected seconds of what is done.
@@ -167,7 +190,6 @@ impl Forecast {
     }
 
     fn left_after(&self, elapsed: Duration) -> Option<Duration> {
-        let time = |expected: f64| Duration::try_from_secs_f64(expected).unwrap_or(Duration::MAX);
         // Time that a second of the estimate takes; that of workers with nothing to do does not count.
         let pace = if self.fraction() > 0.01 {
             let working = self.current.iter().filter(|current| current.runs > 0);
@@ -178,17 +200,37 @@ impl Forecast {
         } else {
             return None;
         };
-        let current = self.current.iter();
-        let busy = current.map(|current| time(current.expected - current.done()));
-        let waiting = self.waiting.values().copied().map(time);
-        let ahead = makespan_after(busy.collect(), waiting.collect());
+        let mut schedule = Schedule::default();
+        // Those of what was put down count as there.
+        let begun = self.begun.iter().cloned();
+        schedule
+            .ready
+            .extend(begun.map(|key| (key, Duration::ZERO)));
+        for current in &self.current {
+            let done = current.done();
+            let trains = current.trains.iter();
+            let trains = trains.map(|(key, until)| (key.clone(), time((until - done).max(0.0))));
+            schedule.ready.extend(trains);
+        }
+        for current in &self.current {
+            let ready = current.awaits.iter().map(|key| schedule.ready.get(key));
+            let begins = ready.flatten().max().copied().unwrap_or_default();
+            let own = time(current.expected - current.done());
+            schedule.free.push(begins.saturating_add(own));
+        }
+        let ahead = schedule.end(self.waiting.values().cloned().collect());
         Some(time(ahead.as_secs_f64() * pace))
     }
+}
+
+fn time(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::schedule::PendingPart;
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -207,8 +249,13 @@ mod tests {
 
     /// Of runs with these estimates.
     fn forecast(estimates: &[Option<Duration>]) -> Forecast {
+        let estimates = estimates.iter().map(|time| time.map(Estimate::from));
+        of(estimates.collect())
+    }
+
+    fn of(estimates: Vec<Option<Estimate>>) -> Forecast {
         let names = names(estimates.len()).into_iter();
-        Forecast::of(&names.zip(estimates.iter().copied()).collect::<Vec<_>>())
+        Forecast::of(&names.zip(estimates).collect::<Vec<_>>())
     }
 
     fn finished(name: &str) -> Event<'_> {
@@ -320,6 +367,37 @@ mod tests {
         }
         // At half the speed that was expected.
         assert_eq!(forecast.left_after(HOUR), Some(3 * HOUR));
+    }
+
+    #[test]
+    fn what_begins_alike_is_waited_for() {
+        // Three runs of an hour begin with one part of four, which the first of them trains.
+        let key = Key::of(&serde_json::json!("part"));
+        let run = |is_counted: bool| Estimate {
+            time: if is_counted { 5 * HOUR } else { HOUR },
+            parts: vec![PendingPart {
+                key: key.clone(),
+                time: 4 * HOUR,
+                is_counted,
+            }],
+        };
+        let mut forecast = of(vec![Some(run(true)), Some(run(false)), Some(run(false))]);
+        let names = names(3);
+        forecast.notify_at(&taken_up(0, &names[..1], 5 * HOUR), Duration::ZERO);
+        forecast.notify_at(&taken_up(1, &names[1..2], HOUR), Duration::ZERO);
+        assert_eq!(forecast.left_after(Duration::ZERO), Some(6 * HOUR));
+        // Whoever waits is told how far it has come, and has done nothing.
+        let waits = |fraction: f64| Event::Resumed {
+            worker: 1,
+            fraction,
+        };
+        forecast.notify_at(&waits(0.5), 3 * HOUR);
+        forecast.notify(&advanced(0.6));
+        assert_eq!(forecast.left_after(3 * HOUR), Some(3 * HOUR));
+        // Once it is there, both workers have something to do.
+        forecast.notify_at(&waits(0.7), 4 * HOUR);
+        forecast.notify(&advanced(0.8));
+        assert_eq!(forecast.left_after(4 * HOUR), Some(2 * HOUR));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Cohort, Shared, Task, fail, locked};
+use super::queue::Cohort;
+use super::{Shared, Task, fail, locked};
 use crate::runs::{self, Holder, Record, RunLock, checkpoint};
 use crate::train::Event;
 
@@ -15,7 +16,7 @@ pub(super) fn claim(shared: &Shared, worker: usize, cohort: Cohort) -> Vec<(Task
             Ok(Taken::Ours(lock)) => held.push((task, lock)),
             Ok(Taken::Finished(record)) => done_elsewhere(shared, worker, &task, &record),
             Ok(Taken::Elsewhere) if cohort.second_look => leave(shared, &task),
-            Ok(Taken::Elsewhere) => locked(&shared.put_off).push(task),
+            Ok(Taken::Elsewhere) => locked(&shared.queue).put_off(task),
             Err(error) => fail(shared, worker, &task, &error.to_string()),
         }
     }
@@ -27,8 +28,8 @@ pub(super) fn claim(shared: &Shared, worker: usize, cohort: Cohort) -> Vec<(Task
         let first = at(&held[0].0);
         let (same, others) = held.into_iter().partition(|(task, _)| at(task) == first);
         held = same;
-        let others = others.into_iter().map(|(task, _)| vec![task].into());
-        locked(&shared.queue).extend::<Vec<Cohort>>(others.collect());
+        let others = others.into_iter().map(|(task, _)| Cohort::from(vec![task]));
+        locked(&shared.queue).add(others);
     }
     held
 }
@@ -66,7 +67,7 @@ fn done_elsewhere(shared: &Shared, worker: usize, task: &Task, record: &Record) 
     shared.observer.notify(&Event::Started {
         worker,
         names: std::slice::from_ref(&name),
-        estimate: task.run.estimate,
+        estimate: task.run.time(),
     });
     let seconds = by.training_seconds + by.evaluation_seconds;
     shared.observer.notify(&Event::Finished {

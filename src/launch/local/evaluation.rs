@@ -27,7 +27,7 @@ pub(super) fn done_anew(
         context.observer.notify(&Event::Started {
             worker: context.worker,
             names: &[task.name()],
-            estimate: task.run.estimate,
+            estimate: task.run.time(),
         });
         let clock = Instant::now();
         let evaluated = catch_unwind(AssertUnwindSafe(|| {

@@ -23,7 +23,7 @@ use crate::nn::Precision;
 use crate::nn::slices::slice;
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
-use crate::runs::{Identity, Outcome};
+use crate::runs::{Identity, Outcome, Reason};
 use crate::train::observer::Silent;
 use crate::train::{Driven, Runs, Trainable, Trial, Work, drive};
 

@@ -334,6 +334,72 @@ fn of_two_who_need_it_at_once_one_trains_and_the_other_waits() {
     }
 }
 
+/// What was taken up, in order; something may happen at the end of a run.
+struct TakenUp<F: Fn() + Sync> {
+    names: Mutex<Vec<String>>,
+    at_end: F,
+}
+
+impl<F: Fn() + Sync> Observer for TakenUp<F> {
+    fn notify(&self, event: &Event) {
+        match event {
+            Event::Started { names, .. } => locked(&self.names).extend_from_slice(names),
+            Event::Finished { .. } => (self.at_end)(),
+            _ => {}
+        }
+    }
+}
+
+/// Two runs that begin alike, and a shorter one that begins with nothing.
+fn two_alike_and_another(store: &Store, start: &Value) -> [Task; 3] {
+    let mut tasks = [
+        end(store, start, 1, 0),
+        end(store, start, 2, 0),
+        task(store, 5),
+    ];
+    for (task, seconds) in tasks.iter_mut().zip([3, 2, 1]) {
+        task.run.estimate = Some(Duration::from_secs(seconds).into());
+    }
+    tasks[0].run.variant = "first".to_owned();
+    tasks[1].run.variant = "second".to_owned();
+    tasks
+}
+
+#[test]
+fn nobody_waits_while_there_is_something_else_to_do() {
+    // Another worker trains it.
+    let sandbox = Sandbox::new();
+    let store = &sandbox.store;
+    let start = json!({"name": "not waited for", "pause": 30});
+    let tasks = two_alike_and_another(store, &start).to_vec();
+    let observer = TakenUp {
+        names: Mutex::default(),
+        at_end: || {},
+    };
+    let go_on = AtomicBool::new(false);
+    let report = run_with(store, tasks, Device::Cpu, &observer, 2, &go_on);
+    assert_eq!((report.finished, report.failures.len()), (3, 0));
+    assert_eq!(times_trained("not waited for"), 1);
+    let names = observer.names.into_inner().unwrap();
+    assert_eq!(names[2], "second seed 0", "{names:?}");
+
+    // Another process does, until the first run has ended.
+    let sandbox = Sandbox::new();
+    let store = &sandbox.store;
+    let start = json!({"name": "held for a while"});
+    let lock = Mutex::new(Some(place(store, &start, 0).lock().unwrap().unwrap()));
+    let tasks = two_alike_and_another(store, &start).to_vec();
+    let observer = TakenUp {
+        names: Mutex::default(),
+        at_end: || drop(locked(&lock).take()),
+    };
+    let report = run_with(store, tasks, Device::Cpu, &observer, 1, &go_on);
+    assert_eq!((report.finished, report.failures.len()), (3, 0));
+    let names = observer.names.into_inner().unwrap();
+    let expected = ["walk seed 5", "first seed 0", "second seed 0"];
+    assert_eq!(names, expected);
+}
+
 /// Sets the flag when a detail contains the text.
 struct StopAt<'a>(&'static str, &'a AtomicBool);
 
@@ -524,8 +590,12 @@ fn it_is_in_the_estimate_of_the_first_run_that_needs_it() {
             [(1, 0), (2, 0), (1, 1)].map(|(factor, seed)| end(store, &start, factor, seed));
         let shapes = BTreeMap::from([("none".to_owned(), [4, 2])]);
         calibrate(&mut tasks, store, &shapes, options(Device::Cpu, 1)).unwrap();
-        let estimates = tasks.iter().map(|task| task.run.estimate.unwrap());
-        estimates.map(|estimate| estimate.as_secs()).collect()
+        for task in &tasks {
+            let estimate = task.run.estimate.as_ref().unwrap();
+            assert_eq!(estimate.own(), Duration::from_secs(1));
+        }
+        let times = tasks.iter().map(|task| task.run.time().unwrap());
+        times.map(|time| time.as_secs()).collect()
     };
     assert_eq!(seconds(), [61, 1, 61]);
     run_tasks(store, vec![end(store, &start, 7, 1)], Device::Cpu);
