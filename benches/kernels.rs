@@ -105,7 +105,8 @@ fn som_loss(bencher: Bencher) {
     let (delta, gradient) = (codes.zeros_like(), prototypes.zeros_like());
     let weights = random_floats(&[64, 64]).abs();
     let loss = SomLoss::new(&[0.001], Device::Cpu);
-    bencher.bench_local(|| loss.step(&codes, &prototypes, &weights, &delta, &gradient));
+    bencher
+        .bench_local(|| loss.loss_and_gradients(&codes, &prototypes, &weights, &delta, &gradient));
 }
 
 /// The winners of a batch of images among 64 prototypes; items are rows.

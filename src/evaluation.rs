@@ -295,7 +295,7 @@ mod tests {
         assert!((of_data / of_codes - 2.0_f64.sqrt()).abs() < 1e-6);
         let error = plain["latent.topographic_error"];
         assert_eq!(error.to_bits(), plain["map.topographic_error"].to_bits());
-        let images = data.share().with_image(Some((2, 2)));
+        let images = data.shallow_clone().with_image(Some((2, 2)));
         assert!(quality(&images, GRID, &units)["sharpness_ratio"] > 0.0);
         // No quality: one unit, or numbers that are none.
         let one = Grid {

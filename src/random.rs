@@ -36,6 +36,23 @@ pub fn unit(rng: &mut impl Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / 16_777_216.0
 }
 
+/// Two independent normal numbers around 0 with the standard deviation `sd`, from two uniform ones (Box & Muller
+/// 1958). `first` must be above 0, whose logarithm is infinite: of a draw from `[0, 1)` give 1 minus it.
+#[must_use]
+pub fn box_muller(first: f64, second: f64, sd: f64) -> [f64; 2] {
+    let radius = (-2.0 * first.ln()).sqrt() * sd;
+    let (sine, cosine) = (std::f64::consts::TAU * second).sin_cos();
+    [radius * cosine, radius * sine]
+}
+
+/// As [`box_muller`], all of it in `f32`.
+#[must_use]
+pub fn box_muller_f32(first: f32, second: f32, sd: f32) -> [f32; 2] {
+    let radius = (-2.0 * first.ln()).sqrt() * sd;
+    let (sine, cosine) = (std::f32::consts::TAU * second).sin_cos();
+    [radius * cosine, radius * sine]
+}
+
 /// A uniform index in `0..limit`, without bias (rejection on 64 bits). `limit` must not be 0.
 pub fn index(rng: &mut impl Rng, limit: usize) -> usize {
     let limit = limit as u64;

@@ -19,8 +19,7 @@ pub fn duration(time: Duration) -> String {
     format!("{} h {} min", minutes / 60, minutes % 60)
 }
 
-/// Three decimals for numbers below 10, fewer for larger ones, a fourth below 0.002, where the third alone says too
-/// little, and an exponent for what is smaller still; what is smaller than sums are exact is 0.
+/// Three decimals below 10, fewer above; four below 0.002; scientific below 5e-5; 0 below 1e-12 (rounding noise).
 #[must_use]
 pub fn number(value: f64) -> String {
     let value = if value.abs() < 1e-12 { 0.0 } else { value };
@@ -79,8 +78,7 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// Those of the names that one who wrote `name` may have meant, the likeliest first; three at most. Where names have
-/// parts, as `mnist/dec` has, one part alone is most likely the whole.
+/// Up to three known names most similar to `name`, best first. A part of a name such as `mnist/dec` matches too.
 #[must_use]
 pub fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const LIKENESS: f64 = 0.75;

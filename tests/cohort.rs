@@ -268,8 +268,24 @@ impl Trainable for Stopping<'_> {
         self.model.step(iteration)
     }
 
+    fn fraction_done(&self, done: u64) -> f64 {
+        self.model.fraction_done(done)
+    }
+
+    fn is_noted(&self, iteration: u64) -> bool {
+        self.model.is_noted(iteration)
+    }
+
+    fn has_ended(&self, model: usize) -> bool {
+        self.model.has_ended(model)
+    }
+
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         self.model.losses()
+    }
+
+    fn followed_closely(&self) -> u64 {
+        self.model.followed_closely()
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {

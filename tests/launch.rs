@@ -473,7 +473,7 @@ fn on_a_gpu_estimates_are_shares_of_the_cohort() {
     // 10 iterations of 6 x 1 ms, shared by six.
     let expected = Duration::from_millis(10);
     for task in &tasks {
-        let estimate = task.run.estimate.unwrap();
+        let estimate = task.run.time().unwrap();
         assert!(estimate.abs_diff(expected) < Duration::from_micros(10));
     }
 }
@@ -530,7 +530,7 @@ fn settings_that_cost_the_same_are_measured_once() {
     };
     calibrate(&mut tasks, &store, &shapes(), one).unwrap();
     assert_eq!(COUNTED.0.load(Ordering::Relaxed), 2);
-    let estimate = |task: &Task| task.run.estimate.unwrap();
+    let estimate = |task: &Task| task.run.time().unwrap();
     let (slow, fast) = (estimate(&tasks[0]), estimate(&tasks[11]));
     assert!(slow > fast);
     for (place, task) in tasks.iter().enumerate() {

@@ -476,7 +476,7 @@ impl Sweep {
         execute(
             &store,
             tasks,
-            &DataSets::from([("digits".to_owned(), self.data.share())]),
+            &DataSets::from([("digits".to_owned(), self.data.shallow_clone())]),
             options,
             &interrupted,
             &Silent,

@@ -187,7 +187,7 @@ impl Replay {
         let temperature = settings.temperature.at(iteration, settings.iterations);
         let neighbourhood = settings.neighbourhood;
         let weights = neighbourhood.weights(&self.squared_distances, temperature);
-        let _ = self.som.step(
+        let _ = self.som.loss_and_gradients(
             &code.output.unsqueeze(0),
             &self.prototypes,
             &weights,

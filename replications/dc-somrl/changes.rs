@@ -2,7 +2,7 @@
 
 use super::{Neighbours, Removal, Settings};
 use crate::data::{self, Entry};
-use crate::nn::adam::EpsilonForm;
+use crate::nn::adam::{EpsilonForm, MAX_STEPS};
 use crate::replication::{BadSetting, Changes, Effect, Profile, Setting};
 
 const fn choice(
@@ -174,42 +174,22 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
         settings.training_rows = Some(1400);
         settings.pictured = 300;
     }
-    if let Some(choice) = changes.choice("relevance")? {
-        settings.map.distance = choice;
-    }
-    if let Some(choice) = changes.choice("distance")? {
-        settings.map.measure = choice;
-    }
-    if let Some(choice) = changes.choice("batch-order")? {
-        settings.batch_order = choice;
-    }
+    changes.choose("relevance", &mut settings.map.distance)?;
+    changes.choose("distance", &mut settings.map.measure)?;
+    changes.choose("batch-order", &mut settings.batch_order)?;
     if let Some(EpsilonForm::Pytorch) = changes.choice("adam")? {
         settings.adam = settings.adam.with_pytorch_epsilon();
     }
     if let Some(choice) = changes.choice("neighbours")? {
         settings.map = settings.map.with_neighbours(choice);
     }
-    if let Some(choice) = changes.choice("insertion")? {
-        settings.map.insertion = choice;
-    }
-    if let Some(choice) = changes.choice("winners")? {
-        settings.map.winners = choice;
-    }
-    if let Some(choice) = changes.choice("removal")? {
-        settings.map.removal = choice;
-    }
-    if let Some(choice) = changes.choice("pixels")? {
-        settings.pixels = choice;
-    }
-    if let Some(choice) = changes.choice("initial")? {
-        settings.initial = choice;
-    }
-    if let Some(choice) = changes.choice("reconstruction")? {
-        settings.reconstruction = choice;
-    }
-    if let Some(choice) = changes.choice("map-loss")? {
-        settings.map_loss = choice;
-    }
+    changes.choose("insertion", &mut settings.map.insertion)?;
+    changes.choose("winners", &mut settings.map.winners)?;
+    changes.choose("removal", &mut settings.map.removal)?;
+    changes.choose("pixels", &mut settings.pixels)?;
+    changes.choose("initial", &mut settings.initial)?;
+    changes.choose("reconstruction", &mut settings.reconstruction)?;
+    changes.choose("map-loss", &mut settings.map_loss)?;
     for (name, field) in [
         ("alpha", &mut settings.alpha),
         ("threshold", &mut settings.map.threshold),
@@ -270,14 +250,7 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
 
 /// The iterations that the user asks for.
 pub(super) fn iterations(changes: &Changes) -> Result<Option<u64>, BadSetting> {
-    let expected = "expected a whole number from 1 to 16777216";
-    match changes.parsed("iterations", expected)? {
-        // Adam's kernel counts its steps in a 32-bit float, which is exact up to here.
-        Some(number) if !(1..=1_u64 << 24).contains(&number) => {
-            Err(BadSetting::new("iterations", &number.to_string(), expected))
-        }
-        value => Ok(value),
-    }
+    changes.count(ITERATIONS.name, MAX_STEPS)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ impl MapSettings {
         self.width_start * (self.width_end / self.width_start).powf(share)
     }
 
-    /// What is wrong with them, in words.
+    /// Checks that every number is in range; the error says what is wrong, in words.
     ///
     /// # Errors
     /// If a number is out of its range.

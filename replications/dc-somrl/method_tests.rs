@@ -114,9 +114,10 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
     let checkpoint = folder.path().join("checkpoint");
     let (data, stop) = (data(), AtomicBool::new(false));
     let whole = run(Path::new(""), &data);
+    let mut model = DcSomrlCohort::new(&settings(), &[Seed(0)], &data.features);
     let mut stopped = StopAfter {
-        model: DcSomrlCohort::new(&settings(), &[Seed(0)], &data.features),
-        step: 23,
+        model: &mut model,
+        step: Some(23),
         stop: &stop,
     };
     let cohort = [member(&checkpoint)];

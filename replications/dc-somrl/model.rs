@@ -147,7 +147,7 @@ impl DcSomrlCohort {
 
     /// The map's loss `[models]` and its gradient with respect to the codes, and the map's step.
     fn learn(&mut self, z: &Tensor, iteration: u64) -> (Tensor, Tensor) {
-        let ended = self.batches.ended(iteration);
+        let ended = self.batches.rows_if_epoch_ends(iteration);
         let map = &mut self.map;
         let width = self.settings.map.width(iteration, self.settings.iterations);
         let response = map.respond(z);
@@ -256,26 +256,11 @@ impl Trainable for DcSomrlCohort {
     }
 
     fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        let mut found = Vec::new();
-        for (name, part) in self.map.parts() {
-            let stored = stored
-                .get(name)
-                .ok_or_else(|| format!("{name} is missing"))?;
-            let own = part.get(model as i64);
-            if stored.size() != own.size() {
-                return Err(format!(
-                    "{name} has the shape {:?}, this map needs {:?}",
-                    stored.size(),
-                    own.size()
-                ));
-            }
-            found.push((own, stored));
-        }
+        let parts = self.map.parts();
+        let parts = parts.map(|(name, part)| (name, part.get(model as i64)));
+        state::buffers_fit(&parts, stored)?;
         state::restore(&self.parameters, &mut self.adam, model, iteration, stored)?;
-        for (mut own, stored) in found {
-            own.copy_(stored);
-        }
-        Ok(())
+        state::fill_buffers(&parts, stored)
     }
 }
 

@@ -303,15 +303,8 @@ impl Replication for Sensitivity {
             base.iterations = 150;
         }
         let usual = if quick { 6 } else { DRAWS_OF_PAPER };
-        let count: Option<usize> =
-            changes.parsed("draws", "expected a whole number from 1 to 1000")?;
-        let count = match count {
-            Some(count) if !(1..=1000).contains(&count) => {
-                let expected = "expected a whole number from 1 to 1000";
-                return Err(BadSetting::new("draws", &count.to_string(), expected));
-            }
-            count => count.unwrap_or(usual),
-        };
+        let count = changes.count("draws", 1000)?;
+        let count = count.map_or(usual, |count| count as usize);
         let data = data_set(profile);
         // What is not changed is a run of `dc-somrl`, which keeps something for pictures.
         let variant = |id: String, settings: &Settings| Variant {

@@ -50,9 +50,7 @@ impl Table1 {
             settings.training_rows = Some(1400);
             settings.validation_rows = None;
         }
-        if let Some(choice) = changes.choice("som-vae")? {
-            settings.architecture = choice;
-        }
+        changes.choose("som-vae", &mut settings.architecture)?;
         Ok(settings)
     }
 }

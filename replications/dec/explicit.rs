@@ -6,11 +6,12 @@
 
 use tch::Tensor;
 
-use super::model::{self, Descender, Model};
+use super::model::Model;
+use super::optimiser::{self, Descender};
 use super::phase::{Clustering, Targets};
 use super::settings::Descent;
 use super::watch::Watch;
-use crate::cluster::student::Pull;
+use crate::cluster::student::KlGradient;
 use crate::nn::{Layout, Parameters, Segment, Slot};
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable, TrainingData};
@@ -98,7 +99,7 @@ impl Trainable for Explicit {
         let [delta, gradient] = &self.gradients;
         let _ = delta.shallow_clone().zero_();
         // The published sum: Adam does not notice a factor.
-        Pull { scale: 1.0 }.step(&codes, &centroids, &self.targets.p, delta, gradient);
+        KlGradient { scale: 1.0 }.compute(&codes, &centroids, &self.targets.p, delta, gradient);
         self.descender.next_step();
         for (segment, gradient) in self.segments.into_iter().zip(&self.gradients) {
             self.descender
@@ -112,14 +113,14 @@ impl Trainable for Explicit {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.variables, &self.descender, 0);
+        let mut state = optimiser::state(&self.variables, &self.descender, 0);
         state.extend(self.targets.state());
         state
     }
 
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.targets.fit(stored)?;
-        model::restore(&self.variables, &self.descender, 0, stored)?;
+        optimiser::restore(&self.variables, &self.descender, 0, stored)?;
         self.targets.restore(stored)?;
         self.descender.set_steps(iteration);
         Ok(())

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::pictures::{self, AFTER, BEFORE, Moment, TOP_ROWS};
 use super::settings::Settings;
-use super::trust::PAIRED_ROWS;
+use super::trustworthiness::PAIRED_ROWS;
 use crate::cluster::student;
 use crate::distances::Sampling;
 use crate::metrics::{evaluate_labels, reported, silhouette};

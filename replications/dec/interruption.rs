@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,50 +11,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::nn::Precision;
 use crate::random::Seed;
-use crate::runs::checkpoint::{Named, Progress};
+use crate::runs::checkpoint::Progress;
+use crate::train::drive::StopAfter;
 use crate::train::observer::Silent;
-use crate::train::{Context, Driven, Error, Member, NoParts, Trainable, TrainingData, drive};
-
-/// Asks for an interruption once a step is done.
-struct Cut<'a> {
-    inner: &'a mut dyn Trainable,
-    after: Option<u64>,
-    interrupted: &'a AtomicBool,
-}
-
-impl Trainable for Cut<'_> {
-    fn iterations(&self) -> u64 {
-        self.inner.iterations()
-    }
-
-    fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        self.inner.step(iteration)?;
-        if self.after == Some(iteration) {
-            self.interrupted.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn is_noted(&self, iteration: u64) -> bool {
-        self.inner.is_noted(iteration)
-    }
-
-    fn has_ended(&self, model: usize) -> bool {
-        self.inner.has_ended(model)
-    }
-
-    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
-        self.inner.losses()
-    }
-
-    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        self.inner.state(model)
-    }
-
-    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
-        self.inner.restore(model, iteration, state)
-    }
-}
+use crate::train::{Context, Driven, Member, NoParts, Trainable, TrainingData, drive};
 
 /// Members of these seeds with their checkpoints in a folder.
 pub(super) fn members(folder: &Path, seeds: &[u64]) -> Vec<Member> {
@@ -116,10 +76,10 @@ fn go_on(inner: &mut dyn Trainable, after: Option<u64>, cohort: &[Member]) -> Dr
         parts: &NoParts,
         worker: 0,
     };
-    let mut cut = Cut {
-        inner,
-        after,
-        interrupted: &interrupted,
+    let mut stopping = StopAfter {
+        model: inner,
+        step: after,
+        stop: &interrupted,
     };
-    drive(&mut cut, cohort, &context).unwrap()
+    drive(&mut stopping, cohort, &context).unwrap()
 }

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::explicit::Explicit;
 use super::found::{Found, follow, picture};
-use super::model::{self, Model};
+use super::model::Model;
 use super::moves::Moving;
 use super::phase::{Clustering, Entrant, Phase};
 use super::pretraining::time_of_whole;
+use super::rows;
 use super::settings::{Moved, Rule, Settings};
 use crate::cluster::{KMeans, student};
 use crate::nn::{Precision, state};
@@ -98,13 +99,13 @@ impl Method for Dec {
         if let [first, _, ..] = cohort {
             let settings = Settings::read(&first.settings)?;
             if settings.rule.trains_together() {
-                return together(&settings, cohort, context);
+                return train_and_evaluate(&settings, cohort, context);
             }
         }
         for member in cohort {
             let settings = Settings::read(&member.settings);
             let alone = std::slice::from_ref(member);
-            match settings.and_then(|settings| together(&settings, alone, context)) {
+            match settings.and_then(|settings| train_and_evaluate(&settings, alone, context)) {
                 Ok(Some(finished)) => runs.extend(finished),
                 Ok(None) => return Ok(None),
                 Err(error) => runs.push(Err(error)),
@@ -133,7 +134,7 @@ struct Begun<'a> {
 }
 
 /// Trains and evaluates runs that have the settings in common; `None` if interrupted.
-fn together(
+fn train_and_evaluate(
     settings: &Settings,
     cohort: &[Member],
     context: &Context,
@@ -154,7 +155,7 @@ fn together(
     };
     tell(context, 0.0, "k-means");
     let seeds: Vec<Seed> = cohort.iter().map(|member| member.seed).collect();
-    let data = model::rows_of_each(&settings.start, &seeds, context.data)?;
+    let data = rows::rows_of_each(&settings.start, &seeds, context.data)?;
     let mut runs: Vec<Option<Result<Finished, Error>>> = Vec::new();
     let (mut begun, mut models) = (Vec::new(), Vec::new());
     let parts = gathered.parts.iter().zip(&data).zip(cohort).enumerate();
@@ -309,7 +310,7 @@ fn finish(
     if diverged || !after.is_finite() {
         return Ok(Some(run));
     }
-    after.labels = student::labels(&student::assignments(&after.codes, &after.centroids));
+    after.labels = student::hard_labels(&student::assignments(&after.codes, &after.centroids));
     run.outcome = Outcome::Completed;
     before.measure("initial.", data, &mut run.metrics)?;
     after.measure("", data, &mut run.metrics)?;
@@ -318,7 +319,7 @@ fn finish(
         // What the encoder makes of the data after its last fit.
         let codes = model.encode(&data.features);
         let encoded = Found {
-            labels: student::labels(&student::assignments(&codes, &after.centroids)),
+            labels: student::hard_labels(&student::assignments(&codes, &after.centroids)),
             codes,
             centroids: after.centroids.shallow_clone(),
         };

@@ -9,14 +9,16 @@ mod interruption;
 mod method;
 mod model;
 mod moves;
+mod optimiser;
 mod phase;
 mod pictures;
 mod pretraining;
 mod recipes;
+mod rows;
 mod settings;
 mod shown;
 mod steps;
-mod trust;
+mod trustworthiness;
 mod variants;
 mod watch;
 

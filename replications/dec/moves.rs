@@ -10,13 +10,14 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use super::model::{self, Descender, Model, fill, fits};
+use super::model::Model;
+use super::optimiser::{self, Descender};
 use super::phase::Clustering;
 use super::settings::{Moves, Optimiser, Order, Sign};
 use super::watch::Watch;
-use crate::cluster::student::{self, Pull};
+use crate::cluster::student::{self, KlGradient};
 use crate::nn::elementwise::scaled_error;
-use crate::nn::{Pass, Precision, Segment};
+use crate::nn::{Pass, Precision, Segment, state};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
 use crate::train::batches::Batches;
@@ -86,8 +87,8 @@ impl Moving {
             Sign::Corrected => -1.0,
         };
         let delta = codes.zeros_like();
-        let pull = Pull { scale: 1.0 };
-        pull.step(&codes, &centroids, &p, &delta, &centroids.zeros_like());
+        let kl = KlGradient { scale: 1.0 };
+        kl.compute(&codes, &centroids, &p, &delta, &centroids.zeros_like());
         self.moved.copy_(&(codes + delta * (sign * self.rule.rate)));
         let gradient = centroid_gradient(&self.moved, &centroids, &(&p - &q));
         let _ = centroids.g_add_(&(gradient * (sign * self.rule.centroid_rate)));
@@ -165,7 +166,7 @@ impl Trainable for Moving {
     }
 
     fn state(&self, _: usize) -> Vec<(String, Tensor)> {
-        let mut state = model::state(&self.model.parameters, &self.descender, 0);
+        let mut state = optimiser::state(&self.model.parameters, &self.descender, 0);
         state.extend(self.watch.state());
         state.push(("moved".to_owned(), self.moved.copy()));
         state
@@ -174,9 +175,9 @@ impl Trainable for Moving {
     fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         let [labels, first] = self.watch.buffers();
         let buffers = [labels, first, ("moved", &self.moved)];
-        fits(&buffers, stored)?;
-        model::restore(&self.model.parameters, &self.descender, 0, stored)?;
-        fill(&buffers, stored)?;
+        state::buffers_fit(&buffers, stored)?;
+        optimiser::restore(&self.model.parameters, &self.descender, 0, stored)?;
+        state::fill_buffers(&buffers, stored)?;
         self.descender.set_steps(iteration);
         Ok(())
     }
@@ -184,20 +185,17 @@ impl Trainable for Moving {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
+    use crate::random::uniform;
 
     /// With the codes that P and Q belong to it is the published gradient.
     #[test]
     fn the_centroids_gradient_is_the_published_one() {
-        tch::manual_seed(4);
-        let random = |shape: [i64; 2]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
-        let (codes, centroids) = (random([30, 10]), random([4, 10]));
+        let (codes, centroids) = (uniform(1, &[30, 10]) - 0.5, uniform(2, &[4, 10]) - 0.5);
         let q = student::assignments(&codes, &centroids);
         let p = student::targets(&q);
         let published = centroids.zeros_like();
-        Pull { scale: 1.0 }.step(&codes, &centroids, &p, &codes.zeros_like(), &published);
+        KlGradient { scale: 1.0 }.compute(&codes, &centroids, &p, &codes.zeros_like(), &published);
         let ours = centroid_gradient(&codes, &centroids, &(p - q));
         assert!(ours.allclose(&published, 1e-5, 1e-5, false));
     }

@@ -12,11 +12,12 @@ mod live;
 use live::Live;
 use tch::{Kind, Tensor};
 
-use super::model::{self, Model, fill, fits};
+use super::model::{self, Model};
+use super::optimiser;
 use super::settings::Descent;
 use super::watch::Watch;
 use crate::cluster::student;
-use crate::nn::{Parameters, Precision};
+use crate::nn::{Parameters, Precision, state};
 use crate::random::Seed;
 use crate::runs::checkpoint::Named;
 use crate::train::{Error, Trainable, TrainingData};
@@ -92,12 +93,12 @@ impl Targets {
     /// Whether [`Targets::restore`] would find everything.
     pub(super) fn fit(&self, stored: &Named) -> Result<(), String> {
         let ended = Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
-        fits(&self.buffers(&ended), stored)
+        state::buffers_fit(&self.buffers(&ended), stored)
     }
 
     pub(super) fn restore(&mut self, stored: &Named) -> Result<(), String> {
         let ended = Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
-        fill(&self.buffers(&ended), stored)?;
+        state::fill_buffers(&self.buffers(&ended), stored)?;
         self.ended = ended.double_value(&[0]) != 0.0;
         Ok(())
     }
@@ -183,7 +184,7 @@ impl Phase {
         }
         self.live.keep_codes(&codes);
         if self.rule.restart {
-            self.live.descender.rest();
+            self.live.descender.reset();
         }
         self.take_out_ended();
         self.hand_targets();
@@ -219,7 +220,7 @@ impl Phase {
             Place::Live(_) => Some(run.targets.p.shallow_clone()),
             Place::Ended(_) => None,
         });
-        self.live.p = model::together(&live.collect::<Vec<_>>());
+        self.live.p = model::stack_models(&live.collect::<Vec<_>>());
     }
 }
 
@@ -286,7 +287,7 @@ impl Trainable for Phase {
 
     fn state(&self, run: usize) -> Vec<(String, Tensor)> {
         let (live, at) = self.seat(run);
-        let mut state = model::state(&live.model.parameters, &live.descender, at as usize);
+        let mut state = optimiser::state(&live.model.parameters, &live.descender, at as usize);
         state.extend(self.runs[run].targets.state());
         state
     }
@@ -294,7 +295,7 @@ impl Trainable for Phase {
     fn restore(&mut self, run: usize, iteration: u64, stored: &Named) -> Result<(), String> {
         self.runs[run].targets.fit(stored)?;
         let (live, at) = self.seat(run);
-        model::restore(&live.model.parameters, &live.descender, at as usize, stored)?;
+        optimiser::restore(&live.model.parameters, &live.descender, at as usize, stored)?;
         self.runs[run].targets.restore(stored)?;
         if !self.runs[run].targets.ended {
             let steps = if self.rule.restart {

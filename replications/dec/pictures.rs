@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use tch::{Device, Tensor};
 
-use super::trust::{paired, trustworthiness};
+use super::trustworthiness::{paired, trustworthiness};
 use crate::embedding::{self, Tsne};
 use crate::nn::slices::on_cpu;
 use crate::random::{self, Seed};

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 pub(super) use training::Training;
 
-use super::model;
+use super::rows;
 use super::settings::Start;
 use crate::device::TrainingProducts;
 use crate::nn::state;
@@ -73,7 +73,7 @@ impl Part for DecPretraining {
         };
         let start = Start::read(&first.settings)?;
         let seeds: Vec<Seed> = cohort.iter().map(|member| member.seed).collect();
-        let features = model::features(&model::rows_of_each(&start, &seeds, context.data)?);
+        let features = rows::features(&rows::rows_of_each(&start, &seeds, context.data)?);
         let mut training = Training::new(&start, &seeds, &features, context.precision);
         let Driven::Finished(progress) = drive(&mut training, cohort, context)? else {
             return Ok(None);

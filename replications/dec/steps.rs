@@ -61,7 +61,7 @@ impl Steps {
         let entrant = Entrant {
             model,
             data: &data,
-            labels: &student::labels(&q),
+            labels: &student::hard_labels(&q),
             seed: Seed(0),
         };
         let phase = Phase::new(rule, &entrant, &[], precision);

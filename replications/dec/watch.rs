@@ -57,7 +57,7 @@ impl Watch {
         if iteration == 0 {
             self.first.copy_(p);
         }
-        let labels = student::labels(labelling);
+        let labels = student::hard_labels(labelling);
         let agrees = |classes: &Labels| {
             let table = Contingency::new(&labels, &classes.values).ok()?;
             Some(accuracy(&table))
@@ -112,8 +112,8 @@ fn as_floats(labels: &[u32]) -> Tensor {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::float_cmp)]
-    use super::super::model::fill;
     use super::*;
+    use crate::nn::state::fill_buffers;
     use crate::runs::checkpoint::Named;
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
 
         let stored: Named = watch.state().into_iter().collect();
         let other = Watch::new(&data, &[0; 4], 2);
-        assert!(fill(&other.buffers(), &stored).is_ok());
+        assert!(fill_buffers(&other.buffers(), &stored).is_ok());
         assert_eq!((&other.labels, &other.first), (&watch.labels, &watch.first));
     }
 }

@@ -10,6 +10,7 @@ use crate::baselines::{
 };
 use crate::claims::Published;
 use crate::data;
+use crate::nn::adam::MAX_STEPS;
 use crate::pretraining::AutoencoderSettings;
 use crate::random::Seed;
 use crate::replication::{
@@ -118,9 +119,6 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// Adam's kernel counts its steps in a 32-bit float, which is exact up to here.
-const MOST_ITERATIONS: u64 = 1 << 24;
-
 /// What the variants of a profile have in common.
 struct Shared {
     desom: Settings,
@@ -147,24 +145,11 @@ impl Shared {
                 epochs = 10;
             }
         }
-        let counted = |name: &str| -> Result<Option<u64>, BadSetting> {
-            let expected = "expected a whole number from 1 to 16777216";
-            let value = changes.parsed(name, expected)?;
-            match value {
-                Some(number) if !(1..=MOST_ITERATIONS).contains(&number) => {
-                    Err(BadSetting::new(name, &number.to_string(), expected))
-                }
-                value => Ok(value),
-            }
-        };
-        desom.iterations = counted("iterations")?.unwrap_or(desom.iterations);
-        epochs = counted("pretrain-epochs")?.unwrap_or(epochs);
-        if let Some(choice) = changes.choice("map-distance")? {
-            desom.map_distance = choice;
-        }
-        if let Some(choice) = changes.choice("post-clusters")? {
-            desom.post_clusters = choice;
-        }
+        let count = |name| changes.count(name, MAX_STEPS);
+        desom.iterations = count("iterations")?.unwrap_or(desom.iterations);
+        epochs = count("pretrain-epochs")?.unwrap_or(epochs);
+        changes.choose("map-distance", &mut desom.map_distance)?;
+        changes.choose("post-clusters", &mut desom.post_clusters)?;
         let expected = "expected a radius from 0 to 1000";
         let sigma = changes.parsed("minisom-sigma", expected)?.unwrap_or(1.0);
         if !(0.0..=1000.0).contains(&sigma) {
@@ -187,7 +172,7 @@ impl Shared {
             som_vae: som_vae(profile, changes)?,
             som: OnlineSom {
                 map: desom.map,
-                updates: counted("minisom-updates")?.unwrap_or(10_000),
+                updates: count("minisom-updates")?.unwrap_or(10_000),
                 learning_rate: 0.5,
                 sigma,
                 spread,
@@ -296,9 +281,7 @@ fn som_vae(profile: Profile, changes: &Changes) -> Result<SomVaeSettings, BadSet
         settings.training_rows = Some(1400);
         settings.validation_rows = None;
     }
-    if let Some(choice) = changes.choice("som-vae")? {
-        settings.architecture = choice;
-    }
+    changes.choose("som-vae", &mut settings.architecture)?;
     Ok(settings)
 }
 

@@ -5,6 +5,7 @@ use super::gamma_shown::{self as shown, CLASSES_CLUSTERS, MANY_CLUSTERS};
 use super::{Desom, Settings, published};
 use crate::baselines::{KMeansBaseline, KMeansSettings};
 use crate::claims::Published;
+use crate::nn::adam::MAX_STEPS;
 use crate::replication::{
     BadSetting, Changes, Effect, Presentation, Profile, Protocol, Replication, Results, Setting,
     Variant,
@@ -94,9 +95,6 @@ pub(super) const PROTOTYPE_START: Setting = Setting {
     effect: Effect::Alters,
 };
 
-/// Adam's kernel counts its steps in a 32-bit float, which is exact up to here.
-const MOST_ITERATIONS: u64 = 1 << 24;
-
 fn variant_id(gamma: f64) -> String {
     format!("gamma={gamma}")
 }
@@ -113,32 +111,17 @@ pub(super) fn settings(profile: Profile, changes: &Changes) -> Result<Settings, 
             settings.iterations = 400;
         }
     }
-    let expected = "expected a whole number from 1 to 16777216";
-    if let Some(iterations) = changes.parsed("iterations", expected)? {
-        if !(1..=MOST_ITERATIONS).contains(&iterations) {
-            return Err(BadSetting::new(
-                "iterations",
-                &iterations.to_string(),
-                expected,
-            ));
-        }
-        settings.iterations = iterations;
-    }
-    macro_rules! choose {
-        ($name:literal, $field:expr) => {
-            if let Some(choice) = changes.choice($name)? {
-                $field = choice;
-            }
-        };
-    }
-    choose!("map-distance", settings.map_distance);
-    choose!("neighbourhood", settings.neighbourhood);
-    choose!("decay", settings.temperature.decay);
-    choose!("horizon", settings.temperature.horizon);
-    choose!("gamma-scale", settings.gamma_scale);
-    choose!("post-clusters", settings.post_clusters);
-    choose!("epsilon-form", settings.adam.epsilon_form);
-    choose!("prototype-start", settings.prototype_start);
+    settings.iterations = changes
+        .count("iterations", MAX_STEPS)?
+        .unwrap_or(settings.iterations);
+    changes.choose("map-distance", &mut settings.map_distance)?;
+    changes.choose("neighbourhood", &mut settings.neighbourhood)?;
+    changes.choose("decay", &mut settings.temperature.decay)?;
+    changes.choose("horizon", &mut settings.temperature.horizon)?;
+    changes.choose("gamma-scale", &mut settings.gamma_scale)?;
+    changes.choose("post-clusters", &mut settings.post_clusters)?;
+    changes.choose("epsilon-form", &mut settings.adam.epsilon_form)?;
+    changes.choose("prototype-start", &mut settings.prototype_start)?;
     Ok(settings)
 }
 

@@ -51,8 +51,8 @@ pub struct DesomCohort {
     squared_distances: Tensor,
     /// `[rows, D]`
     data: Tensor,
-    /// By batch size: the usual one, and that of the last batch of a pass.
-    passes: HashMap<i64, Step>,
+    /// By batch size: the usual one, and that of the last batch of an epoch.
+    steps_by_batch_size: HashMap<i64, Step>,
     last: Option<LastStep>,
     /// Those of the first seed, where they are shuffled.
     batches: Batches,
@@ -147,7 +147,7 @@ impl DesomCohort {
                 .view([side, side])
                 .to_device(device),
             data,
-            passes: HashMap::new(),
+            steps_by_batch_size: HashMap::new(),
             last: None,
             batches: Batches::new(
                 rows,
@@ -205,7 +205,7 @@ impl DesomCohort {
         state::is_finite(&self.parameters, &self.adam, model)
     }
 
-    /// The batch at an iteration, `[batch, D]`; the last one of a pass is shorter, never empty.
+    /// The batch at an iteration, `[batch, D]`; the last one of an epoch is shorter, never empty.
     fn batch(&mut self, iteration: u64) -> Tensor {
         self.batches.at(iteration, &self.data).of(&self.data)
     }
@@ -229,21 +229,21 @@ impl Trainable for DesomCohort {
             .weights(&self.squared_distances, temperature);
         let (network, parameters) = (&self.network, &self.parameters);
         let (latent, precision) = (self.settings.latent, self.precision);
-        let pass = self.passes.entry(rows);
-        let pass = pass.or_insert_with(|| Step::new(network, parameters, rows, latent, precision));
+        let step = self.steps_by_batch_size.entry(rows);
+        let step = step.or_insert_with(|| Step::new(network, parameters, rows, latent, precision));
         self.adam.next_step();
         let adam = &self.adam;
         let mut update = |segment: Segment, gradient: &Tensor| {
             adam.update(&parameters.values, parameters.range(segment), gradient)
         };
-        pass.forward(parameters, &x);
-        pass.backward_decoder(&x, &mut update)?;
+        step.forward(parameters, &x);
+        step.backward_decoder(&x, &mut update)?;
         let som_loss = if iteration.is_multiple_of(self.settings.update_interval) {
-            self.som.step(
-                &pass.code(),
+            self.som.loss_and_gradients(
+                &step.code(),
                 &parameters.value(self.prototypes),
                 &weights,
-                &pass.code_delta(),
+                &step.code_delta(),
                 &self.prototype_gradient,
             )
         } else {
@@ -252,7 +252,7 @@ impl Trainable for DesomCohort {
             Tensor::zeros([parameters.models()], (Kind::Float, x.device()))
         };
         update(self.map, &self.prototype_gradient.view([-1]))?;
-        pass.backward_encoder(parameters, &x, &mut update)?;
+        step.backward_encoder(parameters, &x, &mut update)?;
         self.last = Some(LastStep { x, som_loss });
         Ok(())
     }
@@ -261,7 +261,8 @@ impl Trainable for DesomCohort {
         let Some(last) = &self.last else {
             return Vec::new();
         };
-        let reconstruction = self.passes[&last.x.size()[0]].reconstruction_losses(&last.x);
+        let step = &self.steps_by_batch_size[&last.x.size()[0]];
+        let reconstruction = step.reconstruction_losses(&last.x);
         vec![
             ("reconstruction", reconstruction),
             ("som", to_vec(&last.som_loss)),
@@ -290,8 +291,8 @@ fn sample(stream: &mut ChaCha8Rng, data: &Tensor, count: usize) -> Tensor {
 
 /// Prototypes trained as a classic online map on the codes of all rows, once, row after row: radius from
 /// one less than the map's shorter side, rate from 0.5, both falling to a third, in the form of `MiniSom`
-/// at the time of the authors' code. They start at `prototypes`; the code starts at random, which a
-/// pass of so many samples forgets.
+/// at the time of the authors' code. They start at `prototypes`; the code starts at random, which an
+/// epoch of so many samples forgets.
 fn organised(settings: &Settings, prototypes: &Tensor, codes: &Tensor) -> Tensor {
     let som = OnlineSom {
         map: settings.map,
@@ -377,9 +378,9 @@ mod tests {
         DesomCohort::new(&settings, &members, &data, Device::Cpu, Precision::Exact)
     }
 
-    /// The first values of the rows of a pass of three batches.
-    fn pass(cohort: &mut DesomCohort, pass: u64) -> Vec<f32> {
-        let batches = (0..3).map(|batch| cohort.batch(3 * pass + batch));
+    /// The first values of the rows of an epoch of three batches.
+    fn epoch(cohort: &mut DesomCohort, epoch: u64) -> Vec<f32> {
+        let batches = (0..3).map(|batch| cohort.batch(3 * epoch + batch));
         let batches: Vec<Tensor> = batches.collect();
         let sizes: Vec<i64> = batches.iter().map(|batch| batch.size()[0]).collect();
         assert_eq!(sizes, [8, 8, 4]);
@@ -387,12 +388,12 @@ mod tests {
     }
 
     #[test]
-    fn a_shuffled_pass_has_every_row_once_in_an_order_of_its_own() {
+    fn a_shuffled_epoch_has_every_row_once_in_an_order_of_its_own() {
         let in_file: Vec<f32> = (0..20_u8).map(|row| 3.0 * f32::from(row)).collect();
         let mut plain = cohort(BatchOrder::File, &[1, 2]).unwrap();
-        assert_eq!(pass(&mut plain, 0), in_file);
+        assert_eq!(epoch(&mut plain, 0), in_file);
         let mut shuffled = cohort(BatchOrder::Shuffled, &[1]).unwrap();
-        let [first, second] = [0, 1].map(|number| pass(&mut shuffled, number));
+        let [first, second] = [0, 1].map(|number| epoch(&mut shuffled, number));
         assert!(first != second && first != in_file);
         for order in [&first, &second] {
             let mut sorted = order.clone();
@@ -400,9 +401,9 @@ mod tests {
             assert_eq!(sorted, in_file);
         }
         // Going back, as a resumed run may, gives the same; another seed does not.
-        assert_eq!(pass(&mut shuffled, 0), first);
+        assert_eq!(epoch(&mut shuffled, 0), first);
         let mut other = cohort(BatchOrder::Shuffled, &[2]).unwrap();
-        assert_ne!(pass(&mut other, 0), first);
+        assert_ne!(epoch(&mut other, 0), first);
     }
 
     #[test]

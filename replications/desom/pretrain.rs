@@ -82,14 +82,9 @@ pub(super) fn autoencoder_seed(changes: &Changes) -> Result<Option<Seed>, BadSet
 /// run serves both.
 fn plain(profile: Profile, changes: &Changes, data: &str) -> Result<Settings, BadSetting> {
     let mut settings = gamma::settings(profile, changes)?;
-    let expected = "expected a whole number from 1 to 1000000";
-    if let Some(interval) = changes.parsed::<u64>("update-interval", expected)? {
-        if !(1..=1_000_000).contains(&interval) {
-            let text = interval.to_string();
-            return Err(BadSetting::new("update-interval", &text, expected));
-        }
-        settings.update_interval = interval;
-    }
+    settings.update_interval = changes
+        .count("update-interval", 1_000_000)?
+        .unwrap_or(settings.update_interval);
     settings.training_rows = training_rows(changes, data)?;
     Ok(settings)
 }
@@ -125,18 +120,11 @@ fn training_rows(changes: &Changes, data: &str) -> Result<Option<i64>, BadSettin
 }
 
 fn epochs(profile: Profile, changes: &Changes) -> Result<u64, BadSetting> {
-    let expected = "expected a whole number from 1 to 10000";
     let default = match profile {
         Profile::Paper => 200,
         Profile::Quick | Profile::Smoke => 20,
     };
-    let epochs = changes
-        .parsed::<u64>("epochs", expected)?
-        .unwrap_or(default);
-    if !(1..=10_000).contains(&epochs) {
-        return Err(BadSetting::new("epochs", &epochs.to_string(), expected));
-    }
-    Ok(epochs)
+    Ok(changes.count("epochs", 10_000)?.unwrap_or(default))
 }
 
 impl Replication for Pretrain {

@@ -227,7 +227,8 @@ fn cost(results: &Results) -> Option<String> {
          trained).",
         time(mean(&before)),
         match before.len() {
-            1 => "once, for all runs".to_owned(),
+            1 if joint.len() > 1 => "once, for all runs".to_owned(),
+            1 => "1 autoencoder".to_owned(),
             several => format!("mean of {several}"),
         },
         time(mean(&joint)),

@@ -66,11 +66,11 @@ impl PrototypeStart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchOrder {
-    /// That of the file, the same in every pass, as in the authors' code.
+    /// That of the file, the same in every epoch, as in the authors' code.
     #[default]
     File,
-    /// Another one in every pass, from the seed's stream `"batch order p"` for pass `p`. The paper does
-    /// not say.
+    /// Another one in every epoch, from the seed's stream `"batch order p"` for epoch `p`. The paper
+    /// does not say.
     Shuffled,
 }
 
@@ -84,7 +84,7 @@ impl From<BatchOrder> for Order {
 }
 
 impl BatchOrder {
-    /// Where the orders of shuffled passes come from: see [`Batches`](crate::train::batches::Batches).
+    /// Where the orders of shuffled epochs come from: see [`Batches`](crate::train::batches::Batches).
     pub(crate) const PURPOSE: &str = "batch order";
 
     // The signature is serde's.
@@ -126,7 +126,7 @@ pub struct Settings {
     pub gamma: f64,
     /// What it multiplies.
     pub gamma_scale: GammaScale,
-    /// Rows of a batch; the last one of a pass may be shorter.
+    /// Rows of a batch; the last one of an epoch may be shorter.
     pub batch: i64,
     /// Optimisation steps.
     pub iterations: u64,

@@ -122,17 +122,9 @@ pub(super) fn base(profile: Profile, changes: &Changes) -> Result<Settings, BadS
         settings.hidden = vec![64, 64];
         settings.batch = 64;
     }
-    let expected = "expected a whole number from 1 to 1000000";
-    if let Some(iterations) = changes.parsed::<u64>("iterations", expected)? {
-        if !(1..=1_000_000).contains(&iterations) {
-            return Err(BadSetting::new(
-                "iterations",
-                &iterations.to_string(),
-                expected,
-            ));
-        }
-        settings.iterations = iterations;
-    }
+    settings.iterations = changes
+        .count("iterations", 1_000_000)?
+        .unwrap_or(settings.iterations);
     if let Some(rate) = changes.parsed("learning-rate", "expected a number")? {
         settings.learning_rate = rate;
         let given = changes.text("learning-rate").unwrap_or_default();

@@ -28,15 +28,14 @@ pub(super) struct Model {
     losses: Vec<(&'static str, f64)>,
 }
 
-/// `count` standard normal numbers (Box and Muller 1958).
+/// Standard normal numbers of a shape.
 pub(super) fn normal(rng: &mut ChaCha8Rng, shape: [i64; 2], device: Device) -> Tensor {
     let count = (shape[0] * shape[1]) as usize;
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
-        // 1 - u is in (0, 1].
-        let radius = (-2.0 * (1.0 - f64::from(random::unit(rng))).ln()).sqrt();
-        let angle = std::f64::consts::TAU * f64::from(random::unit(rng));
-        values.extend([(radius * angle.cos()) as f32, (radius * angle.sin()) as f32]);
+        let (first, second) = (1.0 - random::unit(rng), random::unit(rng));
+        let drawn = random::box_muller(first.into(), second.into(), 1.0);
+        values.extend(drawn.map(|number| number as f32));
     }
     values.truncate(count);
     Tensor::from_slice(&values).view(shape).to_device(device)

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::super::embedding::at;
@@ -9,6 +9,7 @@ use super::*;
 use crate::nn::Precision;
 use crate::random::stream;
 use crate::runs::checkpoint;
+use crate::train::drive::StopAfter;
 use crate::train::observer::Silent;
 use crate::train::{Context, Driven, Member, NoParts, TrainingData, drive};
 
@@ -70,38 +71,6 @@ fn a_resumed_training_ends_with_the_same_bits() {
     }
 }
 
-/// Asks for an end when it has come to a certain step.
-struct Stopping<'a> {
-    model: Model,
-    at: u64,
-    interrupted: &'a AtomicBool,
-}
-
-impl Trainable for Stopping<'_> {
-    fn iterations(&self) -> u64 {
-        self.model.iterations()
-    }
-
-    fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        if iteration == self.at {
-            self.interrupted.store(true, Ordering::Relaxed);
-        }
-        self.model.step(iteration)
-    }
-
-    fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
-        self.model.losses()
-    }
-
-    fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        self.model.state(model)
-    }
-
-    fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String> {
-        self.model.restore(model, iteration, state)
-    }
-}
-
 /// The weights and curves of an interrupted run that was taken up from its file are those of another that
 /// was not interrupted, bit by bit.
 #[test]
@@ -110,7 +79,7 @@ fn a_run_that_was_stopped_ends_as_one_that_was_not() {
     let training_data = TrainingData::new(data(), None).unwrap();
     for (index, (space, training)) in all().into_iter().enumerate() {
         let settings = settings(space, training);
-        let train = |name: &str, at: u64| {
+        let train = |name: &str, step: Option<u64>| {
             let interrupted = AtomicBool::new(false);
             let context = Context {
                 data: &training_data,
@@ -127,23 +96,24 @@ fn a_run_that_was_stopped_ends_as_one_that_was_not() {
                 seed: Seed(1),
                 checkpoint: folder.path().join(format!("{name}-{index}")),
             };
-            let mut model = Stopping {
-                model: fresh(space, training),
-                at,
-                interrupted: &interrupted,
+            let mut model = fresh(space, training);
+            let mut stopping = StopAfter {
+                model: &mut model,
+                step,
+                stop: &interrupted,
             };
             let at = member.checkpoint.clone();
-            let driven = drive(&mut model, &[member], &context).unwrap();
-            (driven, model.model.weights(), at)
+            let driven = drive(&mut stopping, &[member], &context).unwrap();
+            (driven, model.weights(), at)
         };
-        let (Driven::Finished(whole), weights, _) = train("whole", 1000) else {
+        let (Driven::Finished(whole), weights, _) = train("whole", None) else {
             panic!("not interrupted");
         };
-        let (driven, _, path) = train("cut", 6);
+        let (driven, _, path) = train("cut", Some(6));
         assert!(matches!(driven, Driven::Interrupted));
         let at = checkpoint::progress(&path).unwrap();
         assert_eq!((at.iteration, at.iterations), (7, 12));
-        let (Driven::Finished(resumed), weights_resumed, _) = train("cut", 1000) else {
+        let (Driven::Finished(resumed), weights_resumed, _) = train("cut", None) else {
             panic!("not interrupted");
         };
         assert_eq!((whole[0].resumed, resumed[0].resumed), (0, 1));

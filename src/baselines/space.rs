@@ -21,13 +21,13 @@ pub(super) struct Space {
     pub codes: Tensor,
     /// Where they come from, if they are codes.
     network: Option<(Network, Parameters)>,
-    /// The part of a run's progress that getting here was.
+    /// Fraction of the run's progress already used; the next `Stage` starts here.
     pub behind: f64,
 }
 
-/// What came of getting there.
+/// Result of preparing the training space.
 pub(super) enum Entered {
-    /// Here it is.
+    /// Ready.
     Space(Box<Space>),
     /// The autoencoder has diverged, and so has the run.
     Diverged,

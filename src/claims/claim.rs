@@ -40,6 +40,9 @@ pub struct Claim {
     /// it, after the results. No verdict depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What was known when it was added or last changed, where results were: a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
     /// The data set whose runs count, where results hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,

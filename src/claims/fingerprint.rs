@@ -75,6 +75,14 @@ pub fn made_before<'a>(
     records.into_iter().filter(differs).count()
 }
 
+/// How many of the records say nothing of the experiment's claims: those made for another experiment that shares the
+/// run, and those made before records said what claims were.
+#[must_use]
+pub fn undated<'a>(known: &Fingerprints, records: impl IntoIterator<Item = &'a Record>) -> usize {
+    let silent = |record: &&Record| !record.claims.keys().any(|id| known.contains_key(id));
+    records.into_iter().filter(silent).count()
+}
+
 /// The value without words, its keys in order whatever order the map type keeps.
 fn sorted(value: &Value) -> Value {
     match value {

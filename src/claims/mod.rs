@@ -33,7 +33,7 @@ pub use claim::{
 pub use conclusion::Conclusion;
 pub use counts::Counts;
 pub use fewest::{fewest_to_refute, fewest_to_reproduce};
-pub use fingerprint::{Fingerprints, made_before};
+pub use fingerprint::{Fingerprints, made_before, undated};
 pub(crate) use judge::each;
 pub use judge::{Conditions, judge, not_tested};
 pub use listing::{SCHEMA, head, json, rows};

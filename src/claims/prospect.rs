@@ -26,11 +26,12 @@ pub struct Prospect {
     pub words: String,
 }
 
-/// The prospect of a claim with `seeds` runs of each variant; `None` where the paper does not print what
-/// it would take. Values: truth and spread equal to the published. Order, argmax, trend, equivalence: the
-/// published differences, with independent runs of the published spread (two runs of one seed may well be
-/// more alike, and the chance better), orders and trends not below their margin; of the correction for several claims of order only that counts that
-/// too few seeds can say nothing. Share: all runs show the effect.
+/// The prospect of a claim with `seeds` runs of each variant; `None` where the paper does not print
+/// what it would take. Values: truth and spread equal to the published. Order, argmax, trend,
+/// equivalence: the published differences, with independent runs of the published spread (two runs
+/// of one seed may well be more alike, and the chance better), orders and trends not below their
+/// margin; of the correction for several claims of order only that counts that too few seeds can
+/// say nothing. Share: all runs show the effect.
 #[must_use]
 pub fn prospect(published: &Published, claim: &Claim, seeds: u32) -> Option<Prospect> {
     let paper = Paper {

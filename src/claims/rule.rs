@@ -12,7 +12,8 @@ impl Test {
                 "Welch's and Student's intervals of the difference from the published mean, the wider \
                  of both: reproduced if the 90 % interval lies within the margin, not reproduced if the \
                  95 % interval lies wholly beyond it. Without a published spread: consistent if our \
-                 mean is within the margin, inconsistent if the 95 % prediction interval lies wholly beyond it."
+                 mean is within the margin, which no error rate backs, inconsistent if the 95 % prediction interval lies \
+                 wholly beyond it."
                     .to_owned()
             }
             Self::Order(_) => {
@@ -31,8 +32,8 @@ impl Test {
             }
             Self::Trend(_) => {
                 "The change over the whole range, seed by seed, by least squares over the steps; t test \
-                 and sign-flip test, both: reproduced if its mean is as claimed (one-sided 0.05), not \
-                 reproduced if it is below the margin or one step goes the other way by more than the \
+                 and sign-flip test, both: reproduced if its mean is as claimed (one-sided 0.05) and no step \
+                 goes the other way on average, not reproduced if it is below the margin or one step goes the other way by more than the \
                  margin (one-sided 0.025, Holm), inconclusive if both."
                     .to_owned()
             }

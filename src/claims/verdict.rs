@@ -27,8 +27,8 @@ pub enum Verdict {
         /// How many more seeds might.
         more_seeds: MoreSeeds,
     },
-    /// Ours is within the margin of a published mean without its spread, or a bound on a mean is not refuted:
-    /// weaker than reproduced.
+    /// Ours is within the margin of a published mean without its spread, or a bound on a mean holds as far as can be
+    /// seen: weaker than reproduced.
     Consistent,
     /// It is refuted, or the bound is: weaker than not reproduced.
     Inconsistent,
@@ -87,6 +87,7 @@ pub fn more(seeds: MoreSeeds) -> String {
         Further::AtLeast(1) => "at least 1 more seed".to_owned(),
         Further::AtLeast(seeds) => format!("at least {seeds} more seeds"),
         Further::MoreThanMost => format!("more than {MOST_FURTHER} more seeds"),
+        Further::OnEdge => "more seeds decide only if mean or spread change".to_owned(),
         Further::Never => "more seeds alone would not decide".to_owned(),
     }
 }
@@ -244,7 +245,8 @@ impl Finding {
     }
 }
 
-/// Seeds of the variants that a claim is about: the fewest that are done, and how many it was to be.
+/// Seeds of the variants that a claim is about: the fewest that are done or, beyond the plan, the most; and how many
+/// it was to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Seeds {
     /// With a record.
@@ -254,9 +256,13 @@ pub struct Seeds {
 }
 
 impl fmt::Display for Seeds {
-    /// `5 of 10 seeds`.
+    /// `5 of 10 seeds`, `13 seeds, 10 of them planned`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} seeds", self.done, self.planned)
+        let Self { done, planned } = self;
+        if done > planned {
+            return write!(f, "{done} seeds, {planned} of them planned");
+        }
+        write!(f, "{done} of {planned} seeds")
     }
 }
 
@@ -279,13 +285,21 @@ pub struct Judgement {
     pub better_than_published: bool,
     /// Of our runs, those made when the claim was defined otherwise or did not exist.
     pub older_runs: usize,
+    /// Whether it was added or changed when results were known.
+    pub late: bool,
     /// The fewest seeds that could refute it, where no comparison of it has as many: nothing that these could show would
     /// have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refutable_from: Option<u32>,
-    /// Seeds that are done and that were planned, where fewer are done.
+    /// Of our runs, those whose records do not say what the claim was.
+    pub undated_runs: usize,
+    /// Seeds that are done and that were planned, where these are not as many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provisional: Option<Seeds>,
+    /// What all runs of a variant begin with, in a word, e.g. `autoencoder`: what another one would change is in no
+    /// spread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
     /// Why, in plain words: one sentence or two each.
     pub explanation: Vec<String>,
     /// The comparisons it rests on.
@@ -303,6 +317,7 @@ impl Judgement {
     pub fn with_older_runs(mut self, older_runs: usize) -> Self {
         if older_runs > 0 && !self.findings.is_empty() {
             self.older_runs = older_runs;
+            self.late = true;
             self.explanation.push(format!(
                 "The claim was changed afterwards: when {} made, its test, margin or published values \
                  were others, or it did not exist. A margin set after seeing results proves little.",
@@ -315,17 +330,72 @@ impl Judgement {
         self
     }
 
-    /// Notes that a decision was made on fewer seeds than were planned, if one was.
+    /// Notes that the claim was added or changed when results were known, as its paper's file says: records that
+    /// have been made again since do not show it.
+    #[must_use]
+    pub fn with_known(mut self, known: Option<&str>) -> Self {
+        if let Some(known) = known.filter(|_| !self.findings.is_empty()) {
+            self.explanation
+                .push(format!("Set when results were known: {known}"));
+            self.late = true;
+        }
+        self
+    }
+
+    /// Notes that `undated_runs` of the runs do not say what the claims were.
+    #[must_use]
+    pub fn with_undated_runs(mut self, undated_runs: usize) -> Self {
+        self.undated_runs = undated_runs;
+        self
+    }
+
+    /// Notes that all runs of some variants begin with one and the same part.
+    #[must_use]
+    pub fn with_given(mut self, part: &str, variants: &[&str]) -> Self {
+        if !variants.is_empty() && !self.findings.is_empty() {
+            let each = if variants.len() > 1 {
+                ", each variant's"
+            } else {
+                ""
+            };
+            self.explanation.push(format!(
+                "All runs of {}{each} begin with one {part}. What another {part} would change is in no interval and no \
+                 p value here.",
+                variants.join(", ")
+            ));
+            self.given = Some(part.to_owned());
+        }
+        self
+    }
+
+    /// Notes that a decision was not made on the seeds that were planned, if one was made.
     #[must_use]
     pub fn with_seeds(mut self, seeds: Seeds) -> Self {
-        if seeds.done < seeds.planned && (self.verdict.is_for() || self.verdict.is_against()) {
+        if seeds.done != seeds.planned && self.is_decided() {
             self.provisional = Some(seeds);
+            let errs = if seeds.done < seeds.planned {
+                "about twice as often between the fifth and the tenth"
+            } else {
+                "about three times as often between the tenth and the thirtieth"
+            };
+            let Seeds { done, planned } = seeds;
+            let are_done = if done < planned {
+                format!("{seeds} are done")
+            } else {
+                format!("{done} seeds are done, of which {planned} were planned")
+            };
             self.explanation.push(format!(
-                "Provisional: {seeds} are done. A test that is looked at again whenever a seed is added errs more \
-                 often than its level says, about twice as often between the fifth and the tenth."
+                "Provisional: {are_done}. A test that is looked at again whenever a seed is added errs more \
+                 often than its level says, {errs}."
             ));
         }
         self
+    }
+
+    /// Whether the runs speak for the claim or against it.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.verdict.is_for() || self.verdict.is_against()
     }
 
     /// What it takes to decide a claim that is undecided, and which way its runs point so far: `about 12 more seeds; so
@@ -337,7 +407,7 @@ impl Judgement {
         };
         let leaning = match more_seeds {
             Further::About(_) | Further::MoreThanMost => self.leaning(),
-            Further::AtLeast(_) | Further::Never => None,
+            Further::AtLeast(_) | Further::OnEdge | Further::Never => None,
         };
         let leaning = leaning.map_or(String::new(), |leaning| format!("; {leaning}"));
         Some(format!("{}{leaning}", more(more_seeds)))
@@ -365,6 +435,9 @@ impl Judgement {
         };
         if self.better_than_published {
             words += ": better than published";
+        }
+        if let (true, Some(part)) = (self.is_decided(), &self.given) {
+            words += &format!(", given one {part}");
         }
         if let Some(seeds) = self.provisional {
             words += &format!(" ({seeds})");

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::out::stdout;
-use super::{print_json, report};
+use super::{START, no_runs, print_json, report};
 use crate::replication::{self, Changes, Profile};
 use crate::runs::{Store, export};
 use crate::{Error, words};
@@ -57,6 +57,10 @@ pub fn run(args: &ExportArgs, store: &Path) -> Result<(), Error> {
     // Replications share runs.
     records.sort_by(|a, b| a.key.cmp(&b.key));
     records.dedup_by(|a, b| a.key == b.key);
+    if records.is_empty() {
+        let of_what = format!(" of the {} profile", args.profile.name());
+        return Err(no_runs(&of_what, store.root(), START));
+    }
     let done = export::export(&records, &args.to)?;
     if args.json {
         return print_json(&json!({
@@ -65,22 +69,12 @@ pub fn run(args: &ExportArgs, store: &Path) -> Result<(), Error> {
             "unchanged": done.unchanged,
         }));
     }
-    let mut out = stdout();
-    if records.is_empty() {
-        writeln!(
-            out,
-            "no run of the {} profile is stored in {}",
-            args.profile.name(),
-            store.root().display()
-        )?;
-    } else {
-        writeln!(
-            out,
-            "records  {}: {} written, {} there already",
-            args.to.display(),
-            words::count(done.written, "record"),
-            done.unchanged
-        )?;
-    }
+    writeln!(
+        stdout(),
+        "records  {}: {} written, {} there already",
+        args.to.display(),
+        words::count(done.written, "record"),
+        done.unchanged
+    )?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::{START, no_runs, print_json};
 use crate::Error;
 use crate::catalogue::REPLICATIONS;
+use crate::device::Choice;
 use crate::launch::Report;
 use crate::replication::{Changes, Profile, Replication};
 use crate::words;
@@ -89,11 +90,13 @@ pub fn all(matches: &ArgMatches, store: &Path) -> Result<(), Error> {
 /// If there is no run to draw, or a file cannot be written.
 pub fn run(
     replication: &'static dyn Replication,
-    args: RunArgs,
+    mut args: RunArgs,
     changes: &Changes,
     store: &Path,
     own: &FigureArgs,
 ) -> Result<(), Error> {
+    // Nothing is trained here, and the device that trains may be another machine's.
+    args.device = Choice::Cpu;
     let session = Session::new(replication, args, changes, store)?;
     let folder = own.out.clone().unwrap_or_else(|| session.output_folder());
     let shown = show(&session, &folder, &Report::default())?;

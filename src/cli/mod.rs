@@ -16,6 +16,7 @@ pub mod options;
 mod out;
 mod own_data;
 mod plan;
+mod planner;
 mod predict;
 mod present;
 mod report;

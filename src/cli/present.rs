@@ -86,25 +86,26 @@ impl<'a> Shown<'a> {
         }))
     }
 
-    /// How much of the plan is there, e.g. `desom-gamma, quick profile: 16 of 16 runs`.
+    /// How much of the plan is there, e.g. `desom-gamma, quick profile: 16 of 16 planned runs stored`.
     #[must_use]
     pub fn title(&self) -> String {
         format!(
-            "{}, {} profile: {} of {} runs",
+            "{}, {} profile: {}",
             self.session.replication.id(),
             self.session.args.profile.name(),
-            self.results.stored(),
-            self.session.tasks.len()
+            self.session.coverage(&self.results)
         )
     }
 
     fn print_table(&self) -> Result<(), Error> {
         let mut out = stdout();
-        let (stored, planned) = (self.results.stored(), self.session.tasks.len());
-        if stored < planned {
+        let coverage = self.session.coverage(&self.results);
+        if coverage.missing > 0 {
+            let (planned, missing) = (coverage.planned, coverage.missing);
             writeln!(
                 out,
-                "\nOnly {stored} of {planned} runs are stored: this is not the whole."
+                "\nOnly {} of {planned} runs are stored: this is not the whole.",
+                planned - missing
             )?;
         }
         let caption = self.presentation.caption.clone();
@@ -198,13 +199,14 @@ fn as_json(
         .iter()
         .map(|file| file.display().to_string())
         .collect();
+    let coverage = session.coverage(results);
     json!({
         "replication": session.replication.id(),
         "profile": session.args.profile,
         "changed": results.altered.iter().cloned().collect::<BTreeMap<_, _>>(),
         "note": results.note(),
-        "planned": session.tasks.len(),
-        "stored": results.stored(),
+        "planned": coverage.planned,
+        "stored": coverage.stored,
         "results": presentation.comparisons,
         "caption": presentation.caption,
         "further": presentation.further,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::out::stdout;
-use super::{START, or_meant, print_json, records_here};
+use super::{START, no_runs, or_meant, print_json, records_here};
 use crate::Error;
 use crate::catalogue::{self, REPLICATIONS};
 use crate::files::{write_out, write_whole};
@@ -96,6 +96,15 @@ pub fn run(args: &ReportArgs, store: &Path) -> Result<(), Error> {
         Vec::new()
     };
     let report = gather(&replications, &papers, args.profile, &Store::new(store))?;
+    let has_runs = report.experiments().any(|one| !one.runs.is_empty());
+    if args.update.is_some() && !has_runs {
+        let of_what = match (args.replications.as_slice(), args.profile) {
+            ([], None) => String::new(),
+            ([], Some(profile)) => format!(" of the {} profile", profile.name()),
+            (chosen, _) => format!(" of {}", chosen.join(", ")),
+        };
+        return Err(no_runs(&of_what, store, START));
+    }
     // First what can be refused.
     let updated = args
         .update

@@ -1,30 +1,28 @@
 //! From options to a plan: what every command about a replication's runs does first.
 
-use std::cell::OnceCell;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tch::Device;
 
 use crate::Error;
-use crate::claims::Fingerprints;
 use crate::data::{self, Access};
-use crate::launch::{self, DataSets, Options, Task, calibrate};
+use crate::launch::{DataSets, Options, Task, calibrate};
 use crate::nn::Precision;
 use crate::random::Seed;
 use crate::replication::{
-    BadSetting, Changes, Effect, Profile, Protocol, Replication, Results, Variant, VariantRecords,
+    self, BadSetting, Changes, Coverage, Effect, Profile, Protocol, Replication, Results,
+    VariantRecords,
 };
-use crate::runs::{Identity, Key, Plan, PlannedRun, Reason, Store};
+use crate::runs::{Plan, Reason, Store};
 use crate::train::{Labels, TrainingData};
 use crate::words;
 
 use super::draws_progress;
 use super::options::RunArgs;
+use super::planner::{Planner, name_twins};
 
 /// Between two checkpoints of a run: a lost interval costs little, and so does saving.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
@@ -53,6 +51,8 @@ pub struct Session {
     pub tasks: Vec<Task>,
     /// Data sets that no source has, as far as [`Session::load_data`] has found out.
     pub absent: Absent,
+    /// Whether nobody has chosen seeds, runs or a precision: results are then those that a report has.
+    is_whole: bool,
 }
 
 impl Session {
@@ -155,18 +155,14 @@ impl Session {
             None => (0..protocol.seeds).map(Seed).collect(),
         };
         let claims = replication.published()?.fingerprints(replication.id());
-        let planner = Planner {
-            protocol: &protocol,
-            precision: args.precision,
-            store: &store,
-            claims: Arc::new(claims),
-            lineages: OnceCell::new(),
-        };
+        let planner = Planner::new(&protocol, args.precision, &store, claims);
         let mut tasks = match runs {
             None => planner.all(&seeds)?,
             Some(runs) => planner.some(replication, runs)?,
         };
         name_twins(&mut tasks);
+        let is_whole =
+            runs.is_none() && args.seeds.is_none() && args.precision == Precision::default();
         Ok(Self {
             replication,
             altered,
@@ -178,6 +174,7 @@ impl Session {
             store,
             tasks,
             absent: Absent::new(),
+            is_whole,
         })
     }
 
@@ -249,12 +246,49 @@ impl Session {
         errors.map(|error| error.to_string()).collect()
     }
 
-    /// What is in the store now for the planned runs; those that cannot be read are left out: see
+    /// What is in the store now for the planned runs and, where nobody has chosen seeds, for those that follow without a gap; those that cannot be read are left out: see
     /// [`Session::left_out`].
     ///
     /// # Errors
     /// If the data set is unknown.
     pub fn results(&self) -> Result<Results, Error> {
+        let variants = if self.is_whole {
+            replication::gather(&self.protocol, &mut |identity| {
+                Ok(self.store.record(&identity.key()).ok().flatten())
+            })?
+        } else {
+            self.of_tasks()
+        };
+        Ok(Results {
+            profile: self.args.profile,
+            altered: self.altered.clone(),
+            data_title: self.protocol.data_title()?,
+            variants,
+        })
+    }
+
+    /// How much of the planned runs `results` are.
+    #[must_use]
+    pub fn coverage(&self, results: &Results) -> Coverage {
+        if self.is_whole {
+            return results.coverage(&self.protocol);
+        }
+        let keys = self.tasks.iter().map(|task| &task.run.key);
+        let planned = keys.collect::<BTreeSet<_>>().len();
+        let records = results.variants.iter().flat_map(|one| &one.records);
+        let stored = records
+            .map(|record| &record.key)
+            .collect::<BTreeSet<_>>()
+            .len();
+        Coverage {
+            planned,
+            missing: planned - stored,
+            stored,
+        }
+    }
+
+    /// The records of the planned runs, by variant.
+    fn of_tasks(&self) -> Vec<VariantRecords> {
         let mut variants: Vec<VariantRecords> = Vec::new();
         for variant in &self.protocol.variants {
             let runs = self
@@ -272,12 +306,7 @@ impl Session {
                 records,
             });
         }
-        Ok(Results {
-            profile: self.args.profile,
-            altered: self.altered.clone(),
-            data_title: self.protocol.data_title()?,
-            variants,
-        })
+        variants
     }
 
     /// Where this replication's tables and figures go: parts and changed protocols have folders of
@@ -419,117 +448,4 @@ fn unchosen(
     let is_chosen = |id: &String| protocol.variants.iter().any(|chosen| chosen.id == *id);
     let ids = whole.into_iter().map(|variant| variant.id);
     Ok(ids.filter(|id| !is_chosen(id)).collect())
-}
-
-/// What makes tasks of variants and seeds.
-struct Planner<'a> {
-    protocol: &'a Protocol,
-    precision: Precision,
-    store: &'a Store,
-    claims: Arc<Fingerprints>,
-    /// [`Store::by_lineage`], once it was needed.
-    lineages: OnceCell<HashMap<String, Identity>>,
-}
-
-/// What is to be done for two variants is done for the first of them.
-fn name_twins(tasks: &mut [Task]) {
-    let mut first: HashMap<Key, String> = HashMap::new();
-    for run in tasks.iter_mut().map(|task| &mut task.run) {
-        if !run.reason.is_pending() {
-            continue;
-        }
-        match first.entry(run.key.clone()) {
-            Entry::Occupied(known) => {
-                let variant = known.get().clone();
-                run.reason = Reason::SameAs { variant };
-            }
-            Entry::Vacant(free) => {
-                free.insert(run.variant.clone());
-            }
-        }
-    }
-}
-
-/// Whether nothing of a run is there, as far as its own folder says.
-fn is_to_be_trained(task: &Task) -> bool {
-    matches!(task.run.reason, Reason::New | Reason::FailedBefore { .. })
-}
-
-impl Planner<'_> {
-    /// Every variant with every seed.
-    fn all(&self, seeds: &[Seed]) -> Result<Vec<Task>, Error> {
-        let mut tasks = Vec::new();
-        for variant in &self.protocol.variants {
-            let data_sha256 = data::dataset_sha256(variant.data)?;
-            for &seed in seeds {
-                let task = self.task(variant, &data_sha256, seed)?;
-                tasks.push(self.with_lineage(task)?);
-            }
-        }
-        Ok(tasks)
-    }
-
-    fn some(
-        &self,
-        replication: &dyn Replication,
-        runs: &[(&str, Seed)],
-    ) -> Result<Vec<Task>, Error> {
-        let mut hashes: HashMap<&str, String> = HashMap::new();
-        let variants = self.protocol.variants.iter();
-        let variants: HashMap<_, _> = variants.map(|one| (one.id.as_str(), one)).collect();
-        let mut tasks = Vec::new();
-        for &(id, seed) in runs {
-            let variant = variants.get(id).ok_or_else(|| launch::Error::Stale {
-                reason: format!("{} has no variant {id}", replication.id()),
-            })?;
-            let sha256 = match hashes.get(variant.data) {
-                Some(sha256) => sha256,
-                None => hashes
-                    .entry(variant.data)
-                    .or_insert(data::dataset_sha256(variant.data)?),
-            };
-            let mut task = self.task(variant, sha256, seed)?;
-            // A worker's few runs are not worth reading a large store: only what may save training is looked for.
-            let since = variant.method.trained_since();
-            let older = self.store.older(&task.run.identity, since);
-            if is_to_be_trained(&task) && !older.is_empty() {
-                task.run.reason = self.store.reason(&task.run.identity, &older, since)?;
-            }
-            tasks.push(task);
-        }
-        Ok(tasks)
-    }
-
-    /// The task with what other versions and other data have left behind taken into account.
-    fn with_lineage(&self, mut task: Task) -> Result<Task, Error> {
-        // Only for runs without a checkpoint is it worth reading all the other records.
-        if is_to_be_trained(&task) {
-            let lineages = if let Some(read) = self.lineages.get() {
-                read
-            } else {
-                let read = self.store.by_lineage()?;
-                self.lineages.get_or_init(|| read)
-            };
-            let since = task.method.trained_since();
-            task.run.reason = self.store.reason(&task.run.identity, lineages, since)?;
-        }
-        Ok(task)
-    }
-
-    fn task(&self, variant: &Variant, data_sha256: &str, seed: Seed) -> Result<Task, Error> {
-        let identity = variant.identity(data_sha256, seed, self.precision);
-        Ok(Task {
-            run: PlannedRun {
-                key: identity.key(),
-                variant: variant.id.clone(),
-                reason: self
-                    .store
-                    .reason(&identity, &HashMap::new(), identity.algorithm)?,
-                identity,
-                estimate: None,
-            },
-            method: variant.method,
-            claims: Arc::clone(&self.claims),
-        })
-    }
 }

@@ -42,7 +42,7 @@ pub struct TrainArgs {
     #[arg(long, alias = "map_size", value_name = "ROWSxCOLUMNS", num_args = 1..=2, default_value = "8x8")]
     map_size: Vec<String>,
     /// Features of the code
-    #[arg(long, alias = "latent_dim", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=1 << 20))]
+    #[arg(long, alias = "latent_dim", value_name = "N", default_value_t = LATENT_DIM, value_parser = clap::value_parser!(i64).range(1..=1 << 20))]
     latent_dim: i64,
     /// Widths of the encoder's hidden layers, or filters of its three convolutions [default:
     /// 500,500,2000, or 32,64,64]
@@ -52,7 +52,7 @@ pub struct TrainArgs {
     #[arg(long, aliases = ["batch-norm", "batch_norm"])]
     batchnorm: bool,
     /// Weight of the SOM loss
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.001)]
+    #[arg(long, value_name = "NUMBER", default_value_t = GAMMA)]
     gamma: f64,
     /// What gamma stands beside: a reconstruction loss averaged over the features (mean, as in the
     /// authors' code) or summed (sum, as in the paper's equation)
@@ -341,6 +341,10 @@ impl TrainArgs {
             ("--ae-weights", self.ae_weights.is_some()),
             ("--update-interval", self.update_interval > 1),
             ("--som-init", self.som_init != "random"),
+            ("--latent-dim", self.latent_dim != LATENT_DIM),
+            ("--gamma", self.gamma.to_bits() != GAMMA.to_bits()),
+            ("--gamma-scale", self.gamma_scale != "mean"),
+            ("--precision", self.precision != Precision::Exact),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => Err(Error::Usage(format!(
@@ -350,6 +354,13 @@ impl TrainArgs {
         }
     }
 }
+
+/// Width of the code if nothing is said.
+const LATENT_DIM: i64 = 10;
+/// Weight of the SOM loss if nothing is said.
+const GAMMA: f64 = 0.001;
+/// The table of distances between units has the square of so many entries: 400 MB.
+const MOST_UNITS: usize = 10_000;
 
 fn usage(error: &crate::train::Error) -> Error {
     Error::Usage(error.to_string())
@@ -362,7 +373,14 @@ fn grid(words: &[String]) -> Result<Grid, String> {
         .map(|side| side.parse().ok())
         .collect();
     match *sides.as_slice() {
-        [Some(rows @ 1..=1000), Some(columns @ 1..=1000)] => Ok(Grid { rows, columns }),
+        [Some(rows @ 1..=1000), Some(columns @ 1..=1000)] if rows * columns <= MOST_UNITS => {
+            Ok(Grid { rows, columns })
+        }
+        [Some(rows @ 1..=1000), Some(columns @ 1..=1000)] => Err(format!(
+            "--map-size {}: {} units are too many; at most {MOST_UNITS}, because the distances of all pairs are kept",
+            words.join(" "),
+            rows * columns
+        )),
         _ => Err(format!(
             "--map-size {}: expected two sides from 1 to 1000, e.g. 20x20",
             words.join(" ")

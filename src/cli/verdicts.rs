@@ -195,10 +195,12 @@ fn line(judgement: &Judgement, width: usize) -> String {
         _ if judgement.better_than_published => " (better than published)".to_owned(),
         _ => String::new(),
     };
+    let given = judgement.given.as_ref().filter(|_| judgement.is_decided());
+    let given = given.map_or(String::new(), |part| format!(" (given one {part})"));
     let seeds = judgement.provisional;
     let seeds = seeds.map_or(String::new(), |seeds| format!(" ({seeds})"));
     format!(
-        "{:14}  {:width$}  {}{more}{seeds}",
+        "{:14}  {:width$}  {}{more}{given}{seeds}",
         judgement.verdict.word(),
         judgement.claim,
         judgement.statement

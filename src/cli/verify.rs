@@ -45,7 +45,7 @@ SHA-256, a checkpoint can be read, metrics of known range are within it; so are 
 runs begin with, such as pretrained autoencoders. Records alone, as `replicate export` writes them, have no weights to check. Named as \
 well: files that no run writes, and what killed processes \
 left; neither is damage. Whether a record's metrics are true, only `replicate rerun` can tell. Exit \
-codes: 0 nothing is damaged, 20 something is.";
+codes: 0 nothing is damaged, 20 something is, or there is no store.";
 
 /// Judges the replication of that name, or looks over a store.
 ///
@@ -72,10 +72,15 @@ pub fn run(args: &VerifyArgs, store: &Path) -> Result<Conclusion, Error> {
         }
         return done(look_over(store, args.json));
     };
-    match replication {
-        Some(replication) => verdicts::verify(replication, args.json, store),
-        None => done(look_over(Path::new(what), args.json)),
+    if let Some(replication) = replication {
+        return verdicts::verify(replication, args.json, store);
     }
+    let root = Path::new(what);
+    let mut folders = ["runs", "parts"].iter().map(|folder| root.join(folder));
+    if root.is_dir() && !folders.any(|folder| folder.is_dir()) {
+        return Err(no_runs("", root, START));
+    }
+    done(look_over(root, args.json))
 }
 
 /// Looks over a store and prints a line for each finding, and a summary.

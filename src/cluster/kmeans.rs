@@ -8,11 +8,11 @@
 //! Distances come from `|x|^2 - 2 x c + |c|^2` in f32 after the data were centred by their mean;
 //! the inertia that ranks the restarts is computed in f64.
 
+mod final_assignment;
 mod lloyd;
 mod nearest;
 mod points;
 mod seeding;
-mod settled;
 
 use std::ops::ControlFlow;
 
@@ -21,10 +21,10 @@ use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use super::Error;
+use final_assignment::settle;
 use lloyd::{Stopping, lloyd};
 use nearest::Nearest;
 use points::{CHUNK, Points};
-use settled::settle;
 
 /// Columns of centres that one matrix product should have: enough to keep it busy, few enough for
 /// its result to stay in cache. Restarts are batched up to this number.
@@ -227,7 +227,7 @@ pub fn assign(data: &Tensor, centres: &Tensor) -> Result<Vec<u32>, Error> {
     // Distances to far-off centres would cancel in f32.
     let origin = centres.f_mean_dim(0_i64, false, None)?;
     let mut nearest = Nearest::new(clusters, 1, rows.min(CHUNK), data.device())?;
-    nearest.aim(&centres.f_sub(&origin)?.f_unsqueeze(0)?)?;
+    nearest.set_centres(&centres.f_sub(&origin)?.f_unsqueeze(0)?)?;
 
     let mut labels = Vec::with_capacity(rows as usize);
     for (start, length) in points::chunks(rows) {

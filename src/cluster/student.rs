@@ -16,7 +16,7 @@
 //! As for the SOM's loss there are two implementations, a loop over slices for the CPU and tensor
 //! operations for a GPU, tested against each other, against autograd, and against numeric differences.
 //! Shapes are `[rows, latent]` for codes, `[clusters, latent]` for centroids, `[rows, clusters]` for P and
-//! Q; a step takes those of a cohort as well, each with the models before.
+//! Q; [`KlGradient`] takes those of a cohort as well, each with the models before.
 
 use tch::{Device, Kind, Tensor};
 
@@ -103,7 +103,7 @@ fn term(p: f32, q: f32) -> f64 {
 
 /// The index of the largest value of each row, the first of equal ones, for `q` `[rows, clusters]`.
 #[must_use]
-pub fn labels(q: &Tensor) -> Vec<u32> {
+pub fn hard_labels(q: &Tensor) -> Vec<u32> {
     let q = q.to_device(Device::Cpu).contiguous();
     let clusters = q.size()[1] as usize;
     let largest = |row: &[f32]| {
@@ -118,18 +118,17 @@ pub fn labels(q: &Tensor) -> Vec<u32> {
     slice(&q).chunks_exact(clusters).map(largest).collect()
 }
 
-/// What a step towards the targets is to move, and by how much.
+/// Gradient of `KL(P|Q)` with respect to codes and centroids, P held constant, times `scale`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pull {
-    /// What both gradients are multiplied by: `1 / rows` for the mean over a batch, 1 for the published
-    /// sum.
+pub struct KlGradient {
+    /// What both parts are multiplied by: `1 / rows` for the mean over a batch, 1 for the published sum.
     pub scale: f64,
 }
 
-impl Pull {
+impl KlGradient {
     /// Adds `scale dKL/dz` to `code_delta` and writes `scale dKL/dm` to `centroid_gradient`, shaped as codes
     /// and centroids are: for one model, or for each of a cohort, `[models, rows, latent]` and so on.
-    pub fn step(
+    pub fn compute(
         self,
         codes: &Tensor,
         centroids: &Tensor,
@@ -138,14 +137,14 @@ impl Pull {
         centroid_gradient: &Tensor,
     ) {
         if !is_plain(codes) {
-            return self.step_tensors(codes, centroids, targets, code_delta, centroid_gradient);
+            return self.compute_tensors(codes, centroids, targets, code_delta, centroid_gradient);
         }
         if codes.dim() == 3 {
             for model in 0..codes.size()[0] {
                 let [codes, centroids, targets, delta, gradient] =
                     [codes, centroids, targets, code_delta, centroid_gradient]
                         .map(|tensor| tensor.get(model));
-                self.step(&codes, &centroids, &targets, &delta, &gradient);
+                self.compute(&codes, &centroids, &targets, &delta, &gradient);
             }
             return;
         }
@@ -195,7 +194,7 @@ impl Pull {
         }
     }
 
-    fn step_tensors(
+    fn compute_tensors(
         self,
         codes: &Tensor,
         centroids: &Tensor,
@@ -281,7 +280,7 @@ mod tests {
     use super::*;
     use crate::random::{self, Seed};
 
-    const MEAN: Pull = Pull { scale: 1.0 / 21.0 };
+    const MEAN: KlGradient = KlGradient { scale: 1.0 / 21.0 };
 
     /// Codes, centroids and targets of other codes: P must not belong to Q.
     fn case(clusters: i64, kind: Kind) -> [Tensor; 3] {
@@ -297,11 +296,11 @@ mod tests {
         [codes, centroids, targets(&other)].map(|tensor| tensor.to_kind(kind))
     }
 
-    type Step = fn(Pull, &Tensor, &Tensor, &Tensor, &Tensor, &Tensor);
+    type Compute = fn(KlGradient, &Tensor, &Tensor, &Tensor, &Tensor, &Tensor);
 
-    fn run(step: Step, [codes, centroids, targets]: &[Tensor; 3]) -> [Tensor; 2] {
+    fn run(compute: Compute, [codes, centroids, targets]: &[Tensor; 3]) -> [Tensor; 2] {
         let (delta, gradient) = (codes.ones_like(), centroids.ones_like());
-        step(MEAN, codes, centroids, targets, &delta, &gradient);
+        compute(MEAN, codes, centroids, targets, &delta, &gradient);
         [delta - 1.0, gradient]
     }
 
@@ -317,14 +316,14 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_autograd() {
-        for (clusters, step, kind, bound) in [
-            (10, Pull::step as Step, Kind::Float, 1e-6),
-            (16, Pull::step, Kind::Float, 1e-6),
-            (33, Pull::step, Kind::Float, 1e-6),
-            (10, Pull::step_tensors, Kind::Float, 1e-6),
-            (10, Pull::step_tensors, Kind::Double, 1e-12),
+        for (clusters, compute, kind, bound) in [
+            (10, KlGradient::compute as Compute, Kind::Float, 1e-6),
+            (16, KlGradient::compute, Kind::Float, 1e-6),
+            (33, KlGradient::compute, Kind::Float, 1e-6),
+            (10, KlGradient::compute_tensors, Kind::Float, 1e-6),
+            (10, KlGradient::compute_tensors, Kind::Double, 1e-12),
         ] {
-            let ours = run(step, &case(clusters, kind));
+            let ours = run(compute, &case(clusters, kind));
             let [codes, centroids, targets] = case(clusters, Kind::Double);
             let [codes, centroids] = [codes, centroids].map(|one| one.set_requires_grad(true));
             let loss = loss_of(&codes, &centroids, &targets);
@@ -344,10 +343,13 @@ mod tests {
         let one = case(10, Kind::Float);
         let other = [&one[0] * 0.5, &one[1] + 0.1, one[2].flip([0])];
         let pairs = [0, 1, 2].map(|index| Tensor::stack(&[&one[index], &other[index]], 0));
-        for (step, bound) in [(Pull::step as Step, 0.0), (Pull::step_tensors, 1e-7)] {
-            let together = run(step, &pairs);
+        for (compute, bound) in [
+            (KlGradient::compute as Compute, 0.0),
+            (KlGradient::compute_tensors, 1e-7),
+        ] {
+            let together = run(compute, &pairs);
             for (model, alone) in [(0, &one), (1, &other)] {
-                for (found, expected) in together.iter().zip(run(step, alone)) {
+                for (found, expected) in together.iter().zip(run(compute, alone)) {
                     assert!(worst(&found.get(model), &expected) <= bound);
                 }
             }
@@ -358,7 +360,7 @@ mod tests {
     fn gradients_agree_with_numeric_differences() {
         let [codes, centroids, targets] = case(10, Kind::Double);
         let [delta, gradient] = run(
-            Pull::step,
+            KlGradient::compute,
             &[&codes, &centroids, &targets].map(Tensor::shallow_clone),
         );
         let step = 1e-5;
@@ -383,7 +385,7 @@ mod tests {
     #[test]
     fn descent_lowers_the_divergence_and_ascent_raises_it() {
         let case = case(10, Kind::Double);
-        let [delta, gradient] = run(Pull::step, &case);
+        let [delta, gradient] = run(KlGradient::compute, &case);
         let [codes, centroids, targets] = &case;
         let after = |sign: f64| {
             let (codes, centroids) = (codes + &delta * sign, centroids + &gradient * sign);
@@ -418,7 +420,7 @@ mod tests {
             }
             assert!((divergence(&p, &q) - GOLDEN_KL).abs() < 1e-6);
         }
-        assert_eq!(labels(&assignments(&codes, &centroids)), [0, 0, 1]);
+        assert_eq!(hard_labels(&assignments(&codes, &centroids)), [0, 0, 1]);
     }
     const GOLDEN_Q: [f64; 3] = [0.833_333_333, 0.5, 0.409_090_909];
     const GOLDEN_P: [f64; 3] = [0.947_488_584, 0.419_191_919, 0.257_015_062];
@@ -471,7 +473,7 @@ mod tests {
         let broken = &codes * f64::NAN;
         let q = assignments(&broken, &centroids);
         assert!(divergence(&targets, &q).is_nan());
-        let [delta, _] = run(Pull::step, &[broken, centroids, targets]);
+        let [delta, _] = run(KlGradient::compute, &[broken, centroids, targets]);
         assert_eq!(delta.isnan().all().int64_value(&[]), 1);
     }
 }

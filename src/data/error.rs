@@ -380,7 +380,7 @@ fn describe_no_source(id: &str, file: &str, offline: bool, attempts: &[Attempt])
          files you have already: `replicate data import {id} PATH..` (.gz or not; names \
          matter only where no SHA-256 is known)\n  \
          a folder or server with <dataset>/<file>: `--mirror DIR|URL`\n  \
-         no download at all: `--profile smoke` (embedded data)"
+         no download at all: a replication's `--profile smoke`, or the data set digits, which is embedded"
     )
 }
 

@@ -169,7 +169,9 @@ pub fn execute(
         let mut started = Vec::new();
         for worker in 0..team.workers {
             let sets = data.iter();
-            let data: DataSets = sets.map(|(id, set)| (id.clone(), set.share())).collect();
+            let data: DataSets = sets
+                .map(|(id, set)| (id.clone(), set.shallow_clone()))
+                .collect();
             let shared = &shared;
             let builder = std::thread::Builder::new().name(format!("{WORKER} {worker}"));
             let thread = builder.spawn_scoped(scope, move || work(shared, worker, &data));

@@ -7,6 +7,10 @@ use tch::{Kind, Tensor};
 
 use super::operators;
 
+/// Steps that one optimiser can take: its kernel counts them in a 32-bit float, which holds every whole number up
+/// to here but not the next.
+pub const MAX_STEPS: u64 = 1 << 24;
+
 /// Where the small constant of Adam's denominator is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,7 +38,7 @@ pub struct AdamOptions {
 }
 
 impl AdamOptions {
-    /// What is wrong with them, in words.
+    /// Checks that every number is in range; the error says what is wrong, in words.
     ///
     /// # Errors
     /// If a number is out of its range.

@@ -111,22 +111,22 @@ fn models<const N: usize>(tensors: [&Tensor; N]) -> Vec<[Tensor; N]> {
 mod tests {
     #![allow(clippy::float_cmp)]
     use super::*;
+    use crate::random::uniform;
 
-    fn random(shape: &[i64]) -> Tensor {
-        Tensor::randn(shape, (Kind::Float, Device::Cpu))
+    fn random(seed: u64, shape: &[i64]) -> Tensor {
+        uniform(seed, shape) - 0.5
     }
 
     #[test]
     fn bias_and_activation_there_and_back() {
-        tch::manual_seed(3);
         for relu in [true, false] {
-            let (output, bias) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let (output, bias) = (random(1, &[2, 6, 5]), random(2, &[2, 1, 5]));
             let sum = &output + &bias;
             let expected = if relu { sum.relu() } else { sum };
             add_bias(&output, &bias, relu);
             assert_eq!(output, expected);
 
-            let (delta, gradient) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let (delta, gradient) = (random(3, &[2, 6, 5]), random(4, &[2, 1, 5]));
             let passed = if relu {
                 &delta * output.gt(0.0).to_kind(Kind::Float)
             } else {
@@ -142,22 +142,21 @@ mod tests {
     /// What a GPU does, on the CPU: the same as the loops do.
     #[test]
     fn tensors_and_slices_agree() {
-        tch::manual_seed(4);
         for relu in [true, false] {
-            let (output, bias) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let (output, bias) = (random(1, &[2, 6, 5]), random(2, &[2, 1, 5]));
             let same = output.copy();
             add_bias(&output, &bias, relu);
             add_bias_tensors(&same, &bias, relu);
             assert_eq!(output, same);
 
-            let (delta, gradient) = (random(&[2, 6, 5]), random(&[2, 1, 5]));
+            let (delta, gradient) = (random(3, &[2, 6, 5]), random(4, &[2, 1, 5]));
             let (same_delta, same_gradient) = (delta.copy(), gradient.copy());
             back_through_bias(&delta, &output, relu, &gradient);
             back_through_bias_tensors(&same_delta, &output, relu, &same_gradient);
             assert_eq!(delta, same_delta);
             assert!(gradient.allclose(&same_gradient, 1e-5, 1e-6, false));
 
-            let rows = random(&[6, 5]);
+            let rows = random(5, &[6, 5]);
             scaled_error(&delta, &output, &rows, 0.25);
             scaled_error_tensors(&same_delta, &output, &rows, 0.25);
             assert!(delta.allclose(&same_delta, 1e-6, 1e-7, false));
@@ -178,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_error_is_scaled_for_each_model() {
-        let (output, rows) = (random(&[3, 4, 2]), random(&[4, 2]));
+        let (output, rows) = (random(1, &[3, 4, 2]), random(2, &[4, 2]));
         let delta = output.zeros_like();
         scaled_error(&delta, &output, &rows, 0.5);
         assert!(delta.allclose(&((&output - &rows) * 0.5), 1e-6, 1e-7, false));
@@ -186,7 +185,7 @@ mod tests {
         let same = delta.zeros_like();
         scaled_error(&same, &output, &rows.repeat([3, 1, 1]), 0.5);
         assert_eq!(same, delta);
-        let own = random(&[3, 4, 2]);
+        let own = random(3, &[3, 4, 2]);
         scaled_error(&delta, &output, &own, 0.5);
         assert!(delta.allclose(&((&output - &own) * 0.5), 1e-6, 1e-7, false));
         scaled_error_tensors(&same, &output, &own, 0.5);

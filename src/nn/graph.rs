@@ -306,7 +306,11 @@ fn normalise_by_batch(x: &Tensor, [scale, shift]: &[Tensor; 2]) -> (Tensor, [Ten
 }
 
 /// Moves a model's running statistics towards those of a batch.
-pub(super) fn follow(parameters: &Parameters, model: i64, statistics: &[BatchStatistics]) {
+pub(super) fn update_running_statistics(
+    parameters: &Parameters,
+    model: i64,
+    statistics: &[BatchStatistics],
+) {
     for noted in statistics {
         let slots = [noted.mean, noted.variance];
         for (slot, value) in slots.into_iter().zip(&noted.values) {

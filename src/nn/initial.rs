@@ -1,7 +1,5 @@
 //! Initial weights.
 
-use std::f32::consts::TAU;
-
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -67,14 +65,12 @@ fn normal(rng: &mut ChaCha8Rng, inputs: i64, outputs: i64, sd: f32) -> Tensor {
     Tensor::from_slice(&normals(rng, (inputs * outputs) as usize, sd)).view([inputs, outputs])
 }
 
-/// Two at a time (Box & Muller 1958).
+/// Drawn two at a time.
 fn normals(rng: &mut ChaCha8Rng, count: usize, sd: f32) -> Vec<f32> {
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
-        // 1 - u is never 0, whose logarithm is no number.
-        let radius = (-2.0 * (1.0 - random::unit(rng)).ln()).sqrt() * sd;
-        let (sine, cosine) = (TAU * random::unit(rng)).sin_cos();
-        values.extend([radius * cosine, radius * sine]);
+        let (first, second) = (1.0 - random::unit(rng), random::unit(rng));
+        values.extend(random::box_muller_f32(first, second, sd));
     }
     values.truncate(count);
     values

@@ -31,8 +31,8 @@ pub struct Pass {
     rounded: Option<Rounded>,
 }
 
-/// What comes on top where the products are those of rounded numbers: the layers then hold rounded
-/// views and buffers, and these are the crossings to and from 32 bits.
+/// Extra buffers when products are of rounded numbers (bfloat16): the layers then hold rounded views,
+/// and these convert to and from 32 bits.
 #[derive(Debug)]
 struct Rounded {
     /// The parameters, and their rounded copy.

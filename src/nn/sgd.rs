@@ -92,7 +92,7 @@ impl Sgd {
     }
 
     /// Forgets the velocity; rate and ramp go on.
-    pub fn rest(&mut self) {
+    pub fn reset_velocity(&mut self) {
         let _ = self.velocity.zero_();
     }
 

@@ -1,5 +1,6 @@
 //! What the next step of training depends on: parameters and the optimiser's moments, model by model.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
@@ -28,26 +29,83 @@ pub fn state(parameters: &Parameters, adam: &Adam, model: usize) -> Vec<(String,
         .collect()
 }
 
-/// The buffers, each with what is stored for it.
-fn fitting<'a, S: BuildHasher>(
+/// The stored tensor of that name and shape.
+///
+/// # Errors
+/// If it is missing or has another shape; the message says which.
+pub fn fitting<'a, S: BuildHasher>(
+    name: &str,
+    shape: &[i64],
+    stored: &'a HashMap<String, Tensor, S>,
+) -> Result<&'a Tensor, String> {
+    let tensor = stored
+        .get(name)
+        .ok_or_else(|| format!("{name} is missing"))?;
+    check_shape(name, tensor, shape)?;
+    Ok(tensor)
+}
+
+fn check_shape(name: &str, stored: &Tensor, shape: &[i64]) -> Result<(), String> {
+    if stored.size() != shape {
+        return Err(format!(
+            "{name} has the shape {:?}, this model needs {shape:?}",
+            stored.size()
+        ));
+    }
+    Ok(())
+}
+
+/// Each of the named buffers with what is stored for it.
+fn found<'a, T: Borrow<Tensor>, S: BuildHasher>(
+    buffers: &'a [(&str, T)],
+    stored: &'a HashMap<String, Tensor, S>,
+) -> Result<Vec<(&'a Tensor, &'a Tensor)>, String> {
+    let mut found = Vec::with_capacity(buffers.len());
+    for (name, buffer) in buffers {
+        let buffer: &Tensor = buffer.borrow();
+        found.push((buffer, fitting(name, &buffer.size(), stored)?));
+    }
+    Ok(found)
+}
+
+/// Whether [`fill_buffers`] would find everything: asked before something else is restored with it, so that
+/// either both are or nothing is.
+///
+/// # Errors
+/// As [`fill_buffers`].
+pub fn buffers_fit<T: Borrow<Tensor>, S: BuildHasher>(
+    buffers: &[(&str, T)],
+    stored: &HashMap<String, Tensor, S>,
+) -> Result<(), String> {
+    found(buffers, stored).map(drop)
+}
+
+/// Copies stored tensors into those of the same names.
+///
+/// # Errors
+/// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
+pub fn fill_buffers<T: Borrow<Tensor>, S: BuildHasher>(
+    buffers: &[(&str, T)],
+    stored: &HashMap<String, Tensor, S>,
+) -> Result<(), String> {
+    for (buffer, tensor) in found(buffers, stored)? {
+        buffer.shallow_clone().copy_(tensor);
+    }
+    Ok(())
+}
+
+/// The buffers of a cohort, each with what is stored for one of its models.
+fn found_of_model<'a, S: BuildHasher>(
     parameters: &'a Parameters,
     adam: &'a Adam,
     state: &'a HashMap<String, Tensor, S>,
 ) -> Result<Vec<(&'a Tensor, &'a Tensor)>, String> {
-    let expected = parameters.layout().floats_per_model();
-    let pair = |(name, buffer)| {
-        let stored: &Tensor = state
-            .get(name)
-            .ok_or_else(|| format!("{name} is missing"))?;
-        if stored.size() != [expected] {
-            return Err(format!(
-                "{name} has the shape {:?}, this model needs [{expected}]",
-                stored.size()
-            ));
-        }
-        Ok((buffer, stored))
-    };
-    buffers(parameters, adam).into_iter().map(pair).collect()
+    let shape = [parameters.layout().floats_per_model()];
+    let mut found = Vec::new();
+    for (name, buffer) in buffers(parameters, adam) {
+        found.push((buffer, fitting(name, &shape, state)?));
+    }
+    Ok(found)
 }
 
 /// Whether [`restore`] would find everything: asked where several are restored, so that either all are or
@@ -60,7 +118,7 @@ pub fn fits<S: BuildHasher>(
     adam: &Adam,
     state: &HashMap<String, Tensor, S>,
 ) -> Result<(), String> {
-    fitting(parameters, adam, state).map(drop)
+    found_of_model(parameters, adam, state).map(drop)
 }
 
 /// Puts back what [`state`] gave after so many steps.
@@ -74,7 +132,7 @@ pub fn restore<S: BuildHasher>(
     steps: u64,
     state: &HashMap<String, Tensor, S>,
 ) -> Result<(), String> {
-    for (buffer, stored) in fitting(parameters, adam, state)? {
+    for (buffer, stored) in found_of_model(parameters, adam, state)? {
         parameters.set_model_of(buffer, model as i64, stored);
     }
     adam.steps = steps;
@@ -119,13 +177,7 @@ pub fn set_weights<'a>(
         let slot = slots.find(|(known, _)| known == name);
         let (_, slot) = slot.ok_or_else(|| format!("the model has no {name}"))?;
         let value = parameters.value(slot).select(0, model);
-        if value.size() != stored.size() {
-            return Err(format!(
-                "{name} has the shape {:?}, this model needs {:?}",
-                stored.size(),
-                value.size()
-            ));
-        }
+        check_shape(name, stored, &value.size())?;
         found.push((value, stored));
     }
     for (mut value, stored) in found {

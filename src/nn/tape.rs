@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::graph::{BatchStatistics, Graph, chain, follow};
+use super::graph::{BatchStatistics, Graph, chain, update_running_statistics};
 use super::parameters::{Parameters, Segment, Slot};
 use super::pass::Update;
 use super::slices::ordered_sum;
@@ -111,7 +111,7 @@ impl Tape {
                 let output = chain(&self.graph.decoder, &part, &code, Some(&mut noted));
                 (code, output)
             });
-            follow(parameters, index, &noted);
+            update_running_statistics(parameters, index, &noted);
             self.code.get(index).copy_(&code.detach());
             model.last = Some([code, output]);
         }

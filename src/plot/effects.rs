@@ -90,7 +90,7 @@ impl Effects {
         let frame = Frame {
             title: &self.title,
             note: self.note.as_deref(),
-            caption: sentences([self.caption.clone()]),
+            caption: sentences([self.caption.clone(), self.bare(), self.not_drawn()]),
             description: self.description(),
             width: left + count * PANEL + (count - 1.0) * BETWEEN + MARGIN,
         };
@@ -107,6 +107,29 @@ impl Effects {
             }
             Ok(None)
         })
+    }
+
+    /// What effects without an interval are.
+    fn bare(&self) -> String {
+        let mut effects = self
+            .panels
+            .iter()
+            .flat_map(|panel| panel.effects.iter().flatten());
+        if effects.any(|effect| effect.interval.is_none()) {
+            return "Hollow: one pair, which has no interval".to_owned();
+        }
+        String::new()
+    }
+
+    /// The rows that have no effect.
+    fn not_drawn(&self) -> String {
+        let empty = |row: usize| self.panels.iter().all(|panel| panel.effects[row].is_none());
+        let rows = (0..self.rows.len()).filter(|&row| empty(row));
+        let rows: Vec<&str> = rows.map(|row| self.rows[row].as_str()).collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        format!("No pairs of runs yet: {}", rows.join(", "))
     }
 
     fn description(&self) -> String {
@@ -188,6 +211,10 @@ impl EffectPanel {
                 }
             }
             canvas.dot((axis.at(effect.mean), y), 3.2, Pen::line(colour, 1.0))?;
+            if effect.interval.is_none() {
+                let hole = Pen::line(palette::PAPER, 1.0);
+                canvas.dot((axis.at(effect.mean), y), 1.8, hole)?;
+            }
         }
         Ok(())
     }

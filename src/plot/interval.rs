@@ -142,7 +142,7 @@ impl Strip {
         wanted.extend([low + room, high - room]);
         let mut placed: Vec<(f64, String)> = Vec::new();
         for value in wanted {
-            let (at, text) = (x(value), self.label(value));
+            let (at, text) = (x(value), self.label(value, high - low));
             let width = |text: &str| DIGIT * text.chars().count() as f64;
             let is_free = placed.iter().all(|(other, known)| {
                 (at - other).abs() > f64::midpoint(width(&text), width(known)) + 4.0
@@ -154,8 +154,15 @@ impl Strip {
         placed
     }
 
-    fn label(&self, value: f64) -> String {
-        let digits = if value.abs() >= 10.0 { 1 } else { 3 };
+    /// A number below an axis of that length.
+    fn label(&self, value: f64, length: f64) -> String {
+        let digits = if value.abs() >= 10.0 {
+            1
+        } else if length >= 0.005 {
+            3
+        } else {
+            (1.0 - length.log10()).ceil().clamp(3.0, 12.0) as usize
+        };
         let text = format!("{:.digits$}", value.abs());
         let text = text.trim_end_matches('0').trim_end_matches('.');
         match (text, value < 0.0) {

@@ -7,7 +7,7 @@ use crate::runs::{Identity, Record};
 use crate::{Error, data};
 
 /// The records of each variant, as far as `look_up` knows them: exact precision; the protocol's seeds,
-/// and those that follow them without a gap, so that nobody's choice of seeds gets in.
+/// and of each variant those that follow them without a gap, so that nobody's choice of seeds gets in.
 ///
 /// # Errors
 /// If a data set is unknown, and those of `look_up`.
@@ -25,16 +25,14 @@ pub fn gather(
         };
         gathered.push((variant, data_sha256, records));
     }
-    for seed in 0.. {
-        let mut found = false;
-        for (variant, data_sha256, into) in &mut gathered {
+    for (variant, data_sha256, into) in &mut gathered {
+        for seed in 0.. {
             let identity = variant.identity(data_sha256, Seed(seed), Precision::default());
             let record = look_up(&identity)?;
-            found |= record.is_some();
+            if record.is_none() && seed >= protocol.seeds {
+                break;
+            }
             into.records.extend(record);
-        }
-        if seed + 1 >= protocol.seeds && !found {
-            break;
         }
     }
     let records = gathered.into_iter().map(|(_, _, records)| records);

@@ -1,7 +1,8 @@
 //! Verdicts on the claims about a replication.
 
-use super::{Changes, Replication, Results};
+use super::{Changes, Replication, Results, VariantRecords};
 use crate::claims::{self, Judgement, Seeds, Test};
+use crate::runs::Record;
 
 /// The verdicts on a replication's claims, in the order of its paper's file. Whether there can be any,
 /// the results' profile and changes decide; where there cannot, all are *not tested* and say why.
@@ -39,13 +40,50 @@ pub fn judge(
             &fingerprints,
             used.iter().flat_map(|variant| &variant.records),
         );
-        let judgement = judgement.with_older_runs(older);
-        match used.iter().map(|variant| variant.records.len()).min() {
+        let records = || used.iter().flat_map(|variant| &variant.records);
+        let judgement = judgement
+            .with_older_runs(older)
+            .with_known(claim.known.as_deref())
+            .with_undated_runs(claims::undated(&fingerprints, records()));
+        let given = used
+            .iter()
+            .filter_map(|variant| Some((variant, one_part(variant)?)));
+        let given: Vec<_> = given.collect();
+        let judgement = match given.first() {
+            Some((_, part)) => {
+                let variants = given.iter().map(|(variant, _)| variant.id.as_str());
+                judgement.with_given(part, &variants.collect::<Vec<_>>())
+            }
+            None => judgement,
+        };
+        match seeds_of(&used, planned) {
             Some(done) => judgement.with_seeds(Seeds { done, planned }),
             None => judgement,
         }
     });
     Ok(aged.collect())
+}
+
+/// What several runs of a variant begin with, if that is one and the same part.
+fn one_part(variant: &VariantRecords) -> Option<&str> {
+    let [first, others @ ..] = variant.records.as_slice() else {
+        return None;
+    };
+    let part = first.parts.first()?;
+    let same = |record: &Record| record.parts.first().map(|one| &one.key) == Some(&part.key);
+    (!others.is_empty() && others.iter().all(same)).then_some(part.part.as_str())
+}
+
+/// How many seeds a verdict rests on: if some variant lacks a planned one, the fewest planned ones that one has; else
+/// the most that one has.
+fn seeds_of(used: &[&VariantRecords], planned: usize) -> Option<usize> {
+    let of_plan = used.iter().map(|variant| {
+        let seeds = variant.records.iter().map(|record| record.identity.seed.0);
+        seeds.filter(|&seed| seed < planned as u64).count()
+    });
+    let fewest = of_plan.min()?;
+    let most = used.iter().map(|variant| variant.records.len()).max()?;
+    Some(if fewest < planned { fewest } else { most })
 }
 
 /// The judgement of a claim that no replication tests.

@@ -134,6 +134,36 @@ impl Changes {
             .map(Some)
             .map_err(|error| BadSetting::new(name, text, &error.to_string()))
     }
+
+    /// Sets `field` to the setting's value, one of the names that `T` serialises to; leaves it as it is if the
+    /// user did.
+    ///
+    /// # Errors
+    /// As [`Changes::choice`].
+    pub fn choose<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        field: &mut T,
+    ) -> Result<(), BadSetting> {
+        if let Some(choice) = self.choice(name)? {
+            *field = choice;
+        }
+        Ok(())
+    }
+
+    /// A setting whose value is a whole number from 1 to `most`; `None` if the user left it alone.
+    ///
+    /// # Errors
+    /// If it is none; the message names both bounds.
+    pub fn count(&self, name: &str, most: u64) -> Result<Option<u64>, BadSetting> {
+        let expected = format!("expected a whole number from 1 to {most}");
+        match self.parsed::<u64>(name, &expected)? {
+            Some(number) if !(1..=most).contains(&number) => {
+                Err(BadSetting::new(name, &number.to_string(), &expected))
+            }
+            number => Ok(number),
+        }
+    }
 }
 
 impl BadSetting {

@@ -296,6 +296,8 @@ impl Entry {
 
 /// What the summary says before [`Report::late_claims`].
 pub const LATE: &str = "Added or changed when runs behind their verdict were there:";
+/// What the summary says before [`Report::undated_claims`].
+pub const UNDATED: &str = "Decided in part by runs whose records do not say what these claims were, as those that another experiment made:";
 /// What the summary says before [`Report::unrefutable_claims`].
 pub const UNREFUTABLE: &str =
     "Reproduced on so few seeds that these could not have refuted it, whatever came out:";
@@ -306,10 +308,22 @@ impl Report {
     pub fn late_claims(&self) -> Vec<(&str, &str)> {
         let late = self.experiments().flat_map(|experiment| {
             let late = experiment.claims.iter().map(|entry| &entry.judgement);
-            let late = late.filter(|one| one.older_runs > 0);
+            let late = late.filter(|one| one.late);
             late.map(|one| (experiment.id.as_str(), one.claim.as_str()))
         });
         late.collect()
+    }
+
+    /// Decided claims of which some runs do not say what the claim was when they were made, by experiment.
+    #[must_use]
+    pub fn undated_claims(&self) -> Vec<(&str, &str)> {
+        let undated = self.experiments().flat_map(|experiment| {
+            let claims = experiment.claims.iter().map(|entry| &entry.judgement);
+            let undated =
+                claims.filter(|one| one.is_decided() && one.undated_runs > 0 && !one.late);
+            undated.map(|one| (experiment.id.as_str(), one.claim.as_str()))
+        });
+        undated.collect()
     }
 
     /// Claims that are reproduced on fewer seeds than could have refuted them, by experiment.

@@ -2,7 +2,7 @@
 //! [`markers`] keep in a document.
 
 use super::content::{
-    Chapter, Counts, DataSheet, Entry, Experiment, LATE, Report, Row, UNREFUTABLE,
+    Chapter, Counts, DataSheet, Entry, Experiment, LATE, Report, Row, UNDATED, UNREFUTABLE,
 };
 use super::numbers::{duration, n_of, number, origin, range, runs, signed, spread};
 use super::{Comparison, markers};
@@ -59,6 +59,7 @@ fn summary(report: &Report) -> String {
         }
     };
     list(LATE, report.late_claims());
+    list(UNDATED, report.undated_claims());
     list(UNREFUTABLE, report.unrefutable_claims());
     let row = |chapter: &Chapter, name: &str, counts: Counts| {
         vec![

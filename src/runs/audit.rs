@@ -1,9 +1,10 @@
 //! Looking over a whole store: is everything in it as it was written?
 //!
-//! Every file of every run, and of every part that runs begin with, is read and hashed. Nothing is changed and no lock is taken, so a store may
-//! be in use meanwhile. Whether a record's metrics are the ones that were measured is beyond this:
-//! nothing signs them, and only doing the run again tells. What lies beside the folders of runs and parts
-//! (tables, figures, other things) is not looked at.
+//! Every file of every run, and of every part that runs begin with, is read and hashed. Nothing is
+//! changed and no lock is taken, so a store may be in use meanwhile. Whether a record's metrics are
+//! the ones that were measured is beyond this: nothing signs them, and only doing the run again
+//! tells. What lies beside the folders of runs and parts (tables, figures, other things) is not
+//! looked at.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -82,7 +83,8 @@ pub fn read(path: &Path) -> Result<Record, Error> {
 /// Looks over all runs and parts of a store.
 ///
 /// # Errors
-/// If the folder of runs or that of parts cannot be listed. A store without one has no runs, and nothing to find.
+/// If the folder of runs or that of parts cannot be listed. A store without one has no runs, and
+/// nothing to find.
 pub fn audit(store: &Store) -> Result<Audit, Error> {
     let mut audit = Audit::default();
     for kind in [Entry::Run, Entry::Part] {
@@ -279,7 +281,8 @@ impl Audit {
     }
 }
 
-/// What a record says that cannot be, of the metrics whose range is known: it was altered, or its program was wrong.
+/// What a record says that cannot be, of the metrics whose range is known: it was altered, or its
+/// program was wrong.
 fn impossible_metrics(record: &Record) -> Vec<String> {
     let values = record.metrics.iter();
     let values = values.filter_map(|(name, value)| {

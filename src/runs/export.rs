@@ -16,7 +16,8 @@ pub struct Exported {
     pub unchanged: usize,
 }
 
-/// Writes `records` to the store in the folder `to`, each on one line. What else is there is left alone.
+/// Writes `records` to the store in the folder `to`, each on one line. What else is there is left alone. Of a run that
+/// is there and was made again, the claims stay those of the first time: its result may have been known since then.
 ///
 /// # Errors
 /// If the disk refuses.
@@ -29,8 +30,17 @@ pub fn export<'a>(
     for record in records {
         let folder = store.folder(&record.key);
         let path = folder.join("record.json");
+        let earlier = match store.record(&record.key) {
+            Err(Error::Damaged { .. }) => None,
+            earlier => earlier?,
+        };
+        let claims = earlier.map_or_else(|| record.claims.clone(), |earlier| earlier.claims);
+        let record = Record {
+            claims,
+            ..record.clone()
+        };
         let mut text =
-            serde_json::to_vec(record).map_err(|error| Error::io("write", &path)(error.into()))?;
+            serde_json::to_vec(&record).map_err(|error| Error::io("write", &path)(error.into()))?;
         text.push(b'\n');
         if read(&path)?.as_ref() == Some(&text) {
             exported.unchanged += 1;

@@ -205,10 +205,9 @@ impl Record {
         self.metrics.get(name).copied().flatten()
     }
 
-    /// Whether all rows look alike to what was trained: all went to one unit of a map, or to one cluster, or the
-    /// decoder of a SOAE makes the same image of all codes. It does if its loss is the same, to the last bit, at the
-    /// codes (`sleep_loss`) and at neighbours of them (`wake_loss`). On a lattice a narrow kernel gives the same
-    /// without that: there the units count.
+    /// Whether the model collapsed: one unit or cluster wins all rows, or (SOAE) the decoder ignores the code, so
+    /// that `sleep_loss` and `wake_loss` are equal to the last bit. On a lattice only the units count: a narrow
+    /// kernel gives equal losses there without a collapse.
     #[must_use]
     pub fn is_collapsed(&self) -> bool {
         is_degenerate(|name| self.metric(name))

@@ -58,7 +58,7 @@ pub fn held_out_losses(
     let term = SomLoss::new(&[0.0], codes.device());
     // The gradients are of no interest here.
     let (delta, gradient) = (codes.zeros_like(), prototypes.zeros_like());
-    let som = term.step(&codes, &prototypes, &weights, &delta, &gradient);
+    let som = term.loss_and_gradients(&codes, &prototypes, &weights, &delta, &gradient);
     let som = som.double_value(&[0]);
     let whole = reconstruction.unwrap_or(0.0) + settings.gamma(batch.rows.size()[1]) * som;
     let mut row = named("", &[("L", whole)]);

@@ -297,7 +297,7 @@ fn numbered(labels: &[i64]) -> Result<(Labels, Vec<String>), Error> {
     Ok((Labels { values, classes }, names))
 }
 
-/// The image that a row is, by its shape: `[height, width]`, with channels after or before.
+/// The image that a row is, by its shape: `[height, width]`, one channel after or before, or three after.
 fn image_of(table: &Table) -> Option<Image> {
     let image = |height, width, channels| Image {
         height,
@@ -305,8 +305,13 @@ fn image_of(table: &Table) -> Option<Image> {
         channels,
     };
     match *table.row_shape.as_slice() {
-        [height, width] if height > 1 && width > 1 => Some(image(height, width, 1)),
-        [height, width, channels @ (1 | 3)] => Some(image(height, width, channels)),
+        // With its one channel before, as PyTorch has it, too.
+        [height, width] | [1, height, width] if height > 1 && width > 1 => {
+            Some(image(height, width, 1))
+        }
+        [height, width, channels @ (1 | 3)] if height > 1 && width > 1 => {
+            Some(image(height, width, channels))
+        }
         [dims] => {
             // Rows of a square number of values, as CSV files of images have.
             let side = (dims as f64).sqrt().round() as usize;
@@ -411,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_csv_are_images_if_they_can_be() {
+    fn rows_are_images_if_they_can_be() {
         let table = |row_shape: &[usize]| {
             image_of(&Table {
                 features: Vec::new(),
@@ -432,5 +437,12 @@ mod tests {
         assert_eq!(table(&[20, 30]), Some(grey(20, 30)));
         assert_eq!(table(&[20, 30, 3]).unwrap().channels, 3);
         assert_eq!(table(&[20, 30, 7]), None);
+        for shape in [&[20, 30, 1][..], &[1, 20, 30]] {
+            assert_eq!(table(shape), Some(grey(20, 30)));
+        }
+        // A line of values is no image, and the sharpness of one is not defined.
+        for line in [&[100, 1, 1][..], &[1, 100, 1], &[100, 1]] {
+            assert_eq!(table(line), None, "{line:?}");
+        }
     }
 }

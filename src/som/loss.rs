@@ -43,7 +43,7 @@ impl SomLoss {
     ///
     /// `codes` and `prototypes` are shaped like their gradients; `weights` are the
     /// neighbourhood's, `[units, units]`, row `b` for the winner `b`.
-    pub fn step(
+    pub fn loss_and_gradients(
         &self,
         codes: &Tensor,
         prototypes: &Tensor,
@@ -52,12 +52,18 @@ impl SomLoss {
         prototype_gradient: &Tensor,
     ) -> Tensor {
         if codes.device() != Device::Cpu {
-            return self.step_tensors(codes, prototypes, weights, code_delta, prototype_gradient);
+            return self.loss_and_gradients_tensors(
+                codes,
+                prototypes,
+                weights,
+                code_delta,
+                prototype_gradient,
+            );
         }
         let weights = slice(weights);
         let mut losses = Vec::with_capacity(self.gammas.len());
         for (model, &gamma) in (0..).zip(&self.gammas) {
-            losses.push(step_slices(
+            losses.push(loss_and_gradients_slices(
                 gamma,
                 [codes, prototypes].map(|tensor| tensor.get(model)),
                 weights,
@@ -67,7 +73,7 @@ impl SomLoss {
         Tensor::from_slice(&losses)
     }
 
-    fn step_tensors(
+    fn loss_and_gradients_tensors(
         &self,
         codes: &Tensor,
         prototypes: &Tensor,
@@ -104,7 +110,7 @@ fn sizes(tensor: &Tensor) -> [i64; 3] {
 const LANES: usize = 16;
 
 /// One model: codes `[batch, latent]` and prototypes `[units, latent]`; gradients alike.
-fn step_slices(
+fn loss_and_gradients_slices(
     gamma: f32,
     [codes, prototypes]: [Tensor; 2],
     weights: &[f32],
@@ -195,6 +201,7 @@ fn pull(z: f32, weights: &[f32], column: &[f32], pulls: &mut [f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::uniform;
     use crate::som::{Grid, MapDistance, Neighbourhood};
 
     struct Case {
@@ -205,14 +212,12 @@ mod tests {
     }
 
     fn case(rows: usize, columns: usize) -> Case {
-        tch::manual_seed(11);
         let units = (rows * columns) as i64;
         let grid = Grid { rows, columns };
         let squared = Tensor::from_slice(&grid.squared_distances(MapDistance::Manhattan));
-        let random = |shape| Tensor::randn(shape, (Kind::Float, Device::Cpu));
         Case {
-            codes: random([3, 21, 10]),
-            prototypes: random([3, units, 10]),
+            codes: uniform(1, &[3, 21, 10]) - 0.5,
+            prototypes: uniform(2, &[3, units, 10]) - 0.5,
             weights: Neighbourhood::Gaussian.weights(&squared.view([units, units]), 1.5),
             gammas: [0.001, 0.5, 10.0],
         }
@@ -222,12 +227,12 @@ mod tests {
         let loss = SomLoss::new(&case.gammas, Device::Cpu);
         let code_delta = case.codes.ones_like();
         let gradient = case.prototypes.zeros_like();
-        let step = if tensors {
-            SomLoss::step_tensors
+        let compute = if tensors {
+            SomLoss::loss_and_gradients_tensors
         } else {
-            SomLoss::step
+            SomLoss::loss_and_gradients
         };
-        let value = step(
+        let value = compute(
             &loss,
             &case.codes,
             &case.prototypes,

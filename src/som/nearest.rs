@@ -59,14 +59,12 @@ fn among_wide(rows: &Tensor, prototypes: &Tensor) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
-
     use super::*;
+    use crate::random::uniform;
 
     #[test]
     fn wide_rows_are_searched_to_the_last() {
-        tch::manual_seed(9);
-        let prototypes = Tensor::rand([10, 65], (Kind::Float, Device::Cpu));
+        let prototypes = uniform(9, &[10, 65]);
         let order: Vec<i64> = (0..2500).map(|row| row * 7 % 10).collect();
         let rows = prototypes.index_select(0, &Tensor::from_slice(&order));
         let found = nearest(&rows, &prototypes);

@@ -18,7 +18,7 @@ impl Neighbourhood {
     pub fn weights(self, squared_distances: &Tensor, temperature: f64) -> Tensor {
         match self {
             Self::Gaussian => {
-                // Bounded, so that a temperature next to nothing leaves the winner's own weight at
+                // Bounded, so that a temperature close to 0 leaves the winner's own weight at
                 // exp(0 * factor) = 1 instead of exp(0 * inf), which is NaN.
                 let factor = (-1.0 / temperature.powi(2)).max(f64::from(f32::MIN));
                 (squared_distances * factor).exp()

@@ -131,35 +131,35 @@ impl OnlineSom {
                 return None;
             }
             let end = (done + HOOK_INTERVAL).min(self.updates);
-            self.stretch(&data, &mut trained, done..end, &mut next_row);
+            self.run_updates(&data, &mut trained, done..end, &mut next_row);
             done = end;
         }
         Some(trained)
     }
 
-    /// Some of the updates of a training, one after the other: stretch after stretch they give what
-    /// [`OnlineSom::train`] gives at once, the same bits if the stretches are the same. `next_row` says which
-    /// row of `data` is shown at an update, and is asked once for each, in their order. Gives the mean over the
-    /// updates of the squared distance of the sample from its winner, before that moves; not finite where a
-    /// distance is not.
+    /// Some of the updates of a training, one after the other: call after call they give what
+    /// [`OnlineSom::train`] gives at once, the same bits if the ranges are the same. `next_row` says which row of
+    /// `data` is shown at an update, and is asked once for each, in their order. Gives the mean over the updates
+    /// of the squared distance of the sample from its winner, before that moves; not finite where a distance is
+    /// not.
     ///
     /// `data` `[rows, dims]` and `prototypes` `[units, dims]`, which are moved, are contiguous floats on the
     /// CPU.
     ///
     /// # Panics
     /// If the prototypes are not: a bug of the caller.
-    pub fn stretch(
+    pub fn run_updates(
         &self,
         data: &Tensor,
         prototypes: &mut Tensor,
         updates: Range<u64>,
         next_row: &mut dyn FnMut(u64) -> usize,
     ) -> f64 {
-        let unit = self.lengths == Lengths::Unit;
-        stretch(
+        run_updates(
             data,
             prototypes,
-            (updates, unit),
+            updates,
+            self.lengths,
             next_row,
             &mut |winner, t, rates| {
                 self.rates(winner, t, rates);
@@ -205,32 +205,33 @@ impl OnlineSom {
     }
 }
 
-/// What [`OnlineSom::stretch`] does, with the rates of all units at an update, given its winner, from
-/// elsewhere; lengths become 1 if the second part of `updates` says so.
-pub(crate) fn stretch(
+/// What [`OnlineSom::run_updates`] does, with the rates of all units at an update, given its winner, from
+/// elsewhere.
+pub(crate) fn run_updates(
     data: &Tensor,
     prototypes: &mut Tensor,
-    (updates, unit): (Range<u64>, bool),
+    updates: Range<u64>,
+    lengths: Lengths,
     next_row: &mut dyn FnMut(u64) -> usize,
     rates_of: &mut dyn FnMut(usize, u64, &mut [f32]),
 ) -> f64 {
     if updates.is_empty() {
         return 0.0;
     }
-    let size = block::size(data.size()[1] as usize);
-    let mut seen = block::Seen::of(prototypes, unit);
+    let samples_per_block = block::samples_per_block(data.size()[1] as usize);
+    let mut centred = block::CentredMap::of(prototypes, lengths == Lengths::Unit);
     let (mut sum, mut first) = (0.0, updates.start);
     while first < updates.end {
-        let last = (first + size).min(updates.end);
+        let last = (first + samples_per_block).min(updates.end);
         let rows: Vec<i64> = (first..last).map(|t| next_row(t) as i64).collect();
         let samples = data.index_select(0, &Tensor::from_slice(&rows));
         let mut rates_of = |winner: usize, sample: usize, rates: &mut [f32]| {
             rates_of(winner, first + sample as u64, rates);
         };
-        sum += seen.advance(&samples, &mut rates_of);
+        sum += centred.advance(&samples, &mut rates_of);
         first = last;
     }
-    seen.write(prototypes);
+    centred.write(prototypes);
     sum / (updates.end - updates.start) as f64
 }
 
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn stretch_after_stretch_is_the_training_at_once() {
+    fn updates_of_several_calls_are_those_of_the_training_at_once() {
         let ends = Some(Ends {
             learning_rate: 0.01,
             sigma: 0.5,
@@ -328,7 +329,7 @@ mod tests {
             for first in (0..200).step_by(7) {
                 let updates = first..(first + 7).min(200);
                 let mut next_row = |_| random::index(&mut rng, 60);
-                errors.push(som.stretch(&data, &mut map, updates, &mut next_row));
+                errors.push(som.run_updates(&data, &mut map, updates, &mut next_row));
             }
             // Other blocks, other rounding.
             let whole = trained(&som, 70);
@@ -337,7 +338,7 @@ mod tests {
             // The same blocks, the same bits.
             let mut map = start.copy();
             let mut rng = random::stream(Seed(0), "test");
-            som.stretch(&data, &mut map, 0..200, &mut |_| {
+            som.run_updates(&data, &mut map, 0..200, &mut |_| {
                 random::index(&mut rng, 60)
             });
             assert_eq!(map, whole, "{lengths:?}");

@@ -40,7 +40,7 @@ pub struct Temperature {
 }
 
 impl Temperature {
-    /// What is wrong with it, in words.
+    /// Checks that every number is in range; the error says what is wrong, in words.
     ///
     /// # Errors
     /// If a temperature is not above 0.

@@ -137,6 +137,7 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::uniform;
 
     /// The winners by squared differences in double precision.
     fn expected(rows: &Tensor, prototypes: &Tensor) -> Vec<u32> {
@@ -156,10 +157,8 @@ mod tests {
 
     #[test]
     fn winners_are_those_of_the_longer_formula() {
-        tch::manual_seed(5);
-        let random = |rows| Tensor::rand([rows, 100], (Kind::Float, Device::Cpu));
-        let prototypes = random(12);
-        let rows = random(300);
+        let prototypes = uniform(1, &[12, 100]);
+        let rows = uniform(2, &[300, 100]);
         let mut search = Search::new(300, 12);
         assert_eq!(
             search.winners(&rows, &prototypes),
@@ -169,10 +168,9 @@ mod tests {
 
     #[test]
     fn nearly_equal_prototypes_far_from_the_origin_are_told_apart() {
-        tch::manual_seed(6);
         // |x|^2 is 1e6: products of 32-bit floats are off by several, the distances differ by 1e-4.
-        let random = |rows| Tensor::rand([rows, 100], (Kind::Float, Device::Cpu)) * 1e-2 + 100.0;
-        let (rows, prototypes) = (random(200), random(12));
+        let random = |seed, rows| uniform(seed, &[rows, 100]) * 1e-2 + 100.0;
+        let (rows, prototypes) = (random(1, 200), random(2, 12));
         let mut search = Search::new(200, 12);
         let found = search.winners(&rows, &prototypes).to_vec();
         assert_eq!(found, expected(&rows, &prototypes));
@@ -196,9 +194,7 @@ mod tests {
 
     #[test]
     fn weighted_distances_add_up() {
-        tch::manual_seed(7);
-        let random = |rows| Tensor::rand([rows, 50], (Kind::Float, Device::Cpu));
-        let (rows, prototypes) = (random(9), random(4));
+        let (rows, prototypes) = (uniform(1, &[9, 50]), uniform(2, &[4, 50]));
         let mut search = Search::new(9, 4);
         let winners = search.winners(&rows, &prototypes).to_vec();
         let weights: Vec<f32> = (0..16_u8).map(f32::from).collect();

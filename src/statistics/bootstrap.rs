@@ -1,7 +1,7 @@
 //! Resampling whole runs: intervals for any statistic, and how often each variant is the best.
 //!
-//! B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993). Percentile intervals of
-//! few runs are somewhat too narrow; verdicts therefore never rest on one alone.
+//! B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993). Percentile intervals
+//! of few runs are somewhat too narrow; verdicts therefore never rest on one alone.
 
 use rand_chacha::rand_core::Rng;
 
@@ -11,9 +11,10 @@ use crate::random::index;
 /// Resamples taken where nothing else is said.
 pub const RESAMPLES: usize = 10_000;
 
-/// Mean of the middle half: a quarter of the runs, rounded down, is cut at either end. R. Agarwal et
-/// al., "Deep reinforcement learning at the edge of the statistical precipice", Advances in Neural Information Processing Systems 34, 2021 (as
-/// `scipy`'s `trim_mean` with 0.25). `None` without runs.
+/// Mean of the middle half: a quarter of the runs, rounded down, is cut at either end. R. Agarwal
+/// et al., "Deep reinforcement learning at the edge of the statistical precipice", Advances in
+/// Neural Information Processing Systems 34, 2021 (as `scipy`'s `trim_mean` with 0.25). `None`
+/// without runs.
 #[must_use]
 pub fn interquartile_mean(sample: &[f64]) -> Option<f64> {
     let mut sorted = sample.to_vec();
@@ -23,8 +24,8 @@ pub fn interquartile_mean(sample: &[f64]) -> Option<f64> {
     (!middle.is_empty()).then(|| middle.iter().sum::<f64>() / middle.len() as f64)
 }
 
-/// The percentile interval of a statistic of `runs` runs, see [`resampled`]. `None` if it is undefined in
-/// all resamples.
+/// The percentile interval of a statistic of `runs` runs, see [`resampled`]. `None` if it is
+/// undefined in all resamples.
 #[must_use]
 pub fn percentile_interval(
     runs: usize,
@@ -39,9 +40,9 @@ pub fn percentile_interval(
     })
 }
 
-/// A statistic's values in [`RESAMPLES`] resamples of `runs` runs, sorted. It is given the runs' numbers
-/// of each resample, so that variants can be resampled jointly; where it is undefined (`None` or not
-/// finite) the resample is left out.
+/// A statistic's values in [`RESAMPLES`] resamples of `runs` runs, sorted. It is given the runs'
+/// numbers of each resample, so that variants can be resampled jointly; where it is undefined
+/// (`None` or not finite) the resample is left out.
 #[must_use]
 pub fn resampled(
     runs: usize,
@@ -62,8 +63,8 @@ pub fn resampled(
 }
 
 /// For each variant the share of resamples in which its mean is the highest; equal means share.
-/// `variants[v][s]`: seed s of variant v, the same seeds for all, which are resampled jointly. Empty
-/// where there is nothing to resample or lengths differ.
+/// `variants[v][s]`: seed s of variant v, the same seeds for all, which are resampled jointly.
+/// Empty where there is nothing to resample or lengths differ.
 #[must_use]
 pub fn best_shares(variants: &[Vec<f64>], rng: &mut impl Rng) -> Vec<f64> {
     let runs = variants.first().map_or(0, Vec::len);
@@ -92,8 +93,8 @@ pub fn best_shares(variants: &[Vec<f64>], rng: &mut impl Rng) -> Vec<f64> {
     shares
 }
 
-/// The `p`-quantile of sorted values, interpolated linearly as NumPy does (type 7 of R. J. Hyndman and
-/// Y. Fan, Am. Stat. 50, 1996). `None` of none.
+/// The `p`-quantile of sorted values, interpolated linearly as NumPy does (type 7 of R. J. Hyndman
+/// and Y. Fan, Am. Stat. 50, 1996). `None` of none.
 #[must_use]
 pub fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;

@@ -63,11 +63,11 @@ pub struct Closeness {
 
 impl Closeness {
     /// Of ours to the published. `coarseness`: how far the published mean may be from what was
-    /// printed, e.g. half a unit of the last digit; its standard deviation is taken to be at least that.
+    /// printed, e.g. half a unit of the last digit; its standard deviation may be larger by as much.
     #[must_use]
     pub fn of(ours: Moments, published: Moments, coarseness: f64) -> Self {
         let published = Moments {
-            sd: published.sd.max(coarseness),
+            sd: published.sd + coarseness,
             ..published
         };
         Self {

@@ -7,8 +7,9 @@ use statrs::function::gamma::ln_gamma;
 use super::Moments;
 
 /// P(X > Y) + P(X = Y) / 2 over all pairs: the chance that a run of one beats a run of the other
-/// ("probability of improvement" in R. Agarwal et al., "Deep reinforcement learning at the edge of the
-/// statistical precipice", Advances in Neural Information Processing Systems 34, 2021; the Mann-Whitney statistic over all pairs). `None` without runs.
+/// ("probability of improvement" in R. Agarwal et al., "Deep reinforcement learning at the edge of
+/// the statistical precipice", Advances in Neural Information Processing Systems 34, 2021; the
+/// Mann-Whitney statistic over all pairs). `None` without runs.
 #[must_use]
 pub fn superiority(x: &[f64], y: &[f64]) -> Option<f64> {
     if x.is_empty() || y.is_empty() {
@@ -28,8 +29,8 @@ pub fn superiority(x: &[f64], y: &[f64]) -> Option<f64> {
     Some(wins / (x.len() as f64 * y.len() as f64))
 }
 
-/// Cohen's d: the difference of the means in pooled standard deviations (J. Cohen, "Statistical Power
-/// Analysis for the Behavioral Sciences", 1988). `None` where no run differs from another.
+/// Cohen's d: the difference of the means in pooled standard deviations (J. Cohen, "Statistical
+/// Power Analysis for the Behavioral Sciences", 1988). `None` where no run differs from another.
 #[must_use]
 pub fn cohens_d(a: Moments, b: Moments) -> Option<f64> {
     let (n_a, n_b) = (f64::from(a.n), f64::from(b.n));

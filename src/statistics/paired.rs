@@ -66,7 +66,7 @@ impl Sums {
         first.len() as u64 * second.len() as u64
     }
 
-    /// How many sums are far enough up; whoever is above one that is, is so too.
+    /// Counts the sums for which `is_far` holds; `is_far` must be monotone.
     fn reaching(&self, is_far: impl Fn(f64) -> bool) -> u64 {
         let Self([first, second]) = self;
         let (mut count, mut below) = (0, second.len());

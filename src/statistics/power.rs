@@ -24,7 +24,6 @@ pub fn chance_within(published: Moments, n: u32, margin: f64, coarseness: f64) -
     }
     let published = Moments {
         mean: 0.0,
-        sd,
         ..published
     };
     let error = sd * (1.0 / f64::from(n) + 1.0 / f64::from(published.n)).sqrt();
@@ -118,8 +117,10 @@ pub enum Further {
     AtLeast(u32),
     /// More than [`MOST_FURTHER`].
     MoreThanMost,
-    /// No number does if mean and spread stay as they are: what was published is too uncertain for the margin, or
-    /// the difference is on its edge.
+    /// No number does if mean and spread stay exactly as they are: the difference is on the edge of what decides. They
+    /// never do stay, so more runs may well decide.
+    OnEdge,
+    /// No number does: what was published is too uncertain for the margin, or there is nothing to be seen.
     Never,
 }
 
@@ -131,14 +132,14 @@ pub fn further(now: u32, decided: impl Fn(Option<u32>) -> bool) -> Further {
     } else if decided(None) {
         Further::MoreThanMost
     } else {
-        Further::Never
+        Further::OnEdge
     }
 }
 
 /// As [`further`], where more runs never undo a decision: in a dozen questions instead of a thousand.
 #[must_use]
 pub fn further_by_halving(now: u32, decided: impl Fn(u32) -> bool) -> Further {
-    if !decided(ENDLESS) {
+    if !decided(PRACTICALLY_INFINITE) {
         return Further::Never;
     }
     let (mut too_few, mut enough) = (0, MOST_FURTHER);
@@ -157,7 +158,7 @@ pub fn further_by_halving(now: u32, decided: impl Fn(u32) -> bool) -> Further {
 }
 
 /// As many runs as stand for infinitely many.
-pub const ENDLESS: u32 = 1_000_000_000;
+pub const PRACTICALLY_INFINITE: u32 = 1_000_000_000;
 
 /// How many more runs would let [`Closeness`] decide.
 #[must_use]
@@ -167,22 +168,26 @@ pub fn further_for_closeness(
     margin: f64,
     coarseness: f64,
 ) -> Further {
-    further(ours.n, |n| {
+    let more = further(ours.n, |n| {
         let ours = Moments {
-            n: n.unwrap_or(ENDLESS),
+            n: n.unwrap_or(PRACTICALLY_INFINITE),
             ..ours
         };
         let decision = Closeness::of(ours, published, coarseness).decide(margin);
         decision != Decision::Undecided
-    })
+    });
+    match more {
+        Further::OnEdge if is_too_wide(published, margin, coarseness) => Further::Never,
+        more => more,
+    }
 }
 
-/// Whether published runs alone leave more open than the margin bears: whether endlessly many runs of ours with
-/// their very mean and spread would not do.
+/// Whether even infinitely many runs of ours, with the published mean and spread, could not be told to lie within
+/// the margin.
 #[must_use]
 pub fn is_too_wide(published: Moments, margin: f64, coarseness: f64) -> bool {
     let ours = Moments {
-        n: ENDLESS,
+        n: PRACTICALLY_INFINITE,
         ..published
     };
     Closeness::of(ours, published, coarseness).decide(margin) != Decision::Within
@@ -192,7 +197,7 @@ pub fn is_too_wide(published: Moments, margin: f64, coarseness: f64) -> bool {
 #[must_use]
 pub fn further_for_mean(sample: Moments, decided: impl Fn(Difference) -> bool) -> Further {
     further(sample.n, |n| {
-        let n = n.unwrap_or(ENDLESS);
+        let n = n.unwrap_or(PRACTICALLY_INFINITE);
         decided(Difference::of_one(Moments { n, ..sample }))
     })
 }
@@ -264,6 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_wide_to_be_within_may_still_be_refuted() {
+        let of = |mean| {
+            let published = Moments {
+                mean: 0.85,
+                sd: 0.05,
+                n: 10,
+            };
+            let ours = Moments { mean, ..published };
+            assert!(is_too_wide(published, 0.02, 0.0));
+            further_for_closeness(ours, published, 0.02, 0.0)
+        };
+        assert!(matches!(of(0.79), Further::About(1..50)), "{:?}", of(0.79));
+        assert_eq!(of(0.85), Further::Never);
+    }
+
+    #[test]
     fn further_runs_are_the_fewest_that_decide() {
         let pairs = Moments {
             mean: 0.01,
@@ -279,6 +300,6 @@ mod tests {
         };
         assert_eq!(further_for_mean(tiny, decided), Further::MoreThanMost);
         let none = Moments { mean: 0.0, ..pairs };
-        assert_eq!(further_for_mean(none, decided), Further::Never);
+        assert_eq!(further_for_mean(none, decided), Further::OnEdge);
     }
 }

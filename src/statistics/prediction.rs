@@ -1,11 +1,13 @@
-//! Where a published mean without a standard deviation would fall if our runs were like the paper's.
+//! Where a published mean without a standard deviation would fall if our runs were like the
+//! paper's.
 
 use super::{Difference, Moments};
 
-/// Ours minus published, with the error of a prediction; its 95 % interval is t * s * sqrt(1/m + 1/n) around the difference, n our runs
-/// and m the paper's (1 where it does not say: a single run). The published spread is taken to be like
-/// ours. (A one-sample t test, which takes the published mean for the truth, wrongly refutes it in half
-/// of all cases at n = 10 and m = 1 with a like spread.)
+/// Ours minus published, with the error of a prediction; its 95 % interval is
+/// t * s * sqrt(1/m + 1/n) around the difference, n our runs and m the paper's (1 where it does not
+/// say: a single run). The published spread is taken to be like ours. (A one-sample t test, which
+/// takes the published mean for the truth, wrongly refutes it in half of all cases at n = 10 and
+/// m = 1 with a like spread.)
 #[must_use]
 pub fn prediction(ours: Moments, published: f64, runs: Option<u32>) -> Difference {
     let m = f64::from(runs.unwrap_or(1).max(1));

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::Rng;
 use super::closeness::{Closeness, Decision, MIN_RUNS};
 use super::paired::sign_flip;
 use super::{Difference, Moments};
-use crate::random::{Seed, stream};
+use crate::random::{Seed, box_muller, stream};
 
 const SHORT: u32 = 2_000;
 const LONG: u32 = 40_000;
@@ -21,8 +21,7 @@ fn uniform(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * uniform(rng).ln()).sqrt();
-    radius * (std::f64::consts::TAU * uniform(rng)).cos()
+    box_muller(uniform(rng), uniform(rng), 1.0)[0]
 }
 
 /// Accuracies as runs give them.

@@ -12,9 +12,9 @@ use crate::random::{self, Seed};
 pub enum Order {
     /// As in the file; a batch that reaches the end goes on at the beginning (Caffe).
     Wrapped,
-    /// As in the file; the last batch of a pass is shorter (Keras).
+    /// As in the file; the last batch of an epoch is shorter (Keras).
     File,
-    /// In a new random order each pass, whose last batch is shorter.
+    /// In a new random order each epoch, whose last batch is shorter.
     Shuffled,
 }
 
@@ -28,7 +28,7 @@ pub struct Batches {
     seeds: Vec<Seed>,
     /// Where the random orders come from.
     purpose: &'static str,
-    /// The orders of a pass, `[models, rows]`.
+    /// The epoch that was last begun, and its orders, `[models, rows]`.
     shuffled: Option<(u64, Tensor)>,
 }
 
@@ -44,7 +44,7 @@ pub enum Batch {
 }
 
 impl Batches {
-    /// Batches of `batch` out of `rows` rows; random orders come from the stream `"{purpose} {pass}"` of
+    /// Batches of `batch` out of `rows` rows; random orders come from the stream `"{purpose} {epoch}"` of
     /// each model's seed.
     #[must_use]
     pub fn new(rows: i64, batch: i64, order: Order, seeds: &[Seed], purpose: &'static str) -> Self {
@@ -58,15 +58,15 @@ impl Batches {
         }
     }
 
-    /// Steps of a pass.
-    fn per_pass(&self) -> u64 {
+    /// Steps of an epoch.
+    fn per_epoch(&self) -> u64 {
         (self.rows as u64).div_ceil(self.batch as u64)
     }
 
-    /// The rows of a pass, where step `step` is its last one. Batches that go on at the beginning have no passes.
+    /// The rows of an epoch, where step `step` is its last one. Batches that go on at the beginning have no epochs.
     #[must_use]
-    pub fn ended(&self, step: u64) -> Option<i64> {
-        let is_last = self.order != Order::Wrapped && (step + 1).is_multiple_of(self.per_pass());
+    pub fn rows_if_epoch_ends(&self, step: u64) -> Option<i64> {
+        let is_last = self.order != Order::Wrapped && (step + 1).is_multiple_of(self.per_epoch());
         is_last.then_some(self.rows)
     }
 
@@ -81,8 +81,8 @@ impl Batches {
             let numbers: Vec<i64> = (start..start + batch).map(|row| row % rows).collect();
             return Batch::Chosen(Tensor::from_slice(&numbers).to_device(like.device()));
         }
-        let per_pass = self.per_pass();
-        let (pass, start) = (step / per_pass, (step % per_pass) as i64 * batch);
+        let per_epoch = self.per_epoch();
+        let (epoch, start) = (step / per_epoch, (step % per_epoch) as i64 * batch);
         let length = batch.min(rows - start);
         if self.order == Order::File {
             return Batch::Slice(start, length);
@@ -90,9 +90,9 @@ impl Batches {
         if self
             .shuffled
             .as_ref()
-            .is_none_or(|(known, _)| *known != pass)
+            .is_none_or(|(known, _)| *known != epoch)
         {
-            let purpose = format!("{} {pass}", self.purpose);
+            let purpose = format!("{} {epoch}", self.purpose);
             let mut orders = Vec::with_capacity(self.seeds.len() * rows as usize);
             for seed in &self.seeds {
                 let mut stream = random::stream(*seed, &purpose);
@@ -100,7 +100,7 @@ impl Batches {
                 orders.extend(order.into_iter().map(|row| row as i64));
             }
             let orders = Tensor::from_slice(&orders).view([-1, rows]);
-            self.shuffled = Some((pass, orders.to_device(like.device())));
+            self.shuffled = Some((epoch, orders.to_device(like.device())));
         }
         let orders = self.shuffled.as_ref().map(|(_, orders)| orders);
         orders.map_or(Batch::Slice(start, length), |orders| {
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn each_pass_sees_every_row_once_in_its_own_order() {
+    fn each_epoch_sees_every_row_once_in_its_own_order() {
         let steps = seen(Order::Shuffled, 6);
         let (first, second) = (steps[..3].concat(), steps[3..].concat());
         assert_ne!(first, second);
-        for mut pass in [first, second] {
-            pass.sort_unstable();
-            assert_eq!(pass, (0..10).collect::<Vec<_>>());
+        for mut epoch in [first, second] {
+            epoch.sort_unstable();
+            assert_eq!(epoch, (0..10).collect::<Vec<_>>());
         }
         // A step does not depend on those before it.
         let data = numbers(10);

@@ -95,7 +95,7 @@ impl TrainingData {
 
     /// Another handle to the same memory, e.g. for another thread.
     #[must_use]
-    pub fn share(&self) -> Self {
+    pub fn shallow_clone(&self) -> Self {
         Self {
             features: self.features.shallow_clone(),
             labels: self.labels.clone(),
@@ -192,7 +192,10 @@ mod tests {
         let data = TrainingData::new(features(), None).unwrap();
         assert_eq!((data.classes(), data.rows(), data.dims()), (None, 4, 3));
         let data = TrainingData::new(features(), Some(labels(&[0, 1, 1, 0]))).unwrap();
-        assert_eq!(data.share().classes(), Some([0, 1, 1, 0].as_slice()));
+        assert_eq!(
+            data.shallow_clone().classes(),
+            Some([0, 1, 1, 0].as_slice())
+        );
         assert!(refused(features(), Some(labels(&[0, 1]))).contains("2 labels for 4 rows"));
         let message = refused(features(), Some(labels(&[0, 1, 2, 0])));
         assert!(message.contains("row 2 has the label 2"), "{message}");

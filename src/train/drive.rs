@@ -12,9 +12,9 @@ use crate::runs::record::{Curves, Maker};
 
 /// A curve has about this many points.
 const CURVE_POINTS: u64 = 100;
-/// Saving takes at most one part in so many of the time.
+/// At most 1/50 of the time is spent on saving.
 const SAVING_SHARE: u32 = 50;
-/// What has taken one model this long since it was last saved is worth it at the end too.
+/// A model trained longer than this since its last checkpoint is also saved at the end.
 const WORTH_SAVING: Duration = Duration::from_secs(10);
 /// Observers hear of progress at most this often.
 const NOTICE_INTERVAL: Duration = Duration::from_millis(100);
@@ -30,21 +30,21 @@ pub trait Trainable {
     /// Whatever libtorch says.
     fn step(&mut self, iteration: u64) -> Result<(), Error>;
 
-    /// The part of all work that the first `done` steps are, 0 to 1.
-    fn share(&self, done: u64) -> f64 {
+    /// The fraction of all work that the first `done` steps are, 0 to 1.
+    fn fraction_done(&self, done: u64) -> f64 {
         done as f64 / self.iterations().max(1) as f64
     }
 
-    /// Whether the losses are noted after step `iteration`: about a hundred times unless the model has a
-    /// rhythm of its own. It must not depend on anything but the settings.
+    /// Whether the losses are noted after step `iteration`: about a hundred times unless the model
+    /// has a rhythm of its own. It must not depend on anything but the settings.
     fn is_noted(&self, iteration: u64) -> bool {
         let iterations = self.iterations();
         let every = (iterations / CURVE_POINTS).max(1);
         iteration.is_multiple_of(every) || iteration + 1 == iterations
     }
 
-    /// Whether the training of one model is over before its last iteration, because a rule of the model's
-    /// own says so. The steps of the others do not change it any more.
+    /// Whether the training of one model is over before its last iteration, because a rule of the
+    /// model's own says so. The steps of the others do not change it any more.
     fn has_ended(&self, _model: usize) -> bool {
         false
     }
@@ -63,7 +63,8 @@ pub trait Trainable {
     /// Puts back what [`Trainable::state`] gave, after `iteration` steps.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape; the message says which. Nothing has changed then.
+    /// If a tensor is missing or has another shape; the message says which. Nothing has changed
+    /// then.
     fn restore(&mut self, model: usize, iteration: u64, state: &Named) -> Result<(), String>;
 }
 
@@ -78,15 +79,15 @@ pub enum Driven {
 
 /// Trains a cohort to its end, from its checkpoints if it has any.
 ///
-/// Losses are looked at, and noted, at fixed iterations ([`Trainable::is_noted`]), so that the curves of
-/// a resumed run are those of an uninterrupted one. A model whose loss is not finite counts as
-/// diverged from there on; the others of its cohort are not touched by it. Nor are they by one that has
-/// ended ([`Trainable::has_ended`]): its curves stop there, and its iteration is that of its end, also in
-/// its checkpoint. When all have diverged or ended, so has the training.
+/// Losses are looked at, and noted, at fixed iterations ([`Trainable::is_noted`]), so that the
+/// curves of a resumed run are those of an uninterrupted one. A model whose loss is not finite
+/// counts as diverged from there on; the others of its cohort are not touched by it. Nor are they
+/// by one that has ended ([`Trainable::has_ended`]): its curves stop there, and its iteration is
+/// that of its end, also in its checkpoint. When all have diverged or ended, so has the training.
 ///
-/// Unfinished models are saved every [`Context::checkpoint_interval`], when the program is to stop, and, after
-/// more than some seconds, at their end, from which a run killed while it is evaluated goes on. Where that takes long, because the cohort is large or the disk slow, they are saved less
-/// often: it never costs more than 2 % of the time.
+/// Checkpoints are written every [`Context::checkpoint_interval`], when the program is to stop, and
+/// at the end if the last is more than some seconds old, so that a run killed during evaluation
+/// resumes there. Slow saves are spaced out to cost at most 2 % of the time.
 ///
 /// # Errors
 /// If a step fails or the disk refuses a checkpoint.
@@ -101,7 +102,7 @@ pub fn drive(
     if loop_.iteration > 0 {
         context.observer.notify(&Event::Resumed {
             worker: context.worker,
-            fraction: model.share(loop_.iteration),
+            fraction: model.fraction_done(loop_.iteration),
         });
     }
     let mut saved = Instant::now();
@@ -126,7 +127,7 @@ pub fn drive(
             noticed = Instant::now();
             context.observer.notify(&Event::Advanced {
                 worker: context.worker,
-                fraction: model.share(done),
+                fraction: model.fraction_done(done),
                 detail: &loop_.detail(),
             });
         }
@@ -137,8 +138,8 @@ pub fn drive(
             saved = Instant::now();
         }
     }
-    // What follows, an evaluation, may take minutes and is saved by nobody before it is over. Where saving is
-    // dear, because the cohort is large or the disk slow, so it is here.
+    // Evaluation may take minutes and writes no checkpoint, so save now, unless saving is slow
+    // here.
     let long = if pause > context.checkpoint_interval {
         pause
     } else {
@@ -150,8 +151,8 @@ pub fn drive(
     Ok(Driven::Finished(loop_.progress()))
 }
 
-/// How long a step of a model takes on this thread: measured in well under a second, on a model that is
-/// of no use afterwards.
+/// How long a step of a model takes on this thread: measured in well under a second, on a model
+/// that is of no use afterwards.
 ///
 /// # Errors
 /// If a step fails.
@@ -371,28 +372,47 @@ fn restore(
     Ok(None)
 }
 
-/// A model that has the program stopped after a step, for tests of resuming.
+/// A model that asks for an interruption once a step is done, for tests of resuming. All else is the model's own.
 #[cfg(test)]
-pub(crate) struct StopAfter<'a, T> {
-    pub model: T,
-    pub step: u64,
+pub(crate) struct StopAfter<'a> {
+    pub model: &'a mut dyn Trainable,
+    /// None: it goes on to its end.
+    pub step: Option<u64>,
     pub stop: &'a std::sync::atomic::AtomicBool,
 }
 
 #[cfg(test)]
-impl<T: Trainable> Trainable for StopAfter<'_, T> {
+impl Trainable for StopAfter<'_> {
     fn iterations(&self) -> u64 {
         self.model.iterations()
     }
 
     fn step(&mut self, iteration: u64) -> Result<(), Error> {
-        let last = iteration == self.step;
-        self.stop.store(last, std::sync::atomic::Ordering::Relaxed);
-        self.model.step(iteration)
+        self.model.step(iteration)?;
+        if self.step == Some(iteration) {
+            self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn fraction_done(&self, done: u64) -> f64 {
+        self.model.fraction_done(done)
+    }
+
+    fn is_noted(&self, iteration: u64) -> bool {
+        self.model.is_noted(iteration)
+    }
+
+    fn has_ended(&self, model: usize) -> bool {
+        self.model.has_ended(model)
     }
 
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         self.model.losses()
+    }
+
+    fn followed_closely(&self) -> u64 {
+        self.model.followed_closely()
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {

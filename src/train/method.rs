@@ -98,8 +98,9 @@ impl Finished {
         }
     }
 
-    /// What a training came to that `measured` gives the measures of; without measures, because something is no
-    /// finite number, it has diverged: where a loss showed it, or at its end. `evaluation` is the time they took.
+    /// The result of a finished training. If `measured` is `None` (a loss or value was not finite) the run counts
+    /// as diverged: at the iteration where a loss showed it, else at the last one. `evaluation` is the time the
+    /// measures took.
     #[must_use]
     pub fn trained(progress: Progress, measured: Option<Measures>, evaluation: Duration) -> Self {
         let iteration = progress.diverged.unwrap_or(progress.iteration);

@@ -81,13 +81,10 @@ pub struct Trained {
 
 impl Trained {
     /// The same once more, in memory of its own.
-    pub(super) fn share(&self) -> Self {
-        let copies = self.weights.iter();
+    pub(super) fn deep_copy(&self) -> Self {
         Self {
             outcome: self.outcome,
-            weights: copies
-                .map(|(name, tensor)| (name.clone(), tensor.copy()))
-                .collect(),
+            weights: copied(&self.weights),
             is_new: self.is_new,
         }
     }
@@ -114,7 +111,7 @@ pub trait Parts: Sync {
 pub struct Gathered {
     /// One for each member, in order.
     pub parts: Vec<Trained>,
-    /// The part of the runs' progress that getting them was: a [`Stage`] for the rest begins here.
+    /// Fraction of the run's progress already used; the next [`Stage`] starts here.
     pub behind: f64,
 }
 
@@ -208,7 +205,7 @@ impl Parts for InMemory {
             let (outcome, weights) = known.get(&key(seed))?;
             Some(Trained {
                 outcome: *outcome,
-                weights: share(weights),
+                weights: copied(weights.iter().map(|weight| (&weight.0, &weight.1))),
                 is_new: missing.contains(&seed),
             })
         });
@@ -230,9 +227,9 @@ impl Parts for NoParts {
 }
 
 /// Copies: whoever begins with weights may train on in the same memory.
-fn share(weights: &[(String, Tensor)]) -> Named {
-    let copies = weights
-        .iter()
-        .map(|(name, tensor)| (name.clone(), tensor.copy()));
-    copies.collect()
+fn copied<'a>(weights: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Named {
+    let weights = weights.into_iter();
+    weights
+        .map(|(name, tensor)| (name.clone(), tensor.copy()))
+        .collect()
 }

@@ -146,7 +146,7 @@ impl Parts for StoredParts<'_> {
         let parts = seeds.iter().filter_map(|&run| {
             let (part, trained) = all.get(&need.seed_for(run))?;
             self.note(run, part);
-            Some(trained.share())
+            Some(trained.deep_copy())
         });
         Ok(Some(parts.collect()))
     }

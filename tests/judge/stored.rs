@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use replicate::runs::PartUse;
 use serde_json::Value;
 
 use super::made::{Made, whole};
@@ -227,4 +228,55 @@ fn margins_changed_after_the_runs_are_said() {
     );
     let (_, out, _) = call(made.path(), &["show", "gamma-best"]);
     assert!(out.contains("The claim was changed afterwards"), "{out}");
+}
+
+#[test]
+fn seeds_beyond_the_plan_count_up_to_the_first_gap_of_their_variant() {
+    let made = Made::whole(0.0);
+    let place = |variant: &str| made.variants().iter().position(|one| one == variant);
+    for (variant, seed) in [("gamma=0.1", 10), ("gamma=0.1", 11), ("gamma=0.01", 11)] {
+        let place = place(variant).unwrap();
+        let identity = made.identities(seed).swap_remove(place);
+        made.write(identity, place, 0.0, |_| {});
+    }
+    let value = json(made.path(), &["verify", "desom-gamma", "--json"], 11);
+    let claims = value["claims"].as_array().unwrap();
+    let falls = claims.iter().find(|one| one["claim"] == "gamma-falls");
+    let falls = falls.unwrap();
+    let beyond = serde_json::json!({"done": 12, "planned": 10});
+    assert_eq!(falls["provisional"], beyond);
+    let groups = falls["findings"][0]["ours"].as_array().unwrap();
+    let runs = |variant: &str| {
+        let group = groups.iter().find(|one| one["variant"] == variant);
+        group.unwrap()["n"].clone()
+    };
+    assert_eq!(
+        (runs("gamma=0.1"), runs("gamma=0.01")),
+        (12.into(), 10.into())
+    );
+}
+
+#[test]
+fn a_verdict_on_runs_that_begin_with_one_part_says_so() {
+    let made = Made::whole(0.0);
+    let place = made.variants().iter().position(|one| one == "gamma=0.001");
+    let place = place.unwrap();
+    let write = |seed: u64, part: u64| {
+        let identity = made.identities(seed).swap_remove(place);
+        let key = made.identities(part).swap_remove(place).key();
+        made.write(identity, place, 0.0, |record| {
+            record.parts = vec![PartUse {
+                part: "autoencoder".to_owned(),
+                key,
+                weights_sha256: None,
+                training_seconds: 1.0,
+            }];
+        });
+    };
+    let said = || call(made.path(), &["verify", "desom-gamma"]).1;
+    (0..10).for_each(|seed| write(seed, 0));
+    assert!(said().contains("(given one autoencoder)"), "{}", said());
+    // Of two, the spread is what it seems.
+    write(9, 1);
+    assert!(!said().contains("autoencoder)"), "{}", said());
 }

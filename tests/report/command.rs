@@ -118,6 +118,12 @@ fn a_document_without_places_is_an_error_and_stays_as_it_is() {
     let document = folder.path().join("REPRODUCE.md");
     fs::write(&document, "nothing here\n").unwrap();
     let path = document.to_str().unwrap();
+    // Tables of no runs would replace those that are there.
+    let output = run(folder.path(), &["report", "--update", path]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(20), "{message}");
+    assert!(message.contains("there are no stored runs"), "{message}");
+    store(folder.path(), &plausible(Profile::Paper));
     for (arguments, words) in [
         (
             &["report", "--update", path][..],

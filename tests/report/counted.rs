@@ -285,6 +285,13 @@ fn exported_records_give_the_same_report() {
     let exported = export::export(&records, to.path()).unwrap();
     assert_eq!((exported.written, exported.unchanged), (records.len(), 0));
     assert_eq!(formats(&report(&Store::new(to.path()))), formats(&whole));
+    // Made again, it was known before: what the claims were then stays.
+    let mut again = records[0].clone();
+    again
+        .claims
+        .insert("gamma-best".to_owned(), "changed".to_owned());
+    let exported = export::export([&again], to.path()).unwrap();
+    assert_eq!((exported.written, exported.unchanged), (0, 1));
     // What is there is not written again, what was altered is.
     let first = Store::new(to.path())
         .folder(&records[0].key)

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use crate::cluster::student::Pull;
+use crate::cluster::student::KlGradient;
 use crate::nn::{Pass, Precision, Segment};
 use crate::random::Seed;
-use crate::replications::dec::model::{self, Descender, Model};
+use crate::replications::dec::model::{self, Model};
+use crate::replications::dec::optimiser::Descender;
 use crate::replications::dec::phase::Entrant;
+use crate::replications::dec::rows;
 use crate::replications::dec::settings::{Descent, Moved};
 use crate::train::Error;
 use crate::train::batches::Batches;
@@ -51,11 +53,11 @@ impl Live {
         let model = first.model.cohort(&models);
         let seen: Vec<_> = entrants
             .iter()
-            .map(|entrant| entrant.data.share())
+            .map(|entrant| entrant.data.shallow_clone())
             .collect();
-        let features = model::features(&seen);
+        let features = rows::features(&seen);
         let seeds: Vec<Seed> = entrants.iter().map(|entrant| entrant.seed).collect();
-        let rows = model::count(&features);
+        let rows = rows::count(&features);
         Self {
             descender: Descender::new(rule.optimiser, 1.0, &model.parameters.values),
             batches: Batches::new(rows, rule.batch, rule.order, &seeds, ORDER),
@@ -82,10 +84,10 @@ impl Live {
             3 => of_each(&self.features),
             _ => self.features.shallow_clone(),
         };
-        let (rule, rows) = (self.rule, model::count(&features));
+        let (rule, rows) = (self.rule, rows::count(&features));
         let (from, into) = (&self.model.parameters, &model.parameters);
         Self {
-            descender: self.descender.only(from, chosen, into),
+            descender: self.descender.select_models(from, chosen, into),
             batches: Batches::new(rows, rule.batch, rule.order, &seeds, ORDER),
             passes: HashMap::new(),
             centroid_gradient: model.all_centroids().zeros_like(),
@@ -104,14 +106,14 @@ impl Live {
         if let Some(fixed) = &self.fixed {
             return fixed.get(at);
         }
-        let rows = model::rows_of(&self.features, at);
+        let rows = rows::rows_of(&self.features, at);
         self.model.encode_to(self.model.network.depth(), at, &rows)
     }
 
     /// Keeps the codes of each model, if they do not change until the next refresh.
     pub(super) fn keep_codes(&mut self, codes: &[Tensor]) {
         if self.rule.moved == Moved::Centroids {
-            self.fixed = Some(model::together(codes));
+            self.fixed = Some(model::stack_models(codes));
         }
     }
 
@@ -126,7 +128,7 @@ impl Live {
         let models = self.model.parameters.models();
         let of_each = |tensor: &Tensor| batch.of(tensor).view([models, batch.len(), -1]);
         let p = of_each(&self.p);
-        let mut pull = Pull {
+        let mut kl = KlGradient {
             scale: 1.0 / batch.len() as f64,
         };
         if self.rule.moved == Moved::Centroids && self.fixed.is_none() {
@@ -142,7 +144,7 @@ impl Live {
             |segment: Segment, gradient: &Tensor| descender.update(parameters, segment, gradient);
         if let Some(codes) = &self.fixed {
             let codes = of_each(codes);
-            pull.step(&codes, &centroids, &p, &codes.zeros_like(), gradient);
+            kl.compute(&codes, &centroids, &p, &codes.zeros_like(), gradient);
             update(self.model.map, &gradient.view([-1]))?;
             return Ok(());
         }
@@ -152,13 +154,13 @@ impl Live {
         let pass = pass.or_insert_with(|| Pass::new(network, parameters, batch.len(), precision));
         pass.encode(&x);
         if let Moved::Autoencoder(weight) = self.rule.moved {
-            pull.scale *= weight;
+            kl.scale *= weight;
             pass.decode();
             pass.backward_decoder(&x, &mut update)?;
         } else {
             let _ = pass.code_delta().zero_();
         }
-        pull.step(&pass.code(), &centroids, &p, &pass.code_delta(), gradient);
+        kl.compute(&pass.code(), &centroids, &p, &pass.code_delta(), gradient);
         update(self.model.map, &gradient.view([-1]))?;
         pass.backward_encoder(&x, &mut update)?;
         Ok(())

@@ -54,7 +54,7 @@ fn clustered(seed: u64, data: &TrainingData) -> (Model, Vec<u32>) {
     network.initialise_as(Initial::Glorot, parameters, 0, &mut weights);
     let codes = model.encode(&data.features);
     model.centroids().copy_(&codes.narrow(0, 0, 3));
-    let labels = student::labels(&student::assignments(&codes, &model.centroids()));
+    let labels = student::hard_labels(&student::assignments(&codes, &model.centroids()));
     (model, labels)
 }
 

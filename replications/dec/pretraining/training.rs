@@ -16,7 +16,9 @@ use tch::{Kind, Tensor};
 use crate::nn::slices::{ordered_sum, slice_mut};
 use crate::nn::{Autoencoder, Parameters, Pass, Precision, Segment};
 use crate::random::{self, Seed};
-use crate::replications::dec::model::{self, Descender, Model};
+use crate::replications::dec::model::{self, Model};
+use crate::replications::dec::optimiser::{self, Descender};
+use crate::replications::dec::rows;
 use crate::replications::dec::settings::{Pretraining, Start};
 use crate::runs::checkpoint::Named;
 use crate::train::batches::Batches;
@@ -80,7 +82,7 @@ impl Training {
         precision: Precision,
     ) -> Self {
         let recipe = start.pretraining;
-        let all = model::count(features);
+        let all = rows::count(features);
         let rows = recipe.rows.unwrap_or(all).min(all);
         let columns = features.size()[features.dim() - 1];
         // Nothing is clustered here: a place for one centroid.
@@ -155,7 +157,7 @@ impl Training {
     fn locate(&self, iteration: u64) -> (usize, u64) {
         let mut step = iteration;
         for (index, stage) in self.stages.iter().enumerate() {
-            let length = stage.length(&self.recipe, model::count(&self.data));
+            let length = stage.length(&self.recipe, rows::count(&self.data));
             if step < length || index + 1 == self.stages.len() {
                 return (index, step);
             }
@@ -177,15 +179,15 @@ impl Training {
                 let models = 0..self.model.parameters.models();
                 let each: Vec<Tensor> = models
                     .map(|index| {
-                        let rows = model::rows_of(&self.data, index);
+                        let rows = rows::rows_of(&self.data, index);
                         self.model.encode_to(depth, index, &rows)
                     })
                     .collect();
-                model::together(&each)
+                model::stack_models(&each)
             }
         };
         let batches = Batches::new(
-            model::count(&inputs),
+            rows::count(&inputs),
             self.recipe.batch,
             self.recipe.order,
             &self.seeds,
@@ -203,7 +205,7 @@ impl Training {
     /// The mean squared error of one model over all values that it is trained on.
     pub(super) fn loss(&self, model: i64) -> f64 {
         let (network, parameters) = (&self.model.network, &self.model.parameters);
-        let data = model::rows_of(&self.data, model);
+        let data = rows::rows_of(&self.data, model);
         let mut sum = 0.0;
         for rows in data.split(4096, 0) {
             let code = network.encode(parameters, model, &rows);
@@ -252,14 +254,14 @@ fn masks(streams: &mut [ChaCha8Rng], tensor: &Tensor, probability: f64) -> Tenso
 
 impl Trainable for Training {
     fn iterations(&self) -> u64 {
-        let rows = model::count(&self.data);
+        let rows = rows::count(&self.data);
         let lengths = self.stages.iter();
         lengths.map(|stage| stage.length(&self.recipe, rows)).sum()
     }
 
-    fn share(&self, done: u64) -> f64 {
+    fn fraction_done(&self, done: u64) -> f64 {
         // Steps of single layers are cheaper than those of the whole.
-        let rows = model::count(&self.data);
+        let rows = rows::count(&self.data);
         self.work_of(done, rows).1 / self.work(rows).1.max(f64::MIN_POSITIVE)
     }
 
@@ -317,18 +319,18 @@ impl Trainable for Training {
     fn losses(&self) -> Vec<(&'static str, Vec<f64>)> {
         let losses = self.current.as_ref().and_then(|current| {
             let x = current.last.as_ref()?;
-            let pass = current.passes.get(&model::count(x))?;
+            let pass = current.passes.get(&rows::count(x))?;
             Some(pass.reconstruction_losses(x))
         });
         losses.map_or(Vec::new(), |losses| vec![("reconstruction", losses)])
     }
 
     fn state(&self, model: usize) -> Vec<(String, Tensor)> {
-        model::state(&self.model.parameters, &self.descender, model)
+        optimiser::state(&self.model.parameters, &self.descender, model)
     }
 
     fn restore(&mut self, model: usize, iteration: u64, stored: &Named) -> Result<(), String> {
-        model::restore(&self.model.parameters, &self.descender, model, stored)?;
+        optimiser::restore(&self.model.parameters, &self.descender, model, stored)?;
         let (_, step) = self.locate(iteration);
         self.descender.set_steps(step);
         self.current = None;

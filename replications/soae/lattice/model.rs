@@ -126,7 +126,7 @@ impl Map {
             } => (rate, kernel, nodes),
             Learning::Som { rate } => {
                 let som = settings.online(rate);
-                return som.stretch(&self.data, table, updates, next_row);
+                return som.run_updates(&self.data, table, updates, next_row);
             }
             Learning::Network { .. } => return f64::NAN,
         };
@@ -142,7 +142,8 @@ impl Map {
                 }
             }
         };
-        online::stretch(&self.data, table, (updates, false), next_row, &mut rates_of)
+        let lengths = online::Lengths::Free;
+        online::run_updates(&self.data, table, updates, lengths, next_row, &mut rates_of)
     }
 
     /// A step of the network: `z` drawn about the best matching node of each row of a batch, then Adam on the

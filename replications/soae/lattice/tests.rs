@@ -87,7 +87,7 @@ fn gradient_steps_on_a_table_are_the_updates_of_the_som() {
     for t in 0..settings.updates() {
         let row = (t * 7 % 60) as usize;
         let x = data.narrow(0, row as i64, 1);
-        som.stretch(&data, &mut updated, t..t + 1, &mut |_| row);
+        som.run_updates(&data, &mut updated, t..t + 1, &mut |_| row);
 
         let winner = nearest(&x, &table)[0] as usize;
         let sigma = falling(settings.sigma, t, settings.updates());

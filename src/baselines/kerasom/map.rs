@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::KerasomSettings;
 use crate::nn::slices::{slice, slice_mut};
-use crate::nn::{Adam, products};
+use crate::nn::{Adam, products, state};
 use crate::random::{self, Seed};
 use crate::runs::checkpoint::Named;
 use crate::som::Search;
@@ -184,23 +184,8 @@ impl Trainable for Map {
             .collect()
     }
 
-    fn restore(&mut self, _: usize, iteration: u64, state: &Named) -> Result<(), String> {
-        let mut found = Vec::new();
-        for (name, buffer) in self.buffers() {
-            let stored = state
-                .get(name)
-                .ok_or_else(|| format!("{name} is missing"))?;
-            if stored.size() != buffer.size() {
-                let (stored, own) = (stored.size(), buffer.size());
-                return Err(format!(
-                    "{name} has the shape {stored:?}, this map needs {own:?}"
-                ));
-            }
-            found.push((buffer, stored));
-        }
-        for (mut buffer, stored) in found {
-            buffer.copy_(stored);
-        }
+    fn restore(&mut self, _: usize, iteration: u64, stored: &Named) -> Result<(), String> {
+        state::fill_buffers(&self.buffers(), stored)?;
         self.adam.steps = iteration;
         Ok(())
     }
@@ -222,8 +207,7 @@ mod tests {
     }
 
     fn data(dims: i64) -> Tensor {
-        tch::manual_seed(12);
-        Tensor::rand([100, dims], (Kind::Float, Device::Cpu))
+        random::uniform(12, &[100, dims])
     }
 
     /// The same steps with the SOM loss of DESOM, whose gradients agree with autograd.
@@ -240,7 +224,7 @@ mod tests {
                 .neighbourhood
                 .weights(&map.squared_distances, temperature);
             let gradient = prototypes.zeros_like().unsqueeze(0);
-            let value = loss.step(
+            let value = loss.loss_and_gradients(
                 &x,
                 &prototypes.unsqueeze(0),
                 &weights,

@@ -14,10 +14,10 @@
 //! y = A' [(G w) . (B' x)]      G = V_r [n, r]   A = V_m [n, m]   B = V_n^-1 [n, n]
 //! ```
 //!
-//! where `V_k` has the powers 0 to k - 1 of the points, and of the point at infinity the last alone. In two
-//! dimensions this is done along either axis, `n^2` products stand for `m^2 r^2`, and over all channels each of the
-//! `n^2` is a product of matrices. A whole axis is cut into tiles of `m` results: cutting, padding and `B'` are one
-//! matrix, `A` and putting the tiles together another.
+//! where `V_k` is the Vandermonde matrix of the points: their powers 0 to k - 1, and of the point at infinity the
+//! last alone. In two dimensions this is done along either axis, `n^2` products stand for `m^2 r^2`, and over all
+//! channels each of the `n^2` is a product of matrices. A whole axis is cut into tiles of `m` results: cutting,
+//! padding and `B'` are one matrix, `A` and putting the tiles together another.
 //!
 //! More results at once need more points, and with them errors grow. On normal numbers and 256 channels five results,
 //! eight points, have errors of 5.5e-6 of the results' spread (root mean square), the decoders' four at six and five
@@ -82,7 +82,7 @@ impl Convolution {
     }
 }
 
-/// All that lies below the filter at each place, made by one matrix an axis, times the filters.
+/// im2col: gathers the pixels below each tap, by one matrix an axis, then one matrix product with the filters.
 #[derive(Debug)]
 pub(super) struct FromOne {
     side: i64,
@@ -104,7 +104,7 @@ impl FromOne {
 
     fn apply(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
         let side = self.side;
-        let windows = self.windows.beside(x);
+        let windows = self.windows.like(x);
         let rows = windows.mm(&x.reshape([side, -1]));
         let seen = windows.matmul(&rows.view([TAPS * side, side, -1]));
         let seen = seen.view([TAPS, side, TAPS, side, -1]);
@@ -115,7 +115,8 @@ impl FromOne {
     }
 }
 
-/// What each pixel adds under each tap, by one product; then these are added up, by one matrix an axis.
+/// What each pixel adds under each tap, by one product; then these are added up, by one matrix an axis: the
+/// transpose of im2col (col2im).
 #[derive(Debug)]
 pub(super) struct ToOne {
     side: i64,
@@ -143,7 +144,7 @@ impl ToOne {
         let added = x.reshape([-1, inputs]).mm(&weight);
         let added = added.view([side, side, -1, TAPS, TAPS]);
         let added = added.permute([3, 0, 4, 1, 2]).reshape([TAPS * side, -1]);
-        let spread = self.spread.beside(x);
+        let spread = self.spread.like(x);
         let rows = spread.mm(&added).view([2 * side, TAPS * side, -1]);
         spread.matmul(&rows) + bias
     }
@@ -171,7 +172,7 @@ impl Constant {
     }
 
     /// On the device of `x` and of its kind.
-    fn beside(&self, x: &Tensor) -> Tensor {
+    fn like(&self, x: &Tensor) -> Tensor {
         let mut kept = self.kept.borrow_mut();
         if (kept.device(), kept.kind()) != (x.device(), x.kind()) {
             *kept = self.exact.to_device(x.device()).to_kind(x.kind());
@@ -181,7 +182,7 @@ impl Constant {
 }
 
 /// A minimal filtering algorithm F(m, r): `m` results at once of a filter of `r` taps.
-struct Filtering {
+struct TileAlgorithm {
     /// How the four taps make the `r` of this filter, `[r, 4]`.
     taps: &'static [[f64; TAPS as usize]],
     /// The first pixel that a result is made of, counted from the result's own.
@@ -191,7 +192,7 @@ struct Filtering {
 }
 
 /// F(5, 4). Padded by one before and two after, as TensorFlow's "same" is.
-const SAME: [Filtering; 1] = [Filtering {
+const SAME: [TileAlgorithm; 1] = [TileAlgorithm {
     taps: &[
         [1.0, 0.0, 0.0, 0.0],
         [0.0, 1.0, 0.0, 0.0],
@@ -203,8 +204,8 @@ const SAME: [Filtering; 1] = [Filtering {
 }];
 
 /// The same of doubled pixels: F(4, 3) at even places, F(4, 2) at odd ones.
-const DOUBLED: [Filtering; 2] = [
-    Filtering {
+const DOUBLED: [TileAlgorithm; 2] = [
+    TileAlgorithm {
         taps: &[
             [1.0, 0.0, 0.0, 0.0],
             [0.0, 1.0, 1.0, 0.0],
@@ -213,26 +214,26 @@ const DOUBLED: [Filtering; 2] = [
         first: -1,
         points: &[0.0, 1.0, -1.0, 0.5, -2.0],
     },
-    Filtering {
+    TileAlgorithm {
         taps: &[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]],
         first: 0,
         points: &[0.0, 1.0, -1.0, 0.5],
     },
 ];
 
-impl Filtering {
+impl TileAlgorithm {
     /// Points, that at infinity included.
     fn count(&self) -> i64 {
         self.points.len() as i64 + 1
     }
 
     /// `m`.
-    fn at_once(&self) -> i64 {
+    fn outputs_per_tile(&self) -> i64 {
         self.count() + 1 - self.taps.len() as i64
     }
 
-    /// The powers 0 to `count - 1` of each point, and of infinity the last alone: `[points, count]`.
-    fn powers(&self, count: i64) -> Tensor {
+    /// `V_count`: the powers 0 to `count - 1` of each point, and of infinity the last alone: `[points, count]`.
+    fn vandermonde(&self, count: i64) -> Tensor {
         let finite = self.points.iter();
         let finite = finite.flat_map(|point| (0..count).map(|power| point.powi(power as i32)));
         let infinite = (0..count).map(|power| if power + 1 == count { 1.0 } else { 0.0 });
@@ -258,26 +259,34 @@ pub(super) struct Winograd {
 
 impl Winograd {
     /// For an image of so many pixels each way; results of several filters take turns. All have tiles of one size.
-    fn of(side: i64, filters: &[Filtering]) -> Self {
+    fn of(side: i64, filters: &[TileAlgorithm]) -> Self {
         let every = filters.len() as i64;
-        let points = filters.iter().map(Filtering::count).sum();
-        let at_once = filters.iter().map(Filtering::at_once).max().unwrap_or(1);
-        let tiles = (side + at_once - 1) / at_once;
+        let points = filters.iter().map(TileAlgorithm::count).sum();
+        let outputs_per_tile = filters
+            .iter()
+            .map(TileAlgorithm::outputs_per_tile)
+            .max()
+            .unwrap_or(1);
+        let tiles = (side + outputs_per_tile - 1) / outputs_per_tile;
         let columns = points * tiles;
         let mut input_transform = vec![0.0; (columns * side) as usize];
         let mut output_transform = vec![0.0; (every * side * columns) as usize];
         let mut filter_transform = Vec::new();
         let mut before = 0;
         for (turn, filter) in (0..every).zip(filters) {
-            debug_assert_eq!(filter.at_once(), at_once, "tiles of one size");
+            debug_assert_eq!(
+                filter.outputs_per_tile(),
+                outputs_per_tile,
+                "tiles of one size"
+            );
             let count = filter.count();
-            let of_samples = filter.powers(count).inverse().tr();
-            let of_results = filter.powers(at_once);
-            let of_taps = filter.powers(filter.taps.len() as i64);
+            let of_samples = filter.vandermonde(count).inverse().tr();
+            let of_results = filter.vandermonde(outputs_per_tile);
+            let of_taps = filter.vandermonde(filter.taps.len() as i64);
             for point in 0..count {
                 let row = before + point;
                 for tile in 0..tiles {
-                    let (start, place) = (at_once * tile, row * tiles + tile);
+                    let (start, place) = (outputs_per_tile * tile, row * tiles + tile);
                     for number in 0..count {
                         let pixel = start + filter.first + number;
                         if (0..side).contains(&pixel) {
@@ -285,7 +294,7 @@ impl Winograd {
                                 of_samples.double_value(&[point, number]);
                         }
                     }
-                    for number in 0..at_once.min(side - start) {
+                    for number in 0..outputs_per_tile.min(side - start) {
                         let result = every * (start + number) + turn;
                         output_transform[(result * columns + place) as usize] =
                             of_results.double_value(&[point, number]);
@@ -317,7 +326,7 @@ impl Winograd {
         let (all, pairs) = (points * tiles, points * points);
 
         // Rows of the image first, then columns: `[points * tiles, points * tiles, batch * inputs]`.
-        let transform = self.input_transform.beside(x);
+        let transform = self.input_transform.like(x);
         let rows = transform.mm(&x.reshape([self.side, -1]));
         let inner = transform.matmul(&rows.view([all, self.side, -1]));
 
@@ -325,7 +334,7 @@ impl Winograd {
         let inner = inner.view([points, tiles, points, tiles, batch, inputs]);
         let inner = inner.permute([0, 2, 1, 3, 4, 5]);
         let inner = inner.reshape([pairs, tiles * tiles * batch, inputs]);
-        let transform = self.filter_transform.beside(x);
+        let transform = self.filter_transform.like(x);
         let filters = transform.mm(&weight.reshape([TAPS, -1]));
         let filters = transform.matmul(&filters.view([points, TAPS, -1]));
         let products = inner.bmm(&filters.view([pairs, inputs, outputs]));
@@ -333,7 +342,7 @@ impl Winograd {
         let products = products.view([points, points, tiles, tiles, batch, outputs]);
         let products = products.permute([0, 2, 1, 3, 4, 5]);
         let products = products.reshape([all, all, batch * outputs]);
-        let transform = self.output_transform.beside(x);
+        let transform = self.output_transform.like(x);
         let columns = transform.matmul(&products).view([all, -1]);
         transform.mm(&columns).view([side, side, batch, outputs]) + bias
     }

@@ -48,7 +48,7 @@ pub struct SomVae {
     /// `[rows, D]`, only what is trained on.
     data: Tensor,
     /// `[units, 5]`: each unit and its neighbours; the number of units where there is none.
-    places: Tensor,
+    grid_neighbours: Tensor,
     /// The order of an epoch, `[rows]`.
     order: Option<(u64, Tensor)>,
     /// The terms of the last step's loss.
@@ -85,7 +85,7 @@ impl SomVae {
             leaves: leaves.collect(),
             gradient: parameters.values.zeros_like(),
             adam: Adam::new(settings.adam, &parameters.values),
-            places: places(settings.map).to_device(data.device()),
+            grid_neighbours: grid_neighbours(settings.map).to_device(data.device()),
             settings: settings.clone(),
             seed,
             network,
@@ -141,8 +141,8 @@ impl SomVae {
         let latent = self.settings.latent;
         let none = Tensor::zeros([1, latent], (Kind::Float, x.device()));
         let around = Tensor::cat(&[&embeddings, &none], 0);
-        let places = self.places.index_select(0, &winners).view([-1]);
-        let around = around.index_select(0, &places).view([-1, 5, latent]);
+        let neighbours = self.grid_neighbours.index_select(0, &winners).view([-1]);
+        let around = around.index_select(0, &neighbours).view([-1, 5, latent]);
         [
             mean(decoded - x),
             mean(self.network.decode(part, &code) - x),
@@ -226,15 +226,15 @@ impl SomVae {
 
 /// For each unit of the map itself and its neighbours below, above, to the right and to the left; the
 /// number of units stands for none. `[units, 5]`
-fn places(map: Grid) -> Tensor {
+fn grid_neighbours(map: Grid) -> Tensor {
     let (rows, columns) = (map.rows as i64, map.columns as i64);
-    let mut places = Vec::with_capacity(5 * map.units());
+    let mut neighbours = Vec::with_capacity(5 * map.units());
     for row in 0..rows {
         for column in 0..columns {
             for (down, right) in [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)] {
                 let (row, column) = (row + down, column + right);
                 let inside = (0..rows).contains(&row) && (0..columns).contains(&column);
-                places.push(if inside {
+                neighbours.push(if inside {
                     row * columns + column
                 } else {
                     rows * columns
@@ -242,7 +242,7 @@ fn places(map: Grid) -> Tensor {
             }
         }
     }
-    Tensor::from_slice(&places).view([-1, 5])
+    Tensor::from_slice(&neighbours).view([-1, 5])
 }
 
 impl Trainable for SomVae {
@@ -337,11 +337,11 @@ mod tests {
             rows: 2,
             columns: 3,
         };
-        let places = Vec::<i64>::try_from(places(map).view([-1])).unwrap();
+        let neighbours = Vec::<i64>::try_from(grid_neighbours(map).view([-1])).unwrap();
         // 0 1 2
         // 3 4 5
-        assert_eq!(places[..5], [0, 3, 6, 1, 6]);
-        assert_eq!(places[20..25], [4, 6, 1, 5, 3]);
+        assert_eq!(neighbours[..5], [0, 3, 6, 1, 6]);
+        assert_eq!(neighbours[20..25], [4, 6, 1, 5, 3]);
     }
 
     /// The loss written out in plain loops of doubles.

@@ -89,9 +89,10 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
     let checkpoint = folder.path().join("checkpoint");
     let (data, stop) = (data(), AtomicBool::new(false));
     let whole = run(Path::new(""));
+    let mut model = SomVae::new(&settings(), Seed(2), &data.features).unwrap();
     let mut stopped = StopAfter {
-        model: SomVae::new(&settings(), Seed(2), &data.features).unwrap(),
-        step: 17,
+        model: &mut model,
+        step: Some(17),
         stop: &stop,
     };
     let cohort = [member(&checkpoint)];

@@ -58,9 +58,9 @@ fn finding(case: &Case, test: &Argmax) -> Result<Finding, Box<Finding>> {
             moments.map(|one| Expected::further(one, |expected| expected.p_less(-null) <= against));
         let above = above.max_by_key(|further| rank(*further));
         let below = below.min_by_key(|further| rank(*further));
-        let [above, below] = [above, below].map(|side| side.unwrap_or(Further::Never));
+        let [above, below] = [above, below].map(|side| side.unwrap_or(Further::OnEdge));
         let is_above = rank(above) <= rank(below);
-        leans_for = (above != below || above != Further::Never).then_some(is_above);
+        leans_for = (above != below || above != Further::OnEdge).then_some(is_above);
         if is_above { above } else { below }
     });
     let mut order: Vec<usize> = (0..groups.len()).collect();

@@ -14,7 +14,7 @@ use super::super::{Aggregate, Bound};
 use super::{AGAINST, Case, FOR, Finding, Group, Verdict, decided, each};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::{interquartile_mean, quantile, resampled};
-use crate::statistics::power::{Further, further};
+use crate::statistics::power::{Further, PRACTICALLY_INFINITE, further};
 use crate::statistics::{Difference, Interval, Moments, trimmed};
 
 /// Fewer runs have no middle half to speak of.
@@ -241,7 +241,7 @@ fn without_value(stop: Box<Finding>, test: &Bound, variant: &str) -> Box<Finding
 /// How many further runs decide if mean and spread stay as they are.
 fn more(test: &Bound, moments: Moments, middle: Difference) -> Further {
     further(moments.n, |n| {
-        let n = n.unwrap_or(ENDLESS);
+        let n = n.unwrap_or(PRACTICALLY_INFINITE);
         let estimate = match test.aggregate {
             Aggregate::Mean => {
                 let worst = test.worst.as_ref().map(|worst| **worst);
@@ -256,9 +256,6 @@ fn more(test: &Bound, moments: Moments, middle: Difference) -> Further {
         estimate.decides(test)
     })
 }
-
-/// As many runs as stand for infinitely many.
-const ENDLESS: u32 = 1_000_000_000;
 
 /// Sorted middle means of resampled runs.
 fn resamples(case: &Case, label: &str, numbers: &[f64]) -> Vec<f64> {

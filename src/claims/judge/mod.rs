@@ -17,6 +17,8 @@
 
 mod argmax;
 mod bound;
+mod case;
+mod conditions;
 #[cfg(test)]
 mod edge_tests;
 mod equivalence;
@@ -33,68 +35,22 @@ mod together;
 mod trend;
 mod value;
 
-use super::fewest::{comparisons, fewest};
-use super::results::Sample;
+use super::fewest::fewest;
 use super::verdict::{Finding, Group, Judgement, Verdict};
-use super::words::{count, list};
-use super::{At, Better, Claim, Published, Quantity, Results, Test};
-use crate::metrics::{self, Metric, described};
-use crate::som::quality::{CLASS_SCATTER, MAP};
+use super::words::count;
+use super::{At, Claim, Published, Results, Test};
+use crate::metrics::Metric;
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::power::Further;
 use crate::statistics::{holm, upper_share};
+use case::Case;
+pub use conditions::Conditions;
 use together::{Corrections, demote, is_order};
 
 /// A claim's opposite has to be at most this likely.
 pub(super) const FOR: f64 = 0.05;
 /// A claim has to be at most this likely to be refuted, on one side.
 pub(super) const AGAINST: f64 = 0.025;
-/// Squares of larger values, and their sums, are not finite.
-const LARGEST: f64 = 1e150;
-/// The largest share of runs without a value that a claim about values bears.
-const WITHOUT_VALUE: f64 = 0.1;
-
-/// What was run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conditions {
-    /// The profile's name; only `paper` allows verdicts.
-    pub profile: String,
-    /// What was changed in the protocol, by name.
-    pub altered: Vec<(String, String)>,
-}
-
-impl Conditions {
-    /// The full protocol of the paper.
-    #[must_use]
-    pub fn paper() -> Self {
-        Self {
-            profile: "paper".to_owned(),
-            altered: Vec::new(),
-        }
-    }
-
-    /// Why there can be no verdict; `None` if there can.
-    #[must_use]
-    pub fn refusal(&self) -> Option<String> {
-        let precision = self.altered.iter().find(|(name, _)| name == "precision");
-        if let (Some((_, precision)), 1) = (precision, self.altered.len()) {
-            return Some(format!(
-                "runs of {precision} precision are not used for verdicts; those of exact precision are"
-            ));
-        }
-        if !self.altered.is_empty() {
-            let changes = self.altered.iter();
-            let changes: Vec<_> = changes
-                .map(|(name, value)| format!("{name} = {value}"))
-                .collect();
-            return Some(format!(
-                "with {} it is not the paper's protocol",
-                list(&changes)
-            ));
-        }
-        (self.profile != "paper").then(|| format!("the {} profile gives no verdict", self.profile))
-    }
-}
 
 /// Judges claims of one experiment, in the order given.
 #[must_use]
@@ -193,6 +149,9 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         verdict,
         better_than_published: false,
         older_runs: 0,
+        late: false,
+        undated_runs: 0,
+        given: None,
         refutable_from: None,
         provisional: None,
         explanation: Vec::new(),
@@ -200,15 +159,6 @@ fn judgement(claim: &Claim, verdict: Verdict, findings: Vec<Finding>) -> Judgeme
         deviations: claim.deviations.clone(),
         cause: None,
     }
-}
-
-/// What every test is given.
-struct Case<'a> {
-    claim: &'a Claim,
-    published: &'a Published,
-    results: &'a Results,
-    /// How many more seeds would decide depends on them; the verdict is corrected afterwards.
-    corrections: Corrections,
 }
 
 /// A claim by itself.
@@ -308,7 +258,8 @@ fn rank(further: Further) -> u32 {
         Further::About(seeds) => seeds,
         // Nothing is known beyond that: more than any estimate.
         Further::AtLeast(seeds) => u32::MAX / 2 + seeds,
-        Further::MoreThanMost => u32::MAX - 1,
+        Further::MoreThanMost => u32::MAX - 2,
+        Further::OnEdge => u32::MAX - 1,
         Further::Never => u32::MAX,
     }
 }
@@ -337,10 +288,17 @@ fn notes(findings: &[Finding], verdict: &Verdict, test: &Test) -> Vec<String> {
         }
     }
     let of_means = !matches!(test, Test::Collapse(_));
-    let smallest = groups.iter().map(|group| group.n).min();
-    if let (true, true, true, Some(n)) = (verdict.is_for(), of_means, named.is_empty(), smallest) {
+    let is_named = |group: &Group| named.iter().any(|(variant, ..)| *variant == group.variant);
+    let unmarked = groups.iter().filter(|group| !is_named(group));
+    let smallest = unmarked.map(|group| group.n).min();
+    if let (true, true, Some(n)) = (verdict.is_for(), of_means, smallest) {
+        let of_which = if named.is_empty() {
+            ""
+        } else {
+            " of the others"
+        };
         notes.push(format!(
-            "A rare collapse is not excluded: none in {} is still likely enough if up to {:.*} % of all \
+            "A rare collapse{of_which} is not excluded: none in {} is still likely enough if up to {:.*} % of all \
              runs collapse.",
             count(n, "run"),
             usize::from(n > 100),
@@ -348,126 +306,6 @@ fn notes(findings: &[Finding], verdict: &Verdict, test: &Test) -> Vec<String> {
         ));
     }
     notes
-}
-
-impl Case<'_> {
-    /// What the p values for and against the claim are held against, when it is asked how many more seeds it takes:
-    /// as Holm corrects the smallest of them.
-    fn levels(&self) -> (f64, f64) {
-        let comparisons = comparisons(&self.claim.test).max(1) as f64;
-        let Corrections { in_favour, against } = self.corrections;
-        (FOR / in_favour, AGAINST / against / comparisons)
-    }
-
-    fn quantity(&self, variant: &str, metric: &str) -> Quantity {
-        Quantity {
-            variant: variant.to_owned(),
-            metric: metric.to_owned(),
-            data: self.claim.data.clone(),
-        }
-    }
-
-    /// The runs of a metric of a variant, if they allow a test of values.
-    fn sample(&self, label: &str, variant: &str, metric: &str) -> Result<Sample, Box<Finding>> {
-        let found = self.results.sample(&self.quantity(variant, metric));
-        let impossible = |reason: String| {
-            let words = format!("{label}: not tested, {reason}.");
-            let verdict = Verdict::NotTested { reason };
-            Box::new(Finding::new(label.to_owned(), verdict, words))
-        };
-        let sample = found.map_err(impossible)?;
-        let is_large = |&(_, value): &(u64, f64)| value.abs() > LARGEST;
-        if sample.values.iter().any(is_large) {
-            return Err(impossible(format!(
-                "{metric} of {variant} is beyond {LARGEST:e}, too large to be squared"
-            )));
-        }
-        let short = |more_seeds, words: String| {
-            let verdict = Verdict::Inconclusive { more_seeds };
-            Box::new(Finding {
-                ours: vec![Group::of(variant, metric, &sample)],
-                ..Finding::new(label.to_owned(), verdict, words)
-            })
-        };
-        let (lost, runs) = (sample.without_value(), sample.runs());
-        let n = sample.values.len();
-        if lost as f64 > WITHOUT_VALUE * runs as f64 {
-            // If all that follow have a value; at the rate so far none would do.
-            let needed = (lost as f64 / WITHOUT_VALUE).ceil() as usize;
-            let left = if n == 0 {
-                "nothing is left to test"
-            } else {
-                "what is left is a selection, and its mean is not the method's"
-            };
-            return Err(short(
-                Further::AtLeast(needed.saturating_sub(runs).max(1) as u32),
-                format!(
-                    "{label}: {lost} of {} of {variant} have no value ({} diverged); {left}.",
-                    count(runs, "run"),
-                    sample.diverged
-                ),
-            ));
-        }
-        if n < MIN_RUNS as usize {
-            return Err(short(
-                Further::AtLeast(MIN_RUNS - n as u32),
-                format!(
-                    "{label}: {} of {variant}; fewer than {MIN_RUNS} decide nothing.",
-                    count(n, "run")
-                ),
-            ));
-        }
-        Ok(sample)
-    }
-
-    /// What there is of each of these (variant, metric), whether or not it allows a test.
-    fn groups(&self, compared: [(&str, &str); 2]) -> Vec<Group> {
-        let groups = compared.into_iter().filter_map(|(variant, metric)| {
-            let sample = self.results.sample(&self.quantity(variant, metric)).ok()?;
-            Some(Group::of(variant, metric, &sample))
-        });
-        groups.collect()
-    }
-
-    /// The runs of a metric of several variants. A variant without any is named before one with too few:
-    /// seeds do not mend that.
-    fn samples<'s>(
-        &self,
-        label: &str,
-        variants: impl IntoIterator<Item = &'s str>,
-        metric: &str,
-    ) -> Result<Vec<Sample>, Box<Finding>> {
-        let (mut samples, mut stopped) = (Vec::new(), None::<Box<Finding>>);
-        for variant in variants {
-            match self.sample(label, variant, metric) {
-                Ok(sample) => samples.push(sample),
-                Err(finding) if matches!(finding.verdict, Verdict::NotTested { .. }) => {
-                    return Err(finding);
-                }
-                Err(finding) => stopped = stopped.or(Some(finding)),
-            }
-        }
-        stopped.map_or(Ok(samples), Err)
-    }
-
-    /// Which way a metric improves: as the claim says, or as its name does.
-    fn better(&self, metric: &str) -> Option<Better> {
-        self.claim.better.or_else(|| known_direction(metric))
-    }
-}
-
-/// Which way a metric improves that is known by name, alone or after a prefix as in `bmu.purity`.
-fn known_direction(metric: &str) -> Option<Better> {
-    let name = metric.rsplit('.').next()?;
-    let of_maps = || {
-        let known = MAP.iter().map(|(of, _)| *of).chain([CLASS_SCATTER]);
-        known.into_iter().find(|of| of.id == name)
-    };
-    match described(name).or_else(of_maps)?.better {
-        metrics::Better::Higher => Some(Better::Higher),
-        metrics::Better::Lower => Some(Better::Lower),
-        metrics::Better::NearestZero | metrics::Better::NearestOne => None,
-    }
 }
 
 /// What a run gives that fails altogether, for metrics known by name: a lower limit of one cluster or chance.

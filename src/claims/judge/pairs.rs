@@ -11,7 +11,7 @@ use super::{Case, Finding, Verdict};
 use crate::random::{Seed, stream};
 use crate::statistics::closeness::MIN_RUNS;
 use crate::statistics::paired::sign_flip;
-use crate::statistics::power::{ENDLESS, Further, further_for_mean};
+use crate::statistics::power::{Further, PRACTICALLY_INFINITE, further_for_mean};
 use crate::statistics::{Difference, Moments, effect, minus};
 
 /// The p values that pairs may have that do not exist yet, if mean and spread stay as they are: those of the t test,
@@ -36,8 +36,8 @@ impl Expected {
         };
         let n = match more_seeds {
             Further::About(more) => now.n + more,
-            Further::MoreThanMost => ENDLESS,
-            Further::AtLeast(_) | Further::Never => return None,
+            Further::MoreThanMost => PRACTICALLY_INFINITE,
+            Further::AtLeast(_) | Further::OnEdge | Further::Never => return None,
         };
         match speak(Self(Difference::of_one(Moments { n, ..now }))) {
             [true, false] => Some(true),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Ending, Run, Seeds};
+use super::super::{Better, Ending, Run, Seeds};
+use super::case::known_direction;
 use super::*;
 
 const PAPER: &str = r#"
@@ -133,6 +134,61 @@ fn a_decision_on_fewer_seeds_than_planned_says_so() {
     };
     let whole = judged(VALUE, &results(&[("a", 0.802)])).with_seeds(all);
     assert_eq!(whole.headline(), "reproduced");
+    // More than planned were looked at more often too.
+    let beyond = Seeds {
+        done: 13,
+        planned: 10,
+    };
+    let more = judged(VALUE, &results(&[("a", 0.802)])).with_seeds(beyond);
+    assert_eq!(more.headline(), "reproduced (13 seeds, 10 of them planned)");
+}
+
+#[test]
+fn what_all_runs_begin_with_is_said() {
+    let of = |mean| judged(VALUE, &results(&[("a", mean)])).with_given("autoencoder", &["a"]);
+    assert_eq!(of(0.802).headline(), "reproduced, given one autoencoder");
+    let undecided = of(0.825);
+    assert!(!undecided.headline().contains("autoencoder"));
+    let said = undecided.explanation.last().unwrap();
+    assert!(
+        said.starts_with("All runs of a begin with one autoencoder."),
+        "{said}"
+    );
+    let free = judged(VALUE, &results(&[("a", 0.802)])).with_given("autoencoder", &[]);
+    assert_eq!((free.given, free.explanation.len()), (None, 2));
+}
+
+#[test]
+fn a_claim_set_when_results_were_known_says_so() {
+    let judgement = judged(VALUE, &results(&[("a", 0.802)])).with_known(Some("three runs."));
+    assert!(judgement.late);
+    let said = judgement.explanation.last().unwrap();
+    assert_eq!(said, "Set when results were known: three runs.");
+}
+
+#[test]
+fn rare_collapses_are_spoken_of_where_none_was_seen() {
+    let test = "[claim.test.order]\nmetrics = [\"purity\"]\n\
+                descending = [{ variant = \"a\" }, { variant = \"b\" }]";
+    let mut results = results(&[("a", 0.9), ("b", 0.6)]);
+    for run in results
+        .runs
+        .iter_mut()
+        .filter(|run| run.variant == "b")
+        .take(2)
+    {
+        run.ending = Ending::Collapsed;
+    }
+    let said = judged(test, &results).explanation;
+    assert!(
+        said.iter().any(|one| one == "b: 2 of 10 runs collapsed."),
+        "{said:?}"
+    );
+    assert!(
+        said.iter()
+            .any(|one| one.starts_with("A rare collapse of the others is not excluded")),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -394,6 +450,10 @@ fn a_trend_holds_or_turns() {
     assert!((falls.findings[0].numbers["kendall_tau"] - 1.0).abs() < 1e-12);
     assert!(falls.findings[0].difference.unwrap() < -0.4);
     assert_eq!(of([0.3, 0.6, 0.75, 0.8]).verdict, Verdict::NotReproduced);
+    // Two steps up within the noise and a collapse: from first to last it falls, along the values it does not.
+    let steps = of([0.750, 0.752, 0.754, 0.15]);
+    let more_seeds = Further::OnEdge;
+    assert_eq!(steps.verdict, Verdict::Inconclusive { more_seeds });
     // Down on the whole, but clearly up once.
     let turns = of([0.8, 0.5, 0.7, 0.3]);
     assert_eq!(turns.verdict, Verdict::NotReproduced);

@@ -2,7 +2,7 @@
 //!
 //! Of each seed the change over the whole range is taken, by least squares over the steps (values of
 //! the parameter count as evenly spaced). For the claim speaks that its mean is in the claimed direction
-//! (t and sign-flip test, both); against it that it is below the margin, or that a single step goes the
+//! (t and sign-flip test, both) and no step's is in the other; against it that it is below the margin, or that a single step goes the
 //! other way by more than the margin (Holm over the steps).
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::super::verdict::Group;
 use super::super::words::{count, interval, number, p_value, signed};
 use super::super::{Change, Trend};
 use super::pairs::Expected;
-use super::{AGAINST, Case, Finding, Verdict, decided, too_small};
+use super::{AGAINST, Case, FOR, Finding, Verdict, decided, too_small};
 use crate::random::{Seed, stream};
 use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::closeness::MIN_RUNS;
@@ -77,6 +77,11 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
     };
     let verdict = if reversed {
         Verdict::NotReproduced
+    } else if p_for <= FOR && !backwards.is_empty() {
+        // From the first to the last value is one thing, along all of them another.
+        Verdict::Inconclusive {
+            more_seeds: Further::OnEdge,
+        }
     } else {
         decided(p_for, p_whole, || {
             Expected::further(moments, |expected| speak(expected).contains(&true))
@@ -97,13 +102,7 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         };
         change.interval(level)
     };
-    let mut words = format!(
-        "{label}: the fitted line changes by {} over the whole range ({}), 95 % interval {}, one-sided {}.",
-        signed(sign * moments.mean),
-        count(rows.len(), "seed"),
-        interval(shown(0.95)),
-        p_value(p_for)
-    );
+    let mut words = line(&label, sign * moments.mean, rows.len(), shown(0.95), p_for);
     if let Some((tau, around)) = tau {
         words += &format!(
             " Kendall's tau of the means with the claimed order: {} ({}).",
@@ -131,6 +130,17 @@ fn finding(case: &Case, test: &Trend, metric: &str) -> Result<Finding, Box<Findi
         .numbers
         .extend(tau.map(|(tau, _)| ("kendall_tau", tau)));
     Ok(finding)
+}
+
+/// What the fitted line says.
+fn line(label: &str, change: f64, seeds: usize, around: Interval, p_for: f64) -> String {
+    format!(
+        "{label}: the fitted line changes by {} over the whole range ({}), 95 % interval {}, one-sided {}.",
+        signed(change),
+        count(seeds, "seed"),
+        interval(around),
+        p_value(p_for)
+    )
 }
 
 /// The values of each seed, times `sign`, in the order of the samples.

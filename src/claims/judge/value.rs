@@ -118,10 +118,8 @@ fn with_spread(
             let more_seeds =
                 power::further_for_closeness(ours, published, margin, printed.coarseness);
             let why = match more_seeds {
-                Further::Never if power::is_too_wide(published, margin, printed.coarseness) => {
-                    "; the paper's own runs leave too much open for this margin"
-                }
-                Further::Never => {
+                Further::Never => "; the paper's own runs leave too much open for this margin",
+                Further::OnEdge => {
                     "; more runs with this mean and spread would leave it there, others may not"
                 }
                 _ => "",
@@ -228,8 +226,8 @@ fn refuted(
     stands.then_some(side)
 }
 
-/// Without a published spread: the weaker words. Ours is consistent if its mean is within the margin and
-/// nothing refutes that: a spread that bears everything is no agreement. A mean that may hold failed runs of
+/// Without a published spread: the weaker words. Ours is consistent if its mean is within the margin, wherever
+/// the published one was before it was rounded, and nothing refutes that: a spread that bears everything is no agreement. A mean that may hold failed runs of
 /// which ours by luck show none is refuted only if such runs do not explain it, see
 /// [`unseen_failures`](crate::statistics::unseen_failures).
 fn mean_only(
@@ -267,10 +265,13 @@ fn mean_only(
         interval(plain)
     );
     let size = number(margin);
-    let is_within = (ours.mean - printed.mean).abs() <= margin + printed.coarseness;
+    let is_within = (ours.mean - printed.mean).abs() + printed.coarseness <= margin;
     words += &match side {
         Some(side) => format!("wholly {} the margin of \u{b1}{size}.", beside(side)),
         None if is_within => format!("not beyond the margin of \u{b1}{size}."),
+        None if (ours.mean - printed.mean).abs() <= margin => format!(
+            "not beyond the margin of \u{b1}{size}, but the difference may be: the published mean is rounded."
+        ),
         None => format!("not wholly beyond the margin of \u{b1}{size}, but the difference is."),
     };
     let verdict = match (side, against) {

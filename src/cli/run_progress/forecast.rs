@@ -165,7 +165,7 @@ impl Forecast {
                 if self.begun.insert(part.key.clone()) {
                     until += part.time.as_secs_f64();
                     current.trains.push((part.key, until));
-                } else {
+                } else if !current.trains.iter().any(|(key, _)| *key == part.key) {
                     current.awaits.push(part.key);
                 }
             }
@@ -398,6 +398,22 @@ mod tests {
         forecast.notify_at(&waits(0.7), 4 * HOUR);
         forecast.notify(&advanced(0.8));
         assert_eq!(forecast.left_after(4 * HOUR), Some(2 * HOUR));
+    }
+
+    #[test]
+    fn a_cohort_does_not_wait_for_what_it_trains_itself() {
+        let key = Key::of(&serde_json::json!("part"));
+        let run = |is_counted: bool| Estimate {
+            time: if is_counted { 5 * HOUR } else { HOUR },
+            parts: vec![PendingPart {
+                key: key.clone(),
+                time: 4 * HOUR,
+                is_counted,
+            }],
+        };
+        let mut forecast = of(vec![Some(run(true)), Some(run(false))]);
+        forecast.notify_at(&taken_up(0, &names(2), 6 * HOUR), Duration::ZERO);
+        assert_eq!(forecast.left_after(Duration::ZERO), Some(6 * HOUR));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn lloyd(
     let mut partition = Partition::new(points, &start)?;
     let mut centres = start;
     for iteration in 1..=stopping.max_iterations {
-        nearest.aim(&centres)?;
+        nearest.set_centres(&centres)?;
         let step = partition.update(points, &nearest)?;
         let moved = partition.means(points, &centres, &step.sizes)?;
         let shifts = moved.f_sub(&centres)?.f_square_()?.f_sum_dim_intlist(

@@ -44,7 +44,7 @@ impl Nearest {
     }
 
     /// Sets the centres to search, `[groups, clusters, columns]`.
-    pub fn aim(&mut self, centres: &Tensor) -> Result<(), Error> {
+    pub fn set_centres(&mut self, centres: &Tensor) -> Result<(), Error> {
         let (groups, clusters, columns) = centres.size3()?;
         let flat = centres.f_reshape([groups * clusters, columns])?;
         self.groups = groups;

@@ -46,7 +46,7 @@ fn from_starts(
     data: &Tensor,
     starts: &Tensor,
     settings: &KMeans,
-) -> (settled::Settled, Vec<usize>) {
+) -> (final_assignment::Settled, Vec<usize>) {
     let points = Points::centred(data).unwrap();
     let stopping = Stopping {
         max_iterations: settings.max_iterations,

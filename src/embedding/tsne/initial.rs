@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use crate::distances::product::{Matrix, multiply};
-use crate::random::{Seed, stream, unit};
+use crate::random::{Seed, box_muller, stream, unit};
 use crate::shares::share;
 
 /// The standard deviation of the starting places: small beside the kernel's width of 1.
@@ -42,15 +42,13 @@ pub(super) fn principal(values: &[f64], columns: usize, threads: NonZeroUsize) -
     places
 }
 
-/// Normally distributed places with a standard deviation of 1e-4 (Box and Muller 1958).
+/// Normally distributed places with a standard deviation of 1e-4.
 pub(super) fn random(seed: Seed, rows: usize) -> Vec<[f64; 2]> {
     let mut rng = stream(seed, "t-SNE start");
     (0..rows)
         .map(|_| {
-            // 1 - u, because u may be 0 and never is 1.
-            let radius = (-2.0 * f64::from(1.0 - unit(&mut rng)).ln()).sqrt();
-            let (sin, cos) = (std::f64::consts::TAU * f64::from(unit(&mut rng))).sin_cos();
-            [SPREAD * radius * cos, SPREAD * radius * sin]
+            let (first, second) = (1.0 - unit(&mut rng), unit(&mut rng));
+            box_muller(first.into(), second.into(), SPREAD)
         })
         .collect()
 }

@@ -133,11 +133,14 @@ fn groups(tasks: Vec<Task>) -> Vec<Vec<Task>> {
 fn lacks(store: &Store, cohort: &Cohort) -> Vec<PartFolder> {
     let mut lacks: Vec<PartFolder> = Vec::new();
     for task in &cohort.tasks {
+        // What is only evaluated anew needs none.
+        if let Reason::EvaluationChanged { .. } = task.run.reason {
+            continue;
+        }
         let run = &task.run.identity;
-        // What is only evaluated anew needs none; what cannot be read fails later, with its own message.
-        let is_trained = matches!(task.run.reason, Reason::EvaluationChanged { .. });
+        // What cannot be read fails later, with its own message.
         let needs = task.method.needs(&run.settings).unwrap_or_default();
-        for need in needs.iter().filter(|_| !is_trained) {
+        for need in &needs {
             let place = PartFolder::new(store, stored_parts::identity(need, run));
             let is_known = lacks.iter().any(|other| other.key() == place.key());
             if !is_known && !matches!(place.record(), Ok(Some(_))) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::nn::{Autoencoder, Layout, Network, Precision, Step};
-use crate::random::{Seed, stream};
+use crate::random::{Seed, stream, uniform};
 use tch::{Device, Kind};
 
 fn initialised(network: &Network, layout: Layout, models: i64) -> Parameters {
@@ -22,8 +22,7 @@ fn build(graph: impl FnOnce(&mut Layout) -> Graph) -> (Network, Parameters) {
 }
 
 fn rows(count: i64, dims: i64) -> Tensor {
-    tch::manual_seed(5);
-    Tensor::rand([count, dims], (Kind::Float, Device::Cpu))
+    uniform(5, &[count, dims])
 }
 
 /// The gradient of `mean((y - x)^2) + 0.01 sum(code)` of all models, by a training step.
@@ -103,9 +102,10 @@ fn check_gradients(network: &Network, parameters: &Parameters, x: &Tensor, laten
         .collect();
     assert!(trained.len() > 8);
     // With biases of 0, whole regions of zeros lie exactly where a ReLU has no derivative.
-    for slot in trained.iter().skip(1).step_by(2) {
-        let draws = parameters.value(*slot).rand_like() * 0.1 + 0.01;
-        let _ = parameters.value(*slot).g_add_(&draws);
+    for (seed, slot) in (0..).zip(trained.iter().skip(1).step_by(2)) {
+        let value = parameters.value(*slot);
+        let draws = uniform(seed, &value.size()) * 0.1 + 0.01;
+        let _ = value.shallow_clone().g_add_(&draws);
     }
     let found = gradients(network, parameters, x, latent);
     let mut largest: f64 = 0.0;
@@ -227,7 +227,7 @@ fn running_statistics_follow_the_batches_as_keras_does() {
         scale_by(factor);
         let mut noted = Vec::new();
         let _ = chain(&graph.encoder[..3], &part, &x, Some(&mut noted));
-        follow(&parameters, 0, &noted);
+        update_running_statistics(&parameters, 0, &noted);
     }
     scale_by(1.0);
     let Module::BatchNorm { mean, variance, .. } = *norm else {

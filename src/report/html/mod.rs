@@ -10,7 +10,7 @@ mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::content::{Chapter, Counts, Experiment, LATE, Report, UNREFUTABLE};
+use super::content::{Chapter, Counts, Experiment, LATE, Report, UNDATED, UNREFUTABLE};
 use super::numbers::{count, duration};
 use crate::claims::Judgement;
 use crate::plot::page_fonts;
@@ -94,6 +94,7 @@ fn top(report: &Report) -> Markup {
                 }
             }
             (listed(LATE, &report.late_claims()))
+            (listed(UNDATED, &report.undated_claims()))
             (listed(UNREFUTABLE, &report.unrefutable_claims()))
             nav aria-label="Contents" {
                 ul {
@@ -208,8 +209,8 @@ fn guide(words: &[(&str, &str)]) -> Markup {
         }
         p.small {
             "Only the full protocol of a paper gives verdicts. The profiles quick and smoke do not, and every table \
-             and figure made from their runs says so. A verdict on fewer seeds than the protocol has is provisional \
-             and says of how many it is. Runs that diverged or collapsed are counted and shown."
+             and figure made from their runs says so. A verdict on fewer seeds than the protocol has, or on more, \
+             is provisional and says of how many it is. Runs that diverged or collapsed are counted and shown."
         }
     }
 }
@@ -243,7 +244,7 @@ fn experiment(experiment: &Experiment) -> Markup {
     html! {
         section id=(anchor(&["experiment", &experiment.id])) {
             h3 { (experiment.id) }
-            p { (experiment.summary) "." }
+            p { (experiment.summary) @if !experiment.summary.ends_with('?') { "." } }
             @if let Some(note) = &experiment.note { p.warning { (note) "." } }
             dl.facts {
                 dt { "Profile" } dd { (experiment.profile.name()) }

@@ -314,7 +314,7 @@ pub(super) fn runs(experiment: &Experiment) -> Markup {
                 @let variant = group.first().map_or("", |run| run.variant.as_str());
                 tbody id=(anchor(&["runs", &experiment.id, variant])) {
                     @for (place, run) in group.iter().enumerate() {
-                        tr id=(anchor(&["run", &experiment.id, run.folder()])) {
+                        tr id=(anchor(&["run", &experiment.id, variant, run.folder()])) {
                             @if place == 0 {
                                 th scope="rowgroup" rowspan=(group.len()) { (variant) }
                             }

@@ -27,13 +27,13 @@ use crate::som::loss::lowest;
 
 /// How many samples a block has for rows of so many features: the numbers that follow each update are units
 /// times samples, which should be few beside units times features, and every block has a price.
-pub(super) fn size(dims: usize) -> u64 {
+pub(super) fn samples_per_block(dims: usize) -> u64 {
     (dims / 8).clamp(32, 64) as u64
 }
 
-/// Prototypes on their way through a stretch of blocks, seen from a point amid them.
+/// Prototypes on their way through several blocks, as differences from a point amid them.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct CentredMap {
     /// That point, `[1, dims]`.
     centre: Tensor,
     /// `[units, dims]`, at first and now.
@@ -45,7 +45,7 @@ pub(super) struct Seen {
     unit: bool,
 }
 
-impl Seen {
+impl CentredMap {
     /// `prototypes` `[units, dims]`, contiguous floats on the CPU, as they are.
     pub fn of(prototypes: &Tensor, unit: bool) -> Self {
         let size = prototypes.size();
@@ -88,20 +88,40 @@ impl Seen {
         samples: &Tensor,
         rates_of: &mut dyn FnMut(usize, usize, &mut [f32]),
     ) -> f64 {
+        let mut block = self.products(samples);
+        let (mut moves, errors) = self.find_winners(&mut block, rates_of);
+        self.apply(&block.samples, &mut moves);
+        errors
+    }
+
+    /// A block of `samples` `[n, dims]`, with its products before the first update.
+    fn products(&self, samples: &Tensor) -> Block {
         let (count, units) = (samples.size()[0] as usize, self.squares.len());
-        let samples = samples - &self.centre;
-        let zeros = |rows: usize, columns: usize| {
-            let size = [rows as i64, columns as i64];
-            Tensor::zeros(size, (Kind::Float, Device::Cpu))
+        let block = Block {
+            samples: samples - &self.centre,
+            with_units: zeros(count, units),
+            with_samples: zeros(count, count),
         };
-        let (mut products, between) = (zeros(count, units), zeros(count, count));
-        multiply(&products, &samples, &self.map.tr());
-        multiply(&between, &samples, &samples.tr());
-        let (products, between) = (slice_mut(&mut products), slice(&between));
-        // `a` and `b` of each update and unit.
-        let mut stays = vec![0.0_f64; count * units];
-        let mut added = zeros(count, units);
-        let adds = slice_mut(&mut added);
+        multiply(&block.with_units, &block.samples, &self.map.tr());
+        multiply(&block.with_samples, &block.samples, &block.samples.tr());
+        block
+    }
+
+    /// Finds the winners one after the other, and takes the products and the squared lengths along each update;
+    /// the map stays where it is. Gives the moves and the sum of errors, see [`CentredMap::advance`].
+    fn find_winners(
+        &mut self,
+        block: &mut Block,
+        rates_of: &mut dyn FnMut(usize, usize, &mut [f32]),
+    ) -> (Moves, f64) {
+        let (count, units) = (block.samples.size()[0] as usize, self.squares.len());
+        let mut moves = Moves {
+            stays: vec![0.0; count * units],
+            adds: zeros(count, units),
+        };
+        let products = slice_mut(&mut block.with_units);
+        let between = slice(&block.with_samples);
+        let adds = slice_mut(&mut moves.adds);
         let mut scores = vec![0.0_f64; units];
         let mut stay = vec![0.0_f32; units];
         let mut errors = 0.0;
@@ -116,51 +136,84 @@ impl Seen {
             }
             let winner = lowest(&scores);
             let error = scores[winner] + length;
-            // Rounding may leave a little less than nothing; what is no number stays none.
+            // Rounding may give a small negative; NaN stays NaN.
             errors += if error < 0.0 { 0.0 } else { error };
             let part = sample * units..(sample + 1) * units;
-            let (stays, adds) = (&mut stays[part.clone()], &mut adds[part]);
+            let (stays, adds) = (&mut moves.stays[part.clone()], &mut adds[part]);
             rates_of(winner, sample, adds);
-            let of_units = stays.iter_mut().zip(&mut *adds).zip(&mut self.squares);
-            for (((stays, adds), square), &product) in of_units.zip(met) {
-                let product = f64::from(product);
-                let moved =
-                    |a: f64, b: f64| a * a * *square + 2.0 * a * b * product + b * b * length;
-                let rate = f64::from(*adds);
-                let mut scale = 1.0;
-                if self.unit {
-                    let length = moved(1.0 - rate, rate);
-                    if length > 0.0 {
-                        scale = 1.0 / length.sqrt();
-                    }
-                }
-                *stays = (1.0 - rate) * scale;
-                *adds = (rate * scale) as f32;
-                // Of what is really added, rounded: so errors of lengths do not add up.
-                let moved = moved(*stays, f64::from(*adds));
-                *square = if moved < 0.0 { 0.0 } else { moved };
-            }
+            self.update_squares(met, length, stays, adds);
             for (stay, &stays) in stay.iter_mut().zip(&*stays) {
                 *stay = stays as f32;
             }
-            follow(after, &line[sample + 1..], &stay, adds);
+            update_products(after, &line[sample + 1..], &stay, adds);
         }
-        // What is left of that after the updates that came later, and of the prototype.
+        (moves, errors)
+    }
+
+    /// Takes the squared lengths along an update: `met` are the products of its sample with the units, `length` is
+    /// its squared length. `adds` are the units' rates at first and `b` afterwards, `stays` becomes `a`.
+    fn update_squares(&mut self, met: &[f32], length: f64, stays: &mut [f64], adds: &mut [f32]) {
+        let of_units = stays.iter_mut().zip(adds).zip(&mut self.squares);
+        for (((stays, adds), square), &product) in of_units.zip(met) {
+            let product = f64::from(product);
+            let moved = |a: f64, b: f64| a * a * *square + 2.0 * a * b * product + b * b * length;
+            let rate = f64::from(*adds);
+            let mut scale = 1.0;
+            if self.unit {
+                let length = moved(1.0 - rate, rate);
+                if length > 0.0 {
+                    scale = 1.0 / length.sqrt();
+                }
+            }
+            *stays = (1.0 - rate) * scale;
+            *adds = (rate * scale) as f32;
+            // Of what is really added, rounded: so errors of lengths do not add up.
+            let moved = moved(*stays, f64::from(*adds));
+            *square = if moved < 0.0 { 0.0 } else { moved };
+        }
+    }
+
+    /// Moves the map by all updates of a block.
+    fn apply(&mut self, samples: &Tensor, moves: &mut Moves) {
+        let units = self.squares.len();
+        // What is left of each sample after the updates that came later, and of the prototype.
         let mut left = vec![1.0_f64; units];
-        let updates = stays.chunks_exact(units).zip(adds.chunks_exact_mut(units));
-        for (stays, adds) in updates.rev() {
+        let adds = slice_mut(&mut moves.adds).chunks_exact_mut(units);
+        for (stays, adds) in moves.stays.chunks_exact(units).zip(adds).rev() {
             for ((add, left), stay) in adds.iter_mut().zip(&mut left).zip(stays) {
                 *add = (f64::from(*add) * *left) as f32;
                 *left *= stay;
             }
         }
-        // What a prototype loses, not what it keeps: of a rate far below the last digit of 1 nothing else is left.
+        // Add `(left - 1) m` instead of scaling by `left`: a rate below f32's epsilon would otherwise be lost.
         let lost: Vec<f32> = left.iter().map(|left| (left - 1.0) as f32).collect();
         let lost = Tensor::from_slice(&lost).unsqueeze(1);
         let _ = self.map.addcmul_(&self.map.shallow_clone(), &lost);
-        multiply_add(&mut self.map, &added.tr(), &samples);
-        errors
+        multiply_add(&mut self.map, &moves.adds.tr(), samples);
     }
+}
+
+/// A block of samples, and their products, each as the updates before its sample have left it.
+struct Block {
+    /// `[n, dims]`, as differences from the centre.
+    samples: Tensor,
+    /// `[n, units]`.
+    with_units: Tensor,
+    /// `[n, n]`.
+    with_samples: Tensor,
+}
+
+/// `a` and `b` of each update and unit.
+struct Moves {
+    /// `a`, `n * units`.
+    stays: Vec<f64>,
+    /// `b`, `[n, units]`.
+    adds: Tensor,
+}
+
+fn zeros(rows: usize, columns: usize) -> Tensor {
+    let size = [rows as i64, columns as i64];
+    Tensor::zeros(size, (Kind::Float, Device::Cpu))
 }
 
 /// The sum of squares, in partial sums side by side.
@@ -176,37 +229,37 @@ fn square(values: &[f32]) -> f64 {
 
 /// Takes the products of units with the samples still to come, a line of `products` for each, along an update:
 /// `between` are the products of its sample with them.
-fn follow(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
+fn update_products(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has the instructions, as was just asked.
-            return unsafe { follow_avx512(products, between, stays, adds) };
+            return unsafe { update_products_avx512(products, between, stays, adds) };
         }
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { follow_avx2(products, between, stays, adds) };
+            return unsafe { update_products_avx2(products, between, stays, adds) };
         }
     }
-    follow_plain(products, between, stays, adds);
+    update_products_plain(products, between, stays, adds);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn follow_avx512(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
-    follow_plain(products, between, stays, adds);
+fn update_products_avx512(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
+    update_products_plain(products, between, stays, adds);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn follow_avx2(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
-    follow_plain(products, between, stays, adds);
+fn update_products_avx2(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
+    update_products_plain(products, between, stays, adds);
 }
 
 /// Compiled into each of its callers, with the instructions that they may use.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn follow_plain(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
+fn update_products_plain(products: &mut [f32], between: &[f32], stays: &[f32], adds: &[f32]) {
     for (line, &other) in products.chunks_exact_mut(stays.len()).zip(between) {
         for ((product, &stay), &add) in line.iter_mut().zip(stays).zip(adds) {
             *product = stay * *product + add * other;
@@ -269,13 +322,18 @@ mod tests {
         (map.concat(), sum)
     }
 
-    /// The map after a block of `samples`, how it is seen then, and the sum of errors.
-    fn moved(start: &Tensor, samples: &Tensor, unit: bool, rates: Rates) -> (Tensor, Seen, f64) {
-        let mut seen = Seen::of(start, unit);
-        let sum = seen.advance(samples, &mut |winner, sample, of| rates(winner, sample, of));
+    /// The map after a block of `samples`, its centred form, and the sum of errors.
+    fn moved(
+        start: &Tensor,
+        samples: &Tensor,
+        unit: bool,
+        rates: Rates,
+    ) -> (Tensor, CentredMap, f64) {
+        let mut centred = CentredMap::of(start, unit);
+        let sum = centred.advance(samples, &mut |winner, sample, of| rates(winner, sample, of));
         let mut map = start.copy();
-        seen.write(&mut map);
-        (map, seen, sum)
+        centred.write(&mut map);
+        (map, centred, sum)
     }
 
     fn uniform(seed: u64, rows: usize) -> Tensor {
@@ -293,7 +351,7 @@ mod tests {
         ] {
             let samples = uniform(2, count);
             for unit in [false, true] {
-                let (map, seen, sum) = moved(&start, &samples, unit, rates);
+                let (map, centred, sum) = moved(&start, &samples, unit, rates);
                 let (expected, errors) = plainly(&samples, &start, unit, rates);
                 assert!((sum - errors).abs() < 1e-5 * errors, "{sum} {errors}");
                 for (found, expected) in slice(&map).iter().zip(expected) {
@@ -302,8 +360,8 @@ mod tests {
                         "{count} {unit}"
                     );
                 }
-                let rows = slice(&seen.map).chunks_exact(DIMS);
-                for (found, row) in seen.squares.iter().zip(rows) {
+                let rows = slice(&centred.map).chunks_exact(DIMS);
+                for (found, row) in centred.squares.iter().zip(rows) {
                     assert!((found - square(row)).abs() < 1e-5, "{count} {unit}");
                 }
             }
@@ -329,14 +387,14 @@ mod tests {
     fn prototypes_do_not_drift() {
         let start = uniform(1, UNITS) + 1000.0;
         for rate in [1e-8, 2.9e-8, 5e-8, 1e-3] {
-            let mut seen = Seen::of(&start, false);
+            let mut centred = CentredMap::of(&start, false);
             // Every sample is the second prototype; all move, but only that one has nowhere to go.
             let samples = start.narrow(0, 1, 1).expand([64, DIMS as i64], false);
             for _ in 0..200 {
-                seen.advance(&samples, &mut |_, _, rates| rates.fill(rate));
+                centred.advance(&samples, &mut |_, _, rates| rates.fill(rate));
             }
             let mut map = start.copy();
-            seen.write(&mut map);
+            centred.write(&mut map);
             let apart = (map - &start).abs().get(1).max().double_value(&[]);
             assert!(apart < 1.3e-4, "{rate}: {apart}");
         }
@@ -347,11 +405,11 @@ mod tests {
         let start = uniform(1, UNITS);
         let start = &start / start.square().sum_dim_intlist(1, true, Kind::Float).sqrt();
         for rate in [2e-8, 1e-6, 0.01, 0.5] {
-            let mut seen = Seen::of(&start, true);
+            let mut centred = CentredMap::of(&start, true);
             for block in 0..32 {
-                seen.advance(&uniform(block, 32), &mut |_, _, rates| rates.fill(rate));
+                centred.advance(&uniform(block, 32), &mut |_, _, rates| rates.fill(rate));
             }
-            for row in slice(&seen.map).chunks_exact(DIMS) {
+            for row in slice(&centred.map).chunks_exact(DIMS) {
                 assert!((square(row) - 1.0).abs() < 2e-6, "{rate}: {}", square(row));
             }
         }
@@ -369,7 +427,7 @@ mod tests {
             rates.fill(0.0);
             rates[winner] = 0.9;
         };
-        Seen::of(&map, false).advance(&samples, &mut only);
+        CentredMap::of(&map, false).advance(&samples, &mut only);
         // 3 went to 2.1, which is 1.0 from the second sample; 0 is 1.1 from it.
         assert_eq!(winners, [1, 1]);
     }
@@ -377,10 +435,10 @@ mod tests {
     #[test]
     fn a_unit_without_length_stays_as_it_is() {
         let zeros = |rows| Tensor::zeros([rows, 3], (Kind::Float, Device::Cpu));
-        let mut seen = Seen::of(&zeros(2), true);
-        seen.advance(&zeros(4), &mut |_, _, rates| rates.fill(0.5));
-        assert_eq!(slice(&seen.map), [0.0; 6]);
-        assert_eq!(seen.squares, [0.0; 2]);
+        let mut centred = CentredMap::of(&zeros(2), true);
+        centred.advance(&zeros(4), &mut |_, _, rates| rates.fill(0.5));
+        assert_eq!(slice(&centred.map), [0.0; 6]);
+        assert_eq!(centred.squares, [0.0; 2]);
     }
 
     #[test]

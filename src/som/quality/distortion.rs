@@ -6,7 +6,7 @@ use crate::som::Neighbourhood;
 
 /// Distortion, 0 and up, lower is better: `mean_i sum_k h(delta(b_i, k)) d(x_i, m_k)^2`, where `h` is
 /// the neighbourhood of this radius: `exp(-delta^2 / radius^2)` (no factor 2), or 1 up to the radius.
-/// At a radius next to nothing it is the mean squared distance to the best matching unit.
+/// At a radius close to 0 it is the mean squared distance to the best matching unit.
 ///
 /// Sums over the samples of a unit come from their mean `c` and their scatter around it,
 /// `sum_i |x_i - m|^2 = sum_i |x_i - c|^2 + n |c - m|^2`, so the time is that of one pass over the

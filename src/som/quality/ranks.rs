@@ -1,9 +1,9 @@
-//! Who is among whose nearest, in the data and after projection: what neighbourhood preservation and
-//! trustworthiness are made of.
+//! Who is among whose nearest, in the data and after projection: what neighbourhood preservation
+//! and trustworthiness are made of.
 //!
 //! A sample's projection is the prototype of its unit, so distances after projection are those of a
-//! table of the units that have samples, and ranks there follow from how many samples each unit has. Ties take the smallest
-//! rank: samples that share a unit are all nearest to one another.
+//! table of the units that have samples, and ranks there follow from how many samples each unit
+//! has. Ties take the smallest rank: samples that share a unit are all nearest to one another.
 
 use super::MapView;
 use super::pairs::Placed;
@@ -13,7 +13,8 @@ use crate::distances::Points;
 pub(super) struct Projected {
     k: usize,
     units: usize,
-    /// `[a * units + b]`, units as [`Placed`] numbers them: the rank of the samples of unit `b` seen from a sample of unit `a`.
+    /// `[a * units + b]`, units as [`Placed`] numbers them: the rank of the samples of unit `b`
+    /// seen from a sample of unit `a`.
     ranks: Vec<u32>,
     /// How many samples a sample of each unit has within rank `k`.
     within: Vec<usize>,
@@ -35,8 +36,8 @@ impl Projected {
             return None;
         }
         let units = placed.held.len();
-        // All of them, of which the held are looked at: distances are computed about the mean of the rows, and that of
-        // some has other last bits.
+        // All of them, of which the held are looked at: distances are computed about the mean of
+        // the rows, and that of some has other last bits.
         let all: Vec<usize> = (0..map.grid().units()).collect();
         let prototypes = Points::new(map.prototype_values(), map.dims(), &all);
         let mut lines = prototypes.each(map.threads(), |unit, distances| {

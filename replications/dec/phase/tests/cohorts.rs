@@ -30,7 +30,7 @@ fn keras() -> Descent {
 fn rows(own: bool) -> [TrainingData; 3] {
     let shared = data();
     [0, 1, 2].map(|number| {
-        let mut seen = shared.share();
+        let mut seen = shared.shallow_clone();
         if own {
             seen.features = seen.features.roll([number * 7], [0]) * (1.0 + 0.1 * number as f64);
         }

@@ -90,11 +90,11 @@ fn progress_goes_by_the_work_not_by_the_steps() {
         (130, total),
         (200, total),
     ] {
-        let share = training.share(done);
+        let fraction = training.fraction_done(done);
         // The first layer of each needs no gradient of its input, which the counts leave out here.
         assert!(
-            (share - wanted / total).abs() < 0.05,
-            "{done}: {share} {}",
+            (fraction - wanted / total).abs() < 0.05,
+            "{done}: {fraction} {}",
             wanted / total
         );
     }
@@ -207,7 +207,7 @@ fn models_of_a_cohort_are_those_that_are_trained_alone() {
         let mut together = begin(&start, &seeds, &rows);
         let of_together = driven(&mut together, &seeds);
         for (at, seed) in seeds.into_iter().enumerate() {
-            let own = model::rows_of(&rows, at as i64);
+            let own = rows::rows_of(&rows, at as i64);
             let mut alone = begin(&start, &[seed], &own);
             let of_alone = driven(&mut alone, &[seed]);
             let begun = begin(&start, &[seed], &own);
@@ -228,7 +228,7 @@ fn a_killed_cohort_is_resumed_in_any_grouping() {
         let own = |at: &[usize]| {
             let each: Vec<Tensor> = at
                 .iter()
-                .map(|&at| model::rows_of(&rows, at as i64))
+                .map(|&at| rows::rows_of(&rows, at as i64))
                 .collect();
             match rows.dim() {
                 3 => Tensor::stack(&each, 0),

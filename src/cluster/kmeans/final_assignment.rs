@@ -26,7 +26,7 @@ pub(super) fn settle(points: &Points, centres: &Tensor) -> Result<Settled, Error
     let device = centres.device();
     let double = (Kind::Double, device);
     let mut nearest = Nearest::new(clusters, restarts, points.rows().min(CHUNK), device)?;
-    nearest.aim(centres)?;
+    nearest.set_centres(centres)?;
 
     let labels = Tensor::f_empty([restarts, points.rows()], (Kind::Int, device))?;
     let mut sums = Tensor::f_zeros([restarts * clusters, columns], double)?;
