@@ -353,13 +353,10 @@ impl Judgement {
     #[must_use]
     pub fn with_given(mut self, part: &str, variants: &[&str]) -> Self {
         if !variants.is_empty() && !self.findings.is_empty() {
-            let each = if variants.len() > 1 {
-                ", each variant's"
-            } else {
-                ""
-            };
+            // Two variants need not begin with the same one.
+            let of = if variants.len() > 1 { "each of " } else { "" };
             self.explanation.push(format!(
-                "All runs of {}{each} begin with one {part}. What another {part} would change is in no interval and no \
+                "All runs of {of}{} begin with one {part}. What another {part} would change is in no interval and no \
                  p value here.",
                 variants.join(", ")
             ));

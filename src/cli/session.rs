@@ -246,8 +246,8 @@ impl Session {
         errors.map(|error| error.to_string()).collect()
     }
 
-    /// What is in the store now for the planned runs and, where nobody has chosen seeds, for those that follow without a gap; those that cannot be read are left out: see
-    /// [`Session::left_out`].
+    /// What is in the store now for the planned runs and, where nobody has chosen seeds, for those that follow without
+    /// a gap; those that cannot be read are left out: see [`Session::left_out`].
     ///
     /// # Errors
     /// If the data set is unknown.

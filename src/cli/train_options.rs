@@ -422,6 +422,40 @@ mod tests {
     }
 
     #[test]
+    fn maps_of_too_many_units_are_refused() {
+        let of = |sides: &str| grid(&[sides.to_owned()]);
+        assert!(of("100x100").is_ok() && of("1000x10").is_ok());
+        let said = of("200x200").unwrap_err();
+        assert!(said.contains("40000 units are too many"), "{said}");
+    }
+
+    #[test]
+    fn what_the_map_alone_does_not_look_at_is_refused() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            train: TrainArgs,
+        }
+        let of = |options: &[&str]| {
+            let given = ["train", "--dataset", "digits", "--model", "som"];
+            let words = given.iter().chain(options);
+            let line: Line = clap::Parser::try_parse_from(words).unwrap();
+            line.train.without_autoencoder()
+        };
+        assert!(of(&[]).is_ok());
+        for option in [
+            ["--latent-dim", "5"],
+            ["--gamma", "0.01"],
+            ["--gamma-scale", "sum"],
+            ["--precision", "fast"],
+            ["--hidden", "20"],
+        ] {
+            let said = of(&option).unwrap_err().to_string();
+            assert!(said.starts_with(option[0]), "{said}");
+        }
+    }
+
+    #[test]
     fn validation_is_the_test_half_or_a_share() {
         assert_eq!(validation("test"), Ok(Held::Test));
         assert_eq!(validation("0.25"), Ok(Held::Share(0.25)));

@@ -159,14 +159,8 @@ fn estimates(
             Reason::Resume { at, of } if at >= of => work.fixed,
             _ => work.remaining(done) / models as u32,
         });
-        estimates.push(own.zip(parts).map(|(own, parts)| {
-            let counted = parts.iter().filter(|part| part.is_counted);
-            let counted = counted.map(|part| part.time);
-            Estimate {
-                time: counted.fold(own, Duration::saturating_add),
-                parts,
-            }
-        }));
+        let estimate = own.zip(parts);
+        estimates.push(estimate.map(|(own, parts)| Estimate::new(own, parts)));
     }
     Ok(estimates)
 }

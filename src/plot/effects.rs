@@ -257,6 +257,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_effects_and_single_pairs_are_told() {
+        let mut figure = figure();
+        assert_eq!(figure.not_drawn(), "No pairs of runs yet: shuffled");
+        assert_eq!(figure.bare(), "");
+        figure.panels[0].effects[1] = Some(Effect {
+            mean: 0.1,
+            interval: None,
+            n: 1,
+        });
+        assert_eq!(figure.not_drawn(), "");
+        assert!(figure.bare().starts_with("Hollow: one pair"));
+        figure.draw().unwrap();
+    }
+
+    #[test]
     fn zero_is_always_in_sight() {
         let (low, high) = figure().panels[0].domain();
         assert!(low <= 0.0 && high >= 0.03);

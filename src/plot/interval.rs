@@ -292,6 +292,16 @@ mod tests {
         for label in [">0<", ">+0.06<", ">\u{2212}0.06<"] {
             assert!(svg.contains(label), "{svg}");
         }
+        // On a short axis they are not all 0.
+        let short = Strip {
+            agrees: (None, Some(1e-5)),
+            inner: None,
+            outer: None,
+            lanes: Vec::new(),
+            ..strip(&[])
+        };
+        assert_eq!(short.label(1e-5, 2e-5), "+0.00001");
+        assert_eq!(short.label(0.012, 0.1), "+0.012");
         // An outlier leaves no room for the margins.
         let svg = strip(&[0.0, -5.0]).svg().unwrap().into_string();
         assert!(

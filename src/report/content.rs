@@ -297,7 +297,8 @@ impl Entry {
 /// What the summary says before [`Report::late_claims`].
 pub const LATE: &str = "Added or changed when runs behind their verdict were there:";
 /// What the summary says before [`Report::undated_claims`].
-pub const UNDATED: &str = "Decided in part by runs whose records do not say what these claims were, as those that another experiment made:";
+pub const UNDATED: &str = "Decided in part by runs whose records do not say what these claims were, as those that \
+                           another experiment made:";
 /// What the summary says before [`Report::unrefutable_claims`].
 pub const UNREFUTABLE: &str =
     "Reproduced on so few seeds that these could not have refuted it, whatever came out:";

@@ -37,13 +37,25 @@ impl From<Duration> for Estimate {
 }
 
 impl Estimate {
+    /// Of a run that takes `own` by itself.
+    #[must_use]
+    pub fn new(own: Duration, parts: Vec<PendingPart>) -> Self {
+        let time = own.saturating_add(counted(&parts));
+        Self { time, parts }
+    }
+
     /// The time of the run itself.
     #[must_use]
     pub fn own(&self) -> Duration {
-        let counted = self.parts.iter().filter(|part| part.is_counted);
-        let counted = counted.map(|part| part.time);
-        counted.fold(self.time, Duration::saturating_sub)
+        self.time.saturating_sub(counted(&self.parts))
     }
+}
+
+/// What is left of the parts that a run's time holds.
+fn counted(parts: &[PendingPart]) -> Duration {
+    let counted = parts.iter().filter(|part| part.is_counted);
+    let times = counted.map(|part| part.time);
+    times.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// How long `workers` take for runs of which nothing has begun.

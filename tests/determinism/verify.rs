@@ -61,6 +61,15 @@ fn verify_names_what_is_damaged() {
         "{complaint}"
     );
     let empty = tempfile::tempdir().unwrap();
+    // Any other folder is no store; what is to be exported has to be there.
+    let folder = empty.path().to_str().unwrap();
+    for arguments in [["verify", folder], ["export", "elsewhere"]] {
+        let (code, _, complaint) = answer(empty.path(), &arguments);
+        assert!(
+            code == 20 && complaint.contains("there are no stored runs"),
+            "{arguments:?}: {complaint}"
+        );
+    }
     assert_eq!(
         json(empty.path(), &["verify", "--json"])["audit"]["findings"],
         json!([])

@@ -369,19 +369,20 @@ mod tests {
         assert_eq!(forecast.left_after(HOUR), Some(3 * HOUR));
     }
 
+    /// Runs of an hour that begin with one part of four hours.
+    fn beginning_alike(runs: usize) -> Forecast {
+        let part = |is_counted: bool| PendingPart {
+            key: Key::of(&serde_json::json!("part")),
+            time: 4 * HOUR,
+            is_counted,
+        };
+        let run = |index: usize| Some(Estimate::new(HOUR, vec![part(index == 0)]));
+        of((0..runs).map(run).collect())
+    }
+
     #[test]
     fn what_begins_alike_is_waited_for() {
-        // Three runs of an hour begin with one part of four, which the first of them trains.
-        let key = Key::of(&serde_json::json!("part"));
-        let run = |is_counted: bool| Estimate {
-            time: if is_counted { 5 * HOUR } else { HOUR },
-            parts: vec![PendingPart {
-                key: key.clone(),
-                time: 4 * HOUR,
-                is_counted,
-            }],
-        };
-        let mut forecast = of(vec![Some(run(true)), Some(run(false)), Some(run(false))]);
+        let mut forecast = beginning_alike(3);
         let names = names(3);
         forecast.notify_at(&taken_up(0, &names[..1], 5 * HOUR), Duration::ZERO);
         forecast.notify_at(&taken_up(1, &names[1..2], HOUR), Duration::ZERO);
@@ -402,16 +403,7 @@ mod tests {
 
     #[test]
     fn a_cohort_does_not_wait_for_what_it_trains_itself() {
-        let key = Key::of(&serde_json::json!("part"));
-        let run = |is_counted: bool| Estimate {
-            time: if is_counted { 5 * HOUR } else { HOUR },
-            parts: vec![PendingPart {
-                key: key.clone(),
-                time: 4 * HOUR,
-                is_counted,
-            }],
-        };
-        let mut forecast = of(vec![Some(run(true)), Some(run(false))]);
+        let mut forecast = beginning_alike(2);
         forecast.notify_at(&taken_up(0, &names(2), 6 * HOUR), Duration::ZERO);
         assert_eq!(forecast.left_after(Duration::ZERO), Some(6 * HOUR));
     }
